@@ -1,0 +1,328 @@
+"""The words of the chain side: chains, accounts, questions, answers.
+
+A *question* asks one thing (a balance, who controls an account, a fact about an
+asset) about one account at one pinned moment. Questions of one kind, asset and
+moment travel together as columns (``Questions``) and come back as columns
+(``Answers``), because half a million Python objects would cost more than the
+network does. ``Answers.each`` gives the row view: exactly one ``Observation`` or
+``Gap`` per question.
+
+Amounts are Python integers of base units (wei, satoshi, lamports). Accounts are
+canonical bytes, as defined by the chain's address format in ``chains.addresses``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, ClassVar, Literal, NewType, Protocol
+
+import msgspec
+
+ChainId = NewType("ChainId", str)
+"""CAIP-2, for example ``eip155:1``. Local namespaces: docs/identifiers.md."""
+AssetId = NewType("AssetId", str)
+"""CAIP-19, for example ``eip155:1/erc20:0xdAC1…``."""
+
+
+class ChainSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One chain as declared in ``config/chains.toml``: facts only, no code.
+
+    ``adapter`` is the module in ``chains.adapters`` that speaks to it, ``none`` when
+    the chain is only named. ``address`` is the module in ``chains.addresses`` and
+    ``address_params`` what that format needs (version bytes, human-readable parts).
+    ``params`` belongs to the adapter (genesis hash, canaries, quirks).
+    """
+
+    id: ChainId
+    name: str
+    adapter: str
+    address: str
+    native: AssetId
+    address_params: Mapping[str, Any] = {}
+    params: Mapping[str, Any] = {}
+    source: str = ""
+
+    @property
+    def namespace(self) -> str:
+        """The CAIP-2 namespace."""
+        return self.id.partition(":")[0]
+
+    @property
+    def reference(self) -> str:
+        """The CAIP-2 reference: what identifies the chain inside its namespace."""
+        return self.id.partition(":")[2]
+
+
+class QueryKind(StrEnum):
+    """What can be asked."""
+
+    BALANCE = "balance"
+    CONTROL = "control"
+    ASSET_FACT = "asset-fact"
+
+
+class Source(StrEnum):
+    """Who answered: our own node, several that agree, or one third party."""
+
+    OWN_NODE = "own-node"
+    QUORUM = "quorum"
+    SINGLE = "single"
+
+
+class Method(StrEnum):
+    """How the answer is tied to the height."""
+
+    PROOF = "proof"
+    STATE = "state"
+    BULK = "bulk"
+    UNTOUCHED = "untouched"
+    ROLLED_BACK = "rolled-back"
+    CAPTURED = "captured"
+
+
+class PartKind(StrEnum):
+    """What a part of a balance is."""
+
+    LIQUID = "liquid"
+    STAKED = "staked"
+    FROZEN = "frozen"
+    UNBONDING = "unbonding"
+    DELEGATED = "delegated"
+    RESERVED = "reserved"
+    ESCROWED = "escrowed"
+    REWARD = "reward"
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One component of a balance, in base units; ``counted`` says whether it adds to the total."""
+
+    kind: PartKind
+    units: int
+    counted: bool = True
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What is sent to one endpoint. ``path`` is relative to the endpoint's URL."""
+
+    method: Literal["POST", "GET", "FILE"] = "POST"
+    path: str = ""
+    body: bytes = b""
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """One request with its raw answer, kept before anything is interpreted.
+
+    ``failure`` is empty when the endpoint gave a complete answer with a status that
+    carries one; otherwise it is a reason of ``chains.reasons`` and ``body`` may be
+    empty or partial. ``retryable`` tells whether asking later may help.
+    """
+
+    request: Request
+    endpoint: str
+    own_node: bool = False
+    status: int = 0
+    body: bytes = b""
+    failure: str = ""
+    retryable: bool = False
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The one pinned moment of one chain.
+
+    ``time`` is Unix seconds as the block states them, 0 where the protocol gives none.
+    ``endpoints`` are those that agreed on the block and showed, with a canary, that they
+    hold its state: the only ones that may be asked. ``rejected`` maps every other
+    endpoint to its reason. ``canaries`` are accounts (canonical bytes, hex) known not to
+    be empty at this moment, taken from the block itself or from config, never from a list.
+    ``detail`` belongs to the adapter (parent hash, state root, tip).
+    """
+
+    chain: ChainId
+    height: int
+    block_hash: str
+    time: int
+    endpoints: tuple[str, ...]
+    rejected: Mapping[str, str] = {}
+    canaries: tuple[str, ...] = ()
+    detail: Mapping[str, str] = {}
+
+
+class Questions(msgspec.Struct, frozen=True, kw_only=True):
+    """Questions of one kind about one asset at one height, one per account.
+
+    ``accounts`` are distinct canonical bytes in ascending order. For ``control`` the
+    asset is the chain's native one; for ``asset-fact`` there is exactly one account,
+    the asset's own reference as bytes.
+    """
+
+    kind: QueryKind
+    chain: ChainId
+    height: int
+    asset: AssetId
+    accounts: tuple[bytes, ...]
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """A question that was answered.
+
+    ``subject`` is the account as the chain resolved it. ``units`` is the sum of the
+    counted parts. ``facts`` is a JSON object for ``control`` and ``asset-fact``.
+    """
+
+    subject: bytes
+    units: int
+    parts: tuple[Part, ...]
+    facts: str
+    source: Source
+    method: Method
+    endpoint: str
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """A question that was not answered. ``reason`` is a code of ``chains.reasons``."""
+
+    reason: str
+    retryable: bool = False
+    detail: str = ""
+
+
+class Extract(msgspec.Struct, frozen=True, kw_only=True):
+    """Raw exchanges that together answer ``positions`` of a ``Questions``.
+
+    ``decoder`` names the rule by which the adapter's ``decode`` reads them, so that the
+    same bytes can be decoded again, offline, to the same answers.
+    """
+
+    positions: Sequence[int]
+    decoder: str
+    exchanges: tuple[Exchange, ...]
+
+
+class Answers(msgspec.Struct, frozen=True, kw_only=True):
+    """Answers to ``positions`` of a ``Questions``, as columns.
+
+    ``units[i]`` answers ``positions[i]``: base units, or ``None`` where ``gaps`` has an
+    entry for ``i``. The other maps are sparse and also keyed by ``i``: ``subjects`` where
+    the chain resolved another account, ``parts`` where the balance is more than one
+    liquid part, ``facts`` for control and asset facts.
+    """
+
+    positions: Sequence[int]
+    units: Sequence[int | None]
+    source: Source
+    method: Method
+    endpoint: str
+    gaps: Mapping[int, Gap] = {}
+    subjects: Mapping[int, bytes] = {}
+    parts: Mapping[int, tuple[Part, ...]] = {}
+    facts: Mapping[int, str] = {}
+
+    def each(self, questions: Questions) -> Iterator[tuple[int, Observation | Gap]]:
+        """Yield (position, answer) in the order of ``positions``."""
+        for i, position in enumerate(self.positions):
+            gap = self.gaps.get(i)
+            if gap is not None:
+                yield position, gap
+                continue
+            units = self.units[i]
+            if units is None:
+                message = f"position {position} has neither units nor a gap"
+                raise ValueError(message)
+            yield position, Observation(
+                subject=self.subjects.get(i, questions.accounts[position]),
+                units=units,
+                parts=self.parts.get(i, (Part(PartKind.LIQUID, units),)),
+                facts=self.facts.get(i, ""),
+                source=self.source,
+                method=self.method,
+                endpoint=self.endpoint,
+            )
+
+
+def all_gaps(extract: Extract, gap: Gap, endpoint: str = "") -> Answers:
+    """Answer every position of ``extract`` with the same ``Gap``."""
+    count = len(extract.positions)
+    return Answers(
+        positions=extract.positions,
+        units=[None] * count,
+        source=Source.SINGLE,
+        method=Method.STATE,
+        endpoint=endpoint,
+        gaps=dict.fromkeys(range(count), gap),
+    )
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What an adapter can do, in words that ``recount chains`` prints.
+
+    ``history``: ``exact`` (any height), ``flagged`` (only nodes that recorded it),
+    ``tip`` (now only), ``bulk`` (from a dump at the height). ``assets`` are CAIP-19 asset
+    namespaces. ``control`` are the checks answered for ``control`` questions. ``zero_rule``
+    is the sentence that says what makes a zero believable.
+    """
+
+    history: str
+    assets: tuple[str, ...]
+    methods: tuple[Method, ...]
+    zero_rule: str
+    batch: int
+    shard: int
+    proofs: bool = False
+    control: tuple[str, ...] = ()
+
+
+class Transport(Protocol):
+    """The one way out. It never raises for a failing endpoint: the failure is in the Exchange."""
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Names of the endpoints of this chain, primaries first."""
+        ...
+
+    async def exchange(self, request: Request, endpoint: str) -> Exchange:
+        """Send to this endpoint, retrying transient errors within the policy."""
+        ...
+
+    async def exchange_any(self, request: Request, among: Sequence[str]) -> Exchange:
+        """Send to whichever of ``among`` has a free slot and is healthy."""
+        ...
+
+
+class ChainAdapter(Protocol):
+    """Balances of one chain at a moment. One instance per chain and run.
+
+    ``pin``/``extract`` go to the network and return raw exchanges; ``snapshot``/``decode``
+    are pure and can be repeated offline from the recorded exchanges, byte for byte.
+    """
+
+    capabilities: ClassVar[Capabilities]
+
+    def __init__(self, spec: ChainSpec, transport: Transport) -> None: ...
+
+    async def pin(self, height: int) -> tuple[Exchange, ...]:
+        """Ask every configured endpoint for the block at ``height`` and for its canaries."""
+        ...
+
+    def snapshot(self, height: int, exchanges: Sequence[Exchange]) -> Snapshot:
+        """Resolve the moment; raises ``Fatal`` where chain identity or agreement fails."""
+        ...
+
+    def extract(self, questions: Questions, at: Snapshot) -> AsyncIterator[Extract]:
+        """Yield extracts that together cover every position exactly once, in any order."""
+        ...
+
+    def decode(self, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
+        """Interpret one extract. Pure: no network, no clock, no state."""
+        ...
+
+
+class Ownership(StrEnum):
+    """What a row's signatures show. See docs/architecture.md for the whole table."""
+
+    BOUND = "bound"
+    CONTROLLED = "controlled"
+    SIGNER_ONLY = "signer-only"
+    UNSIGNED = "unsigned"
+    UNSUPPORTED = "unsupported"
+    REFUTED = "refuted"
