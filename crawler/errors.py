@@ -1,0 +1,33 @@
+"""What stops a command, and with which exit code.
+
+    RecountError
+    ├── UsageError        wrong arguments, unreadable list or config     → exit 2
+    │   └── ListError     a published file that no dialect can read
+    └── EnvironmentFault  disk, damaged run directory, endpoints disagree → exit 4
+
+Faults of single questions are never exceptions here: they are ``Gap``s.
+"""
+
+from __future__ import annotations
+
+
+class RecountError(Exception):
+    """Base. ``str()`` says what happened, what was expected and what to do."""
+
+    exit_code = 2
+
+
+class UsageError(RecountError):
+    """The command, a file it names or the configuration is wrong."""
+
+    exit_code = 2
+
+
+class ListError(UsageError):
+    """A published list cannot be read; the message names the file and what was looked for."""
+
+
+class EnvironmentFault(RecountError):
+    """The surroundings failed: disk, run directory, endpoints that contradict each other."""
+
+    exit_code = 4
