@@ -1,0 +1,328 @@
+"""The one way out to the chains: slots, rates, retries, limits, redaction.
+
+Every adapter sends through a ``HttpTransport`` of its chain. Each endpoint has its own
+slot (concurrency that shrinks when the endpoint pushes back and grows again while it
+answers), its own rate (leaky bucket) and its own health. A failing endpoint never raises
+out of here: the ``Exchange`` says what happened, and the question becomes a ``Gap``.
+
+Only transient errors are retried: no connection, time-outs, 429, 408 and 5xx. TLS
+verification is always on, redirects are never followed, proxies from the environment are
+ignored, and answers are cut off at the endpoint's size limit. URLs and headers appear in
+no log, no record and no error text: an endpoint is known by its name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+import msgspec
+from aiolimiter import AsyncLimiter
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from chains.endpoints import EndpointSpec
+from chains.errors import ConfigError, RateLimited, Transient, Unreachable
+from chains.model import ChainId, Exchange, Request
+
+RETRIED_STATUS = frozenset({408, 425, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524})
+"""HTTP statuses that may pass by themselves, apart from 429."""
+LONGEST_PAUSE_S = 60.0
+"""An endpoint may ask us to wait; longer than this we treat it as not answering."""
+UNHEALTHY_AFTER = 2
+"""Consecutive failed exchanges (each already retried) after which an endpoint rests."""
+REST_S = 15.0
+
+
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How often and how long one exchange is tried. Seconds."""
+
+    attempts: int = 4
+    first_wait_s: float = 0.25
+    longest_wait_s: float = 10.0
+    total_s: float = 120.0
+
+
+class EndpointStatistics(msgspec.Struct, kw_only=True):
+    """What happened at one endpoint during this process; part of ``circumstances``."""
+
+    requests: int = 0
+    retries: int = 0
+    rate_limited: int = 0
+    timeouts: int = 0
+    unreachable: int = 0
+    server_errors: int = 0
+    failed: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    busy_s: float = 0.0
+
+
+class Slot:
+    """Concurrency of one endpoint: additive increase, multiplicative decrease."""
+
+    def __init__(self, limit: int) -> None:
+        self._most = float(limit)
+        self._limit = float(limit)
+        self._free = asyncio.Condition()
+        self._paused_until = 0.0
+        self.active = 0
+
+    @property
+    def load(self) -> float:
+        """Share of the present limit that is taken; above 1 while shrinking."""
+        return self.active / self._limit
+
+    @contextlib.asynccontextmanager
+    async def take(self) -> AsyncIterator[None]:
+        """Hold one unit of concurrency."""
+        async with self._free:
+            await self._free.wait_for(lambda: self.active < max(1, int(self._limit)))
+            self.active += 1
+        try:
+            pause = self._paused_until - time.monotonic()
+            if pause > 0:
+                await asyncio.sleep(pause)
+            yield
+        finally:
+            async with self._free:
+                self.active -= 1
+                self._free.notify_all()
+
+    def widen(self) -> None:
+        """Grow slowly after a good answer."""
+        self._limit = min(self._most, self._limit + 1.0 / max(self._limit, 1.0))
+
+    def narrow(self, pause_s: float) -> None:
+        """Shrink at once after push-back, and let nobody through for ``pause_s``."""
+        self._limit = max(1.0, self._limit / 2)
+        self._paused_until = max(self._paused_until, time.monotonic() + pause_s)
+
+
+class _Endpoint:
+    """One configured endpoint with its slot, rate and health."""
+
+    def __init__(self, spec: EndpointSpec) -> None:
+        self.spec = spec
+        self.slot = Slot(spec.concurrency)
+        self.limiter = (
+            AsyncLimiter(max(1.0, float(spec.rate)), max(1.0, 1.0 / float(spec.rate)))
+            if float(spec.rate) > 0
+            else None
+        )
+        self.statistics = EndpointStatistics()
+        self._failures = 0
+        self._rests_until = 0.0
+
+    def resting(self) -> float:
+        """Seconds until this endpoint should be asked again; 0 when healthy."""
+        return max(0.0, self._rests_until - time.monotonic())
+
+    def succeeded(self) -> None:
+        self._failures = 0
+        self._rests_until = 0.0
+        self.slot.widen()
+
+    def failed(self) -> None:
+        self.statistics.failed += 1
+        self._failures += 1
+        if self._failures >= UNHEALTHY_AFTER:
+            self._rests_until = time.monotonic() + REST_S
+
+
+class HttpTransport:
+    """HTTP (and local files) for all endpoints of one chain. Use as an async context manager."""
+
+    def __init__(
+        self, chain: ChainId, specs: Sequence[EndpointSpec], policy: RetryPolicy | None = None
+    ) -> None:
+        ordered = sorted(specs, key=lambda spec: spec.role != "primary")
+        self._endpoints = {spec.name: _Endpoint(spec) for spec in ordered if spec.chain == chain}
+        self._policy = policy or RetryPolicy()
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> HttpTransport:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
+            trust_env=False,
+            auto_decompress=True,
+            headers={"User-Agent": "recount"},
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Names, primaries first."""
+        return tuple(self._endpoints)
+
+    def spec(self, endpoint: str) -> EndpointSpec:
+        """Return the declaration of an endpoint."""
+        return self._endpoints[endpoint].spec
+
+    def is_witness(self, endpoint: str) -> bool:
+        """Tell whether the endpoint only confirms what others said."""
+        return self.spec(endpoint).role == "witness"
+
+    def local_path(self, endpoint: str) -> Path | None:
+        """Return the file behind a ``file:`` endpoint, else ``None``."""
+        parts = urlsplit(self.spec(endpoint).url)
+        return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+    @property
+    def statistics(self) -> Mapping[str, EndpointStatistics]:
+        """What happened so far, per endpoint."""
+        return {name: endpoint.statistics for name, endpoint in self._endpoints.items()}
+
+    async def exchange_any(self, request: Request, among: Sequence[str]) -> Exchange:
+        """Send to the healthiest, least loaded of ``among``; the answer names which it was."""
+        if not among:
+            return Exchange(request=request, endpoint="", failure="no-usable-endpoint")
+        name = min(
+            among,
+            key=lambda name: (self._endpoints[name].resting(), self._endpoints[name].slot.load),
+        )
+        return await self.exchange(request, name)
+
+    async def exchange(self, request: Request, endpoint: str) -> Exchange:
+        """Send to this endpoint, retrying transient errors; never raises for a failing peer."""
+        state = self._endpoints[endpoint]
+        own = state.spec.own_node
+        try:
+            async for attempt in self._retrying():
+                with attempt:
+                    if attempt.retry_state.attempt_number > 1:
+                        state.statistics.retries += 1
+                    status, body, failure = await self._send(state, request)
+                    state.succeeded()
+                    return Exchange(
+                        request=request,
+                        endpoint=endpoint,
+                        own_node=own,
+                        status=status,
+                        body=body,
+                        failure=failure,
+                    )
+        except Transient as error:
+            state.failed()
+            return Exchange(
+                request=request,
+                endpoint=endpoint,
+                own_node=own,
+                failure=error.code,
+                retryable=True,
+            )
+        raise AssertionError("tenacity ended without a result")  # pragma: no cover
+
+    def _retrying(self) -> AsyncRetrying:
+        policy = self._policy
+        backoff = wait_random_exponential(multiplier=policy.first_wait_s, max=policy.longest_wait_s)
+
+        def wait(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            asked = error.retry_after if isinstance(error, Transient) else None
+            own = backoff(state)
+            return own if asked is None else max(own, asked)
+
+        return AsyncRetrying(
+            retry=retry_if_exception_type(Transient),
+            stop=stop_after_attempt(policy.attempts) | stop_after_delay(policy.total_s),
+            wait=wait,
+            reraise=True,
+        )
+
+    async def _send(self, state: _Endpoint, request: Request) -> tuple[int, bytes, str]:
+        """Send once. Returns (status, body, failure); raises ``Transient``."""
+        if self._session is None:
+            raise ConfigError("the transport is used outside its context")
+        spec, statistics = state.spec, state.statistics
+        async with state.slot.take():
+            if state.limiter is not None:
+                await state.limiter.acquire()
+            statistics.requests += 1
+            statistics.bytes_out += len(request.body)
+            started = time.monotonic()
+            try:
+                async with self._session.request(
+                    request.method,
+                    spec.url.rstrip("/") + request.path if request.path else spec.url,
+                    data=request.body if request.method == "POST" else None,
+                    headers=_headers(spec, request),
+                    timeout=aiohttp.ClientTimeout(total=spec.timeout_s),
+                    allow_redirects=False,
+                ) as response:
+                    body, complete = await _read(response, spec.max_answer_bytes)
+                    status, asked = response.status, response.headers.get("Retry-After")
+            except TimeoutError as error:
+                statistics.timeouts += 1
+                state.slot.narrow(0.0)
+                raise Unreachable(f"{spec.name} did not answer in time", code="timeout") from error
+            except (aiohttp.ClientPayloadError, aiohttp.http.HttpProcessingError) as error:
+                statistics.unreachable += 1
+                raise Unreachable(
+                    f"{spec.name} broke off its answer", code="truncated-answer"
+                ) from error
+            except (aiohttp.ClientError, OSError) as error:
+                statistics.unreachable += 1
+                raise Unreachable(f"{spec.name}: {type(error).__name__}") from error
+            finally:
+                statistics.busy_s += time.monotonic() - started
+            statistics.bytes_in += len(body)
+            self._raise_for_transient(state, status, asked)
+        if not complete:
+            return status, b"", "answer-too-large"
+        return status, body, "" if 200 <= status < 300 else "refused"  # noqa: PLR2004
+
+    def _raise_for_transient(self, state: _Endpoint, status: int, asked: str | None) -> None:
+        if status == 429 or (status == 503 and asked is not None):  # noqa: PLR2004
+            state.statistics.rate_limited += 1
+            pause = retry_after_seconds(asked)
+            state.slot.narrow(pause or 0.0)
+            raise RateLimited(f"{state.spec.name} asks us to slow down", retry_after=pause)
+        if status in RETRIED_STATUS:
+            state.statistics.server_errors += 1
+            raise Unreachable(f"{state.spec.name} answered {status}", code="server-error")
+
+
+def retry_after_seconds(text: str | None) -> float | None:
+    """Read ``Retry-After`` in its seconds form, capped; other forms give ``None``.
+
+    Spec: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+    """
+    if text is None or not text.strip().isascii() or not text.strip().isdigit():
+        return None
+    return min(float(text.strip()[:9]), LONGEST_PAUSE_S)
+
+
+def _headers(spec: EndpointSpec, request: Request) -> dict[str, str]:
+    headers = dict(spec.resolved_headers())
+    if request.method == "POST":
+        headers.setdefault("Content-Type", "application/json")
+    return headers
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
+    """Read the body up to ``limit`` decompressed bytes; the flag says whether that was all."""
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in response.content.iter_chunked(1 << 18):
+        size += len(piece)
+        if size > limit:
+            return b"", False
+        pieces.append(piece)
+    return b"".join(pieces), True
