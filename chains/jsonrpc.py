@@ -1,0 +1,109 @@
+"""JSON-RPC 2.0 as the chains speak it: requests with fixed ids, answers matched by id.
+
+Ids are positions inside the request, never counters, so that the same question is always
+the same bytes. Integers of any size are exact. A member that is missing, repeated or
+carries an error is a ``Gap``: never a zero, never a neighbour's answer.
+
+Spec: https://www.jsonrpc.org/specification
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from chains.model import Exchange, Gap, Request
+
+_decode = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
+_decode_many = msgspec.json.Decoder(list[dict[str, Any]], float_hook=Decimal).decode
+
+
+def call(method: str, params: Sequence[Any] | dict[str, Any], *, path: str = "") -> Request:
+    """Build a single call with id 0."""
+    body = {"jsonrpc": "2.0", "id": 0, "method": method, "params": params}
+    return Request(path=path, body=msgspec.json.encode(body))
+
+
+def batch(calls: Sequence[tuple[str, Sequence[Any]]], *, path: str = "") -> Request:
+    """Build one array of calls whose ids are their positions."""
+    body = [
+        {"jsonrpc": "2.0", "id": i, "method": method, "params": params}
+        for i, (method, params) in enumerate(calls)
+    ]
+    return Request(path=path, body=msgspec.json.encode(body))
+
+
+def result(exchange: Exchange) -> Any | Gap:  # noqa: ANN401
+    """Return the result of a single call, or a ``Gap``. Decimals come back as ``Decimal``."""
+    gap = failure(exchange)
+    if gap is not None and not (exchange.failure == "refused" and exchange.body):
+        return gap
+    try:
+        answer = _decode(exchange.body)
+    except (msgspec.DecodeError, RecursionError):
+        return gap or malformed(exchange)
+    return gap_or_result(answer, 0)
+
+
+def results(exchange: Exchange, count: int) -> list[Any | Gap]:
+    """Return ``count`` results of an array, by id; what cannot be matched is a ``Gap``."""
+    gap = failure(exchange)
+    if gap is not None:
+        return [gap] * count
+    try:
+        answers = _decode_many(exchange.body)
+    except (msgspec.DecodeError, RecursionError):
+        single = result(exchange)
+        gap = single if isinstance(single, Gap) else malformed(exchange)
+        return [gap] * count
+    missing = Gap("malformed-answer", retryable=True, detail="no answer with this id")
+    found: list[Any | Gap] = [missing] * count
+    seen: set[int] = set()
+    for answer in answers:
+        i = answer.get("id")
+        if not isinstance(i, int) or isinstance(i, bool) or not 0 <= i < count:
+            continue
+        found[i] = (
+            Gap("malformed-answer", retryable=True, detail="two answers with one id")
+            if i in seen
+            else gap_or_result(answer, i)
+        )
+        seen.add(i)
+    return found
+
+
+def gap_or_result(answer: dict[str, Any], expected_id: int) -> Any | Gap:  # noqa: ANN401
+    """Take one answer object apart."""
+    if answer.get("id") != expected_id:
+        return Gap("malformed-answer", retryable=True, detail="the answer carries another id")
+    error = answer.get("error")
+    if error is not None:
+        return Gap("rpc-error", detail=error_text(error))
+    if "result" not in answer:
+        return Gap("malformed-answer", retryable=True, detail="neither result nor error")
+    return answer["result"]
+
+
+def error_text(error: object) -> str:
+    """Describe an error object in at most 300 characters."""
+    if isinstance(error, dict):
+        return f"{error.get('code')}: {error.get('message')}"[:300]
+    return str(error)[:300]
+
+
+def failure(exchange: Exchange) -> Gap | None:
+    """Return the ``Gap`` of an exchange that failed below the protocol, else ``None``."""
+    if not exchange.failure:
+        return None
+    return Gap(exchange.failure, retryable=exchange.retryable, detail=str(exchange.status or ""))
+
+
+def malformed(exchange: Exchange) -> Gap:
+    """Say that the body is no JSON-RPC answer; asking again may help."""
+    text = exchange.body[:1].decode("ascii", "replace")
+    whole = exchange.body.rstrip()[-1:] in (b"}", b"]")
+    code = "malformed-answer" if whole or text not in "{[" else "truncated-answer"
+    return Gap(code, retryable=True, detail=f"{len(exchange.body)} bytes")
