@@ -36,7 +36,7 @@ def batch(calls: Sequence[tuple[str, Sequence[Any]]], *, path: str = "") -> Requ
     return Request(path=path, body=msgspec.json.encode(body))
 
 
-def result(exchange: Exchange) -> Any | Gap:  # noqa: ANN401
+def result(exchange: Exchange) -> Any | Gap:
     """Return the result of a single call, or a ``Gap``. Decimals come back as ``Decimal``."""
     gap = failure(exchange)
     if gap is not None and not (exchange.failure == "refused" and exchange.body):
@@ -75,7 +75,7 @@ def results(exchange: Exchange, count: int) -> list[Any | Gap]:
     return found
 
 
-def gap_or_result(answer: dict[str, Any], expected_id: int) -> Any | Gap:  # noqa: ANN401
+def gap_or_result(answer: dict[str, Any], expected_id: int) -> Any | Gap:
     """Take one answer object apart."""
     if answer.get("id") != expected_id:
         return Gap("malformed-answer", retryable=True, detail="the answer carries another id")
