@@ -99,7 +99,7 @@ class LineAccount(msgspec.Struct, frozen=True, kw_only=True):
     continuation: int = 0
 
 
-class Rounding(msgspec.Struct, frozen=True, kw_only=True):
+class Rounding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a dialect rounds the amounts it publishes.
 
     ``places``: ``exact`` (as many digits as the asset has), ``as-written`` (the digits after
@@ -124,9 +124,11 @@ class AssetClass(StrEnum):
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True, rename={"asset_class": "class"}):
-    """A reviewed asset of ``config/assets.toml``. ``native`` also means: issued there by its issuer.
+    """A reviewed asset of ``config/assets.toml``.
 
-    ``symbol`` is what the contract itself answers, ``counts_as`` the published coin.
+    The class ``native`` also covers what its issuer issues there.
+    ``symbol`` is what the contract itself answers, ``""`` where that is not confirmed (then only
+    the decimals are compared on chain). ``counts_as`` is the published coin.
     """
 
     id: AssetId
@@ -138,30 +140,45 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True, rename={"asset_class": "c
     source: str
 
 
-class Label(msgspec.Struct, frozen=True, kw_only=True):
-    """What one published (asset label, network label) means."""
+class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a published asset label means on one chain.
+
+    ``network`` is ``""`` where the label alone says it, as in ``USDT-TRC20``. Otherwise the
+    rule holds only for rows whose network column names the chain of ``id``.
+    """
 
     asset: str
     network: str = ""
     id: AssetId
 
 
-class NetworkRule(msgspec.Struct, frozen=True, kw_only=True):
-    """What a published network label means: the chain, and the signing schemes in use there."""
+class NetworkRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a published network label means: the chain, and the signing schemes in use there.
 
-    network: str
+    ``network`` is ``""`` in lists without a network column: then the rule gives the schemes of
+    every asset of ``chain``. ``type`` is the text of OKX's ``Type`` column where a row of that
+    type stands on another chain than its network says (validators), ``""`` for plain rows.
+    """
+
+    network: str = ""
+    type: str = ""
     chain: ChainId
     schemes: tuple[str, ...] = ()
 
 
-class Exchange(msgspec.Struct, frozen=True, kw_only=True):
-    """One exchange of ``config/exchanges/``: texts it signs, labels it uses, how it rounds."""
+class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One exchange of ``config/exchanges/``: texts it signs, labels it uses, how it rounds.
+
+    ``plain_types`` are texts of the ``Type`` column that change nothing. ``rounding`` is keyed
+    by asset label, ``*`` for all others.
+    """
 
     name: str
     title: str
     messages: tuple[str, ...]
     networks: tuple[NetworkRule, ...]
     labels: tuple[Label, ...]
+    plain_types: tuple[str, ...] = ("",)
     rounding: Mapping[str, Rounding] = {}
     source: str = ""
 

@@ -1,0 +1,314 @@
+"""Drives shards through adapters: pins the moments, asks, decodes, stores, asks again.
+
+For each moment one adapter pins a ``Snapshot``; then its shards run, several at a time. An
+attempt writes its raw exchanges first and its answers after them. Retryable Gaps are asked again
+as the next attempt. Where a witness is configured, every question is asked of it as well: an
+equal answer becomes ``quorum``, an unequal one a Gap that nobody may count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from chains import adapters
+from chains.endpoints import EndpointSpec
+from chains.errors import ChainError, Fatal, Reorganised, Transient
+from chains.model import (
+    Answers,
+    ChainAdapter,
+    ChainId,
+    Extract,
+    Gap,
+    Questions,
+    Snapshot,
+    all_gaps,
+)
+from chains.transport import EndpointStatistics, HttpTransport, RetryPolicy
+from crawler.answers import AnswerColumns, read_shard
+from crawler.evidence import FORMAT, Header, PackWriter
+from crawler.plan import Moment
+from crawler.progress import Progress
+from crawler.runs import RunDirectory, ShardEntry, shard_name
+
+ATTEMPTS = 3
+"""Attempts of a shard within one command; ``resume`` starts anew where Gaps are left."""
+SHARDS_AT_ONCE = 4
+SNAPSHOT_DECODER = "snapshot"
+
+
+class Pinned(msgspec.Struct, frozen=True, kw_only=True):
+    """A moment in the manifest: its snapshot, or why there is none."""
+
+    snapshot: Snapshot | None
+    reason: str = ""
+    detail: str = ""
+    retryable: bool = False
+
+
+class Engine:
+    """One crawl over one run directory."""
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        specs: Mapping[ChainId, Any],
+        endpoints: Sequence[EndpointSpec],
+        progress: Progress,
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        self._run = run
+        self._specs = specs
+        self._endpoints = endpoints
+        self._progress = progress
+        self._retry = retry
+        self._stack = contextlib.AsyncExitStack()
+        self._transports: dict[ChainId, HttpTransport] = {}
+        self._adapters: dict[ChainId, ChainAdapter] = {}
+        self.rejected: dict[str, str] = {}
+
+    async def __aenter__(self) -> Engine:
+        await self._stack.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+    @property
+    def statistics(self) -> Mapping[str, EndpointStatistics]:
+        """What happened at each endpoint, over all chains."""
+        return {
+            name: statistics
+            for transport in self._transports.values()
+            for name, statistics in transport.statistics.items()
+        }
+
+    async def pin(
+        self, moments: Sequence[Moment], known: Mapping[str, Pinned]
+    ) -> dict[str, Pinned]:
+        """Pin every moment; one that is already ``known`` must still be the same block.
+
+        Raises ``Fatal``: wrong chain, endpoints that disagree, a reorganised block.
+        """
+        pinned: dict[str, Pinned] = {}
+
+        async def one(moment: Moment) -> None:
+            before = known.get(moment.key)
+            pinned[moment.key] = await self._pin(moment, before.snapshot if before else None)
+
+        async with _unwrapped_group() as group:
+            for moment in moments:
+                group.create_task(one(moment))
+        return dict(sorted(pinned.items()))
+
+    async def _pin(self, moment: Moment, before: Snapshot | None) -> Pinned:
+        transport = await self._transport(moment.chain)
+        if not transport.endpoints:
+            return Pinned(snapshot=before, reason="" if before else "no-endpoint", retryable=True)
+        adapter = self._adapter(moment.chain)
+        try:
+            exchanges = await adapter.pin(moment.height)
+            self._keep_snapshot_evidence(moment, exchanges)
+            snapshot = adapter.snapshot(moment.height, exchanges)
+        except Fatal:
+            raise
+        except ChainError as error:
+            if before is not None:
+                return Pinned(snapshot=msgspec.structs.replace(before, endpoints=()))
+            return Pinned(
+                snapshot=None,
+                reason=error.code,
+                detail=str(error),
+                retryable=isinstance(error, Transient),
+            )
+        self.rejected.update(snapshot.rejected)
+        if before is not None and before.block_hash != snapshot.block_hash:
+            raise Reorganised(
+                f"{self._specs[moment.chain].name}: block {moment.height} was "
+                f"{before.block_hash} when this run began and is now {snapshot.block_hash}; "
+                "start a new run"
+            )
+        if before is not None:
+            snapshot = msgspec.structs.replace(before, endpoints=snapshot.endpoints)
+        return Pinned(snapshot=snapshot)
+
+    def _keep_snapshot_evidence(self, moment: Moment, exchanges: Sequence[Any]) -> None:
+        name = snapshot_pack(moment)
+        if (self._run.path / name).exists():
+            return
+        with self._run.replacing(name) as path:
+            pack = PackWriter(path, Header(format=FORMAT, subject=moment.key, attempt=1))
+            pack.add(Extract(positions=[], decoder=SNAPSHOT_DECODER, exchanges=tuple(exchanges)))
+            pack.close()
+
+    async def crawl(
+        self, plan: Sequence[tuple[ShardEntry, Questions]], pinned: Mapping[str, Pinned]
+    ) -> None:
+        """Ask whatever is not yet answered. Raises ``Fatal`` and ``EnvironmentFault``."""
+        by_moment: dict[Moment, list[tuple[ShardEntry, Questions]]] = {}
+        for entry, questions in plan:
+            moment = Moment(questions.chain, questions.height)
+            by_moment.setdefault(moment, []).append((entry, questions))
+        async with _unwrapped_group() as group:
+            for moment, shards in by_moment.items():
+                snapshot = pinned[moment.key].snapshot
+                if snapshot is not None:
+                    group.create_task(self._crawl_moment(snapshot, shards))
+
+    async def _crawl_moment(
+        self,
+        snapshot: Snapshot,
+        shards: Sequence[tuple[ShardEntry, Questions]],
+    ) -> None:
+        spec = self._specs[snapshot.chain]
+        total = sum(len(questions.accounts) for _, questions in shards)
+        self._progress.begin(spec.name, total)
+        slots = asyncio.Semaphore(SHARDS_AT_ONCE)
+
+        async def one(entry: ShardEntry, questions: Questions) -> None:
+            async with slots:
+                await self._complete(entry, questions, snapshot)
+                self._progress.advance(spec.name, len(questions.accounts))
+
+        async with _unwrapped_group() as group:
+            for entry, questions in shards:
+                group.create_task(one(entry, questions))
+
+    async def _complete(self, entry: ShardEntry, questions: Questions, at: Snapshot) -> None:
+        """Make attempts until nothing retryable is left or the attempts are used up."""
+        attempt = len(self._run.attempts(entry.digest))
+        for _ in range(ATTEMPTS):
+            positions = open_positions(self._run, entry.digest, questions)
+            if not positions:
+                return
+            attempt += 1
+            await self._attempt(entry, questions, positions, at, attempt)
+
+    async def _attempt(
+        self,
+        entry: ShardEntry,
+        questions: Questions,
+        positions: Sequence[int],
+        at: Snapshot,
+        attempt: int,
+    ) -> None:
+        transport = await self._transport(questions.chain)
+        primaries = tuple(name for name in at.endpoints if not transport.is_witness(name))
+        witnesses = tuple(name for name in at.endpoints if transport.is_witness(name))
+        asked = msgspec.structs.replace(
+            questions, accounts=tuple(questions.accounts[p] for p in positions)
+        )
+        columns = await self._ask(entry, asked, positions, at, primaries, attempt, witness=False)
+        if witnesses:
+            second = await self._ask(entry, asked, positions, at, witnesses, attempt, witness=True)
+            columns.confirm(second)
+        table = columns.table(asked)
+        self._run.write_table(shard_name(entry.digest, attempt), table)
+
+    async def _ask(
+        self,
+        entry: ShardEntry,
+        asked: Questions,
+        positions: Sequence[int],
+        at: Snapshot,
+        endpoints: tuple[str, ...],
+        attempt: int,
+        *,
+        witness: bool,
+    ) -> AnswerColumns:
+        columns = AnswerColumns(positions)
+        if not endpoints:
+            columns.fill(Gap("no-usable-endpoint", retryable=True))
+            return columns
+        at = msgspec.structs.replace(at, endpoints=endpoints)
+        adapter = self._adapter(asked.chain)
+        name = evidence_pack(entry.digest, attempt, witness=witness)
+        with self._run.replacing(name) as path:
+            header = Header(format=FORMAT, subject=entry.digest, attempt=attempt, witness=witness)
+            pack = PackWriter(path, header)
+            count = 0
+            try:
+                async for extract in adapter.extract(asked, at):
+                    pack.add(
+                        msgspec.structs.replace(
+                            extract, positions=[positions[p] for p in extract.positions]
+                        )
+                    )
+                    columns.add(decode(adapter, asked, extract, at), count)
+                    count += 1
+            except Fatal:
+                raise
+            except ChainError as error:
+                columns.fill(
+                    Gap(error.code, retryable=isinstance(error, Transient), detail=str(error)[:200])
+                )
+            finally:
+                pack.close()
+        columns.fill(Gap("not-answered", retryable=True))
+        return columns
+
+    async def _transport(self, chain: ChainId) -> HttpTransport:
+        if chain not in self._transports:
+            transport = HttpTransport(chain, self._endpoints, self._retry)
+            self._transports[chain] = transport
+            await self._stack.enter_async_context(transport)
+        return self._transports[chain]
+
+    def _adapter(self, chain: ChainId) -> ChainAdapter:
+        if chain not in self._adapters:
+            spec = self._specs[chain]
+            self._adapters[chain] = adapters.load(spec.adapter)(spec, self._transports[chain])
+        return self._adapters[chain]
+
+
+def decode(adapter: ChainAdapter, asked: Questions, extract: Extract, at: Snapshot) -> Answers:
+    """Decode one extract; an error of the decoder becomes Gaps, never a number."""
+    try:
+        return adapter.decode(asked, extract, at)
+    except Fatal:
+        raise
+    except ChainError as error:
+        return all_gaps(extract, Gap(error.code, isinstance(error, Transient), str(error)[:200]))
+    except (ValueError, TypeError, KeyError, IndexError, ArithmeticError, AttributeError) as error:
+        return all_gaps(
+            extract, Gap("adapter-error", detail=f"{type(error).__name__}: {error}"[:200])
+        )
+
+
+def open_positions(run: RunDirectory, digest: str, questions: Questions) -> list[int]:
+    """Return the positions that were never answered or whose Gap may be asked again."""
+    answered = read_shard(run, digest)
+    if answered is None:
+        return list(range(len(questions.accounts)))
+    return answered.open_positions(len(questions.accounts))
+
+
+def evidence_pack(digest: str, attempt: int, *, witness: bool = False) -> str:
+    """Name of the evidence pack of an attempt, inside the run directory."""
+    return f"evidence/{digest}.{attempt}{'.witness' if witness else ''}.jsonl.zst"
+
+
+def snapshot_pack(moment: Moment) -> str:
+    """Name of the evidence pack of a pinned moment, inside the run directory."""
+    return f"evidence/snapshot.{moment.chain.replace(':', '.')}.{moment.height}.jsonl.zst"
+
+
+@contextlib.asynccontextmanager
+async def _unwrapped_group() -> Any:
+    """Task group whose first failure comes out as itself, not wrapped in a group."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as errors:
+        raise _first(errors) from errors
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,502 @@
+"""The commands' work, step by step: start, resume, replay, verify, plan.
+
+A run goes through the same stages whether it is fresh or resumed; a stage that has finished is
+not done again: examine the list, plan the questions, pin the moments, crawl, recount, report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from chains.endpoints import EndpointSpec
+from chains.errors import Fatal
+from chains.model import ChainId, Questions
+from chains.transport import EndpointStatistics, RetryPolicy
+from crawler import recount as pure
+from crawler.endpoints import load_endpoints
+from crawler.engine import Engine, Pinned
+from crawler.errors import EnvironmentFault, UsageError
+from crawler.ledger import Place
+from crawler.liabilities.table import load_liabilities
+from crawler.lists import PublishedList, open_list
+from crawler.ownership import EXAMINED, SIGNATURES, Reading, examine
+from crawler.plan import PLAN, Moment, capabilities, questions, shard_digest, shards
+from crawler.progress import Progress
+from crawler.recount import Inputs
+from crawler.reports import document, html
+from crawler.result import Circumstances, EndpointLine, Report, Result
+from crawler.runs import FORMAT, Manifest, RunDirectory, ShardEntry, canonical_digest, sha256_file
+from crawler.settings import World, load_heights, load_policy, load_statement, load_world
+
+CLAIM_COLUMNS = [
+    "row", "kind", "network", "asset", "address", "amount", "chain", "asset_id", "counts_as",
+    "asset_class", "decimals", "account", "units", "at_height",
+]  # fmt: skip
+"""What the recount needs of a claim; messages and signatures stay on disk."""
+SIGNATURE_COLUMNS = ["status", "reason", "signers", "pinned"]
+INPUTS = "inputs/inputs.json"
+CIRCUMSTANCES = "inputs/circumstances.json"
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user asked for; paths are absolute texts, ``""`` where absent."""
+
+    list_path: str
+    companions: tuple[str, ...] = ()
+    config: tuple[str, ...] = ()
+    policy: str = ""
+    endpoints: str = ""
+    liabilities: str = ""
+    statement: str = ""
+    heights: str = ""
+    messages: str = ""
+    exchange: str = ""
+    processes: int = 0
+    retry: RetryPolicy = RetryPolicy()
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A list with everything that is needed to read it."""
+
+    published: Any
+    reading: Reading
+    inputs: Inputs
+
+
+def open_inputs(options: Options) -> Opened:
+    """Open the list and load every input file; raises ``UsageError``/``ConfigError``."""
+    world = load_world([Path(path) for path in options.config])
+    published = open_list(
+        Path(options.list_path), companions=[Path(path) for path in options.companions]
+    )
+    exchange = options.exchange or published.exchange or ""
+    if exchange and exchange not in world.exchanges:
+        known = ", ".join(sorted(world.exchanges))
+        raise UsageError(f"exchange {exchange!r} is not configured; known: {known}")
+    reading = Reading(
+        world=world,
+        exchange=exchange,
+        messages=_messages(options.messages) if options.messages else None,
+        heights=load_heights(Path(options.heights)) if options.heights else {},
+    )
+    inputs = Inputs(
+        world=world,
+        policy=load_policy(Path(options.policy) if options.policy else None),
+        list_name=published.path.name,
+        list_sha256=published.sha256,
+        dialect=published.dialect,
+        exchange=exchange,
+        rounding=published.rounding,
+        totals=published.totals,
+        lines={},
+        liabilities=load_liabilities(Path(options.liabilities)) if options.liabilities else {},
+        statement=load_statement(Path(options.statement)) if options.statement else None,
+    )
+    return Opened(published, reading, inputs)
+
+
+def _messages(path: str) -> tuple[str, ...]:
+    """Read expected texts, one a line, exactly as they stand."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as UTF-8 text ({error})") from error
+    lines = tuple(line for line in text.split("\n") if line)
+    if not lines:
+        raise UsageError(f"{path}: holds no text; one expected message a line was looked for")
+    return lines
+
+
+def start(options: Options, path: Path, progress: Progress) -> Report:
+    """Make a new run and bring it to its report."""
+    opened = open_inputs(options)
+    manifest = Manifest(
+        format=FORMAT,
+        run=path.name,
+        started=_now(),
+        versions=_versions(),
+        inputs=_input_digests(options),
+        options=msgspec.to_builtins(options),
+        config_sha256=opened.inputs.world.digest,
+    )
+    run = RunDirectory.create(path, manifest)
+    try:
+        return _finish(run, options, opened, progress)
+    finally:
+        run.close()
+
+
+def resume(path: Path, progress: Progress, *, endpoints: str = "") -> Report:
+    """Continue a run: what is finished stays, the rest and retryable Gaps are asked again."""
+    run = RunDirectory.open(path)
+    try:
+        options = msgspec.convert(run.manifest.options, Options)
+        if endpoints:
+            options = msgspec.structs.replace(options, endpoints=endpoints)
+        opened = None
+        if run.manifest.examined is None:
+            opened = open_inputs(options)
+            stored = run.manifest.inputs
+            if _input_digests(options) != stored:
+                raise UsageError(f"an input of {path} has changed since it began; start a new run")
+            if opened.inputs.world.digest != run.manifest.config_sha256:
+                raise UsageError(f"the configuration has changed since {path} began; start anew")
+        return _finish(run, options, opened, progress)
+    finally:
+        run.close()
+
+
+def replay(path: Path) -> Result:
+    """Decode the stored evidence again, offline, and return the result it gives.
+
+    Raises ``EnvironmentFault`` where evidence is missing, damaged or gives another answer.
+    """
+    run = RunDirectory.open(path)
+    try:
+        inputs = _stored_inputs(run)
+        pinned = _stored_pins(run)
+        shards_again = pure.replayed_shards(run, inputs.world, pinned)
+        claims, signatures = load_examined(run)
+        result, _, _ = pure.recount(inputs, claims, signatures, shards_again, pinned)
+        return result
+    finally:
+        run.close()
+
+
+def stored_report(path: Path) -> Report:
+    """Read a finished run's report."""
+    file = path / "report.json"
+    try:
+        return document.decode(file.read_bytes())
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be read ({error.strerror}); finish the run with 'recount resume {path}'"
+        ) from error
+
+
+def verify(options: Options, progress: Progress) -> tuple[Result, pa.Table]:
+    """Judge signatures only, offline. The ledger has one record per row of the list."""
+    opened = open_inputs(options)
+    progress.begin("signatures", None)
+    parts: list[tuple[pa.Table, pa.Table]] = []
+    for claims, signatures in examine(
+        opened.published.batches(), opened.reading, processes=options.processes or None
+    ):
+        progress.advance("signatures", claims.num_rows)
+        parts.append(
+            (
+                pa.Table.from_batches([claims]).select(CLAIM_COLUMNS),
+                pa.Table.from_batches([signatures]).select(SIGNATURE_COLUMNS),
+            )
+        )
+    claims, signatures = _joined(parts)
+    inputs = _with_lines(opened.inputs, opened.published)
+    result, ledger, _ = pure.recount(inputs, claims, signatures, [], {})
+    return result, ledger
+
+
+def planned(options: Options, progress: Progress) -> list[Mapping[str, Any]]:
+    """Say what would be asked: one entry per moment and asset, with calls and seconds."""
+    opened = open_inputs(options)
+    world = opened.inputs.world
+    progress.begin("list", None)
+    parts: list[tuple[pa.Table, pa.Table]] = []
+    for claims, signatures in examine(
+        opened.published.batches(), opened.reading, processes=options.processes or None
+    ):
+        progress.advance("list", claims.num_rows)
+        parts.append(
+            (
+                pa.Table.from_batches([claims]).select(CLAIM_COLUMNS),
+                pa.Table.from_batches([signatures]).select(SIGNATURE_COLUMNS),
+            )
+        )
+    specs = _endpoints(options, world)
+    return [_estimate(world, q, specs) for q in questions(world, *_joined(parts))]
+
+
+def _estimate(world: World, asked: Questions, specs: Sequence[EndpointSpec]) -> Mapping[str, Any]:
+    spec = world.chains[asked.chain]
+    mine = [e for e in specs if e.chain == asked.chain and e.role == "primary"]
+    batch = capabilities(spec).batch
+    calls = -(-len(asked.accounts) // batch)
+    rates = [endpoint.per_second for endpoint in mine]
+    limited = bool(rates) and all(rates)
+    return {
+        "chain": asked.chain,
+        "network": spec.name,
+        "height": asked.height,
+        "kind": asked.kind.value,
+        "asset": asked.asset,
+        "questions": len(asked.accounts),
+        "calls": calls,
+        "endpoints": [endpoint.name for endpoint in mine],
+        "seconds": -(-calls // max(1, int(sum(rates)))) if limited else None,
+    }
+
+
+def _finish(
+    run: RunDirectory, options: Options, opened: Opened | None, progress: Progress
+) -> Report:
+    if run.manifest.examined is None:
+        if opened is None:
+            raise EnvironmentFault(f"{run.path}: the list was not opened")
+        _examine(run, options, opened, progress)
+    inputs = _stored_inputs(run)
+    specs = _endpoints(options, inputs.world)
+    engine_retry = options.retry
+    claims, signatures = load_examined(run)
+    asked = questions(inputs.world, claims, signatures)
+    pinned, statistics, rejected = asyncio.run(
+        _crawl(run, inputs.world, asked, specs, engine_retry, progress)
+    )
+    _keep_circumstances(run, specs, statistics, rejected)
+    result, ledger, places = pure.recount(
+        inputs, claims, signatures, pure.stored_shards(run), pinned
+    )
+    return _report(run, result, ledger, places)
+
+
+def _examine(run: RunDirectory, options: Options, opened: Opened, progress: Progress) -> None:
+    published: PublishedList = opened.published
+    progress.begin("signatures", None)
+    rows = part = 0
+    for claims, signatures in examine(
+        published.batches(), opened.reading, processes=options.processes or None
+    ):
+        run.write_table(f"claims/part-{part:06d}.parquet", pa.Table.from_batches([claims]))
+        run.write_table(f"signatures/part-{part:06d}.parquet", pa.Table.from_batches([signatures]))
+        rows += claims.num_rows
+        part += 1
+        progress.advance("signatures", claims.num_rows)
+    inputs = _with_lines(opened.inputs, published)
+    run.write(INPUTS, msgspec.json.encode(inputs, order="sorted"))
+    run.manifest.examined = {"rows": rows, "parts": part}
+    run.save()
+
+
+async def _crawl(
+    run: RunDirectory,
+    world: World,
+    asked: Sequence[Questions],
+    specs: Sequence[EndpointSpec],
+    retry: RetryPolicy,
+    progress: Progress,
+) -> tuple[dict[str, Pinned], Mapping[str, EndpointStatistics], Mapping[str, str]]:
+    moments = sorted({Moment(q.chain, q.height) for q in asked})
+    known = _stored_pins(run)
+    async with Engine(run, world.chains, specs, progress, retry) as engine:
+        try:
+            pinned = await engine.pin(moments, known)
+        except Fatal as error:
+            raise EnvironmentFault(str(error)) from error
+        run.manifest.snapshots = {key: msgspec.to_builtins(entry) for key, entry in pinned.items()}
+        run.manifest.plan = _freeze_plan(run, world, asked, pinned)
+        run.save()
+        try:
+            await engine.crawl(pure.planned_questions(run), pinned)
+        except Fatal as error:
+            raise EnvironmentFault(str(error)) from error
+        return pinned, engine.statistics, engine.rejected
+
+
+def _freeze_plan(
+    run: RunDirectory, world: World, asked: Sequence[Questions], pinned: Mapping[str, Pinned]
+) -> tuple[ShardEntry, ...]:
+    sizes = {ChainId(q.chain): capabilities(world.chains[q.chain]).shard for q in asked}
+    entries: list[ShardEntry] = []
+    for shard in shards(asked, sizes):
+        snapshot = pinned[Moment(shard.chain, shard.height).key].snapshot
+        digest = shard_digest(shard, snapshot.block_hash if snapshot else "")
+        name = f"plan/{digest}.parquet"
+        if not (run.path / name).exists():
+            run.write_table(name, pa.table({"account": list(shard.accounts)}, schema=PLAN))
+        entries.append(
+            ShardEntry(
+                digest=digest,
+                kind=shard.kind.value,
+                chain=shard.chain,
+                height=shard.height,
+                asset=shard.asset,
+                questions=len(shard.accounts),
+            )
+        )
+    return tuple(entries)
+
+
+def _report(
+    run: RunDirectory, result: Result, ledger: pa.Table, places: Mapping[int, Place]
+) -> Report:
+    kept = _stored_circumstances(run)
+    report = Report(
+        result=result,
+        circumstances=Circumstances(
+            run=run.manifest.run,
+            started=run.manifest.started,
+            finished=_now(),
+            versions=run.manifest.versions,
+            attempts=sum(len(run.attempts(entry.digest)) for entry in run.manifest.plan or ()),
+            endpoints=kept,
+            evidence=pure.evidence_pointers(run, result, ledger, places),
+        ),
+    )
+    run.write_table("rows.parquet", ledger)
+    run.write("report.json", document.encode(report))
+    run.write("report.html", html.render(report).encode())
+    return report
+
+
+def load_examined(run: RunDirectory) -> tuple[pa.Table, pa.Table]:
+    """Read the columns of claims and signature results that the recount needs."""
+    return _joined(
+        [
+            (
+                run.read_table(claims, CLAIM_COLUMNS),
+                run.read_table(signatures, SIGNATURE_COLUMNS),
+            )
+            for claims, signatures in zip(run.parts("claims"), run.parts("signatures"), strict=True)
+        ]
+    )
+
+
+def _joined(parts: Sequence[tuple[pa.Table, pa.Table]]) -> tuple[pa.Table, pa.Table]:
+    if not parts:
+        empty_claims = EXAMINED.empty_table().select(CLAIM_COLUMNS)
+        return empty_claims, SIGNATURES.empty_table().select(SIGNATURE_COLUMNS)
+    return (
+        pa.concat_tables([claims for claims, _ in parts]),
+        pa.concat_tables([signatures for _, signatures in parts]),
+    )
+
+
+def _with_lines(inputs: Inputs, published: PublishedList) -> Inputs:
+    return msgspec.structs.replace(inputs, lines=msgspec.structs.asdict(published.account))
+
+
+def _endpoints(options: Options, world: World) -> tuple[EndpointSpec, ...]:
+    if not options.endpoints:
+        return ()
+    return load_endpoints(Path(options.endpoints), os.environ, world.chains.keys())
+
+
+def _stored_inputs(run: RunDirectory) -> Inputs:
+    file = run.path / INPUTS
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Inputs)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise EnvironmentFault(
+            f"{file} is missing or damaged ({error}); continue the run with "
+            f"'recount resume {run.path}' or start a new one"
+        ) from error
+
+
+def _stored_pins(run: RunDirectory) -> dict[str, Pinned]:
+    stored = run.manifest.snapshots or {}
+    return {key: msgspec.convert(entry, Pinned) for key, entry in stored.items()}
+
+
+def _keep_circumstances(
+    run: RunDirectory,
+    specs: Sequence[EndpointSpec],
+    statistics: Mapping[str, EndpointStatistics],
+    rejected: Mapping[str, str],
+) -> None:
+    """Add what happened in this process to what earlier ones kept."""
+    before = {line.name: line for line in _stored_circumstances(run)}
+    lines = [
+        _endpoint_line(spec, statistics.get(spec.name), rejected, before.get(spec.name))
+        for spec in specs
+    ]
+    run.write(CIRCUMSTANCES, msgspec.json.encode(lines))
+
+
+def _stored_circumstances(run: RunDirectory) -> tuple[EndpointLine, ...]:
+    file = run.path / CIRCUMSTANCES
+    if not file.exists():
+        return ()
+    return msgspec.json.decode(file.read_bytes(), type=tuple[EndpointLine, ...])
+
+
+def _endpoint_line(
+    spec: EndpointSpec,
+    now: EndpointStatistics | None,
+    rejected: Mapping[str, str],
+    before: EndpointLine | None,
+) -> EndpointLine:
+    troubles = dict(before.troubles) if before else {}
+    if now is not None:
+        for reason, count in (
+            ("rate-limited", now.rate_limited),
+            ("timeout", now.timeouts),
+            ("unreachable", now.unreachable),
+            ("server-error", now.server_errors),
+        ):
+            if count:
+                troubles[reason] = troubles.get(reason, 0) + count
+    requests = (before.requests if before else 0) + (now.requests if now else 0)
+    reason = rejected.get(spec.name, before.rejected if before else "")
+    shown = spec.redacted()
+    return EndpointLine(
+        name=spec.name,
+        chain=spec.chain,
+        role=spec.role,
+        url=str(shown["url"]),
+        used=requests > 0 and not reason,
+        rejected=reason,
+        troubles=troubles,
+        requests=requests,
+    )
+
+
+def _input_digests(options: Options) -> Mapping[str, Mapping[str, str]]:
+    """Name and digest of every input file; endpoints are left out, they may change."""
+    singles = {
+        "list": options.list_path,
+        "policy": options.policy,
+        "liabilities": options.liabilities,
+        "statement": options.statement,
+        "heights": options.heights,
+        "messages": options.messages,
+    }
+    several = {
+        f"{role}-{i}": path
+        for role, paths in (("companion", options.companions), ("config", options.config))
+        for i, path in enumerate(paths)
+    }
+    return {
+        role: {"name": Path(path).name, "sha256": _digest(Path(path))}
+        for role, path in {**singles, **several}.items()
+        if path
+    }
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _versions() -> Mapping[str, str]:
+    names = ("reserve-recount", "coincurve", "pynacl", "pyarrow", "aiohttp")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def default_run_path(options: Options, root: Path) -> Path:
+    """Name a run by what goes into it: the same inputs always give the same directory."""
+    digest = canonical_digest([_input_digests(options), options.exchange])
+    return root / f"{Path(options.list_path).stem}-{digest[:12]}"

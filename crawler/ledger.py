@@ -1,0 +1,280 @@
+"""One record per row with everything that is known about it, ready to be added up.
+
+Joins claims, signature results, control answers, balances and asset facts. Pure: the same run
+directory always gives the same ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chains.model import AssetId, QueryKind, Questions
+from crawler.answers import MergedShard
+from crawler.control import final_verdict
+from crawler.model import RowKind
+from crawler.plan import Moment, why_not
+from crawler.runs import ShardEntry
+from crawler.settings import World
+from crawler.validity import row_validity
+
+LEDGER = pa.schema(
+    [
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("network", pa.string(), nullable=False),
+        pa.field("asset", pa.string(), nullable=False),
+        pa.field("address", pa.string(), nullable=False),
+        pa.field("amount", pa.string(), nullable=False),
+        pa.field("chain", pa.string(), nullable=False),
+        pa.field("asset_id", pa.string(), nullable=False),
+        pa.field("counts_as", pa.string(), nullable=False),
+        pa.field("asset_class", pa.string(), nullable=False),
+        pa.field("decimals", pa.int16(), nullable=False),
+        pa.field("height", pa.int64(), nullable=True),
+        pa.field("claimed", pa.string(), nullable=True),  # base units
+        pa.field("observed", pa.string(), nullable=True),  # base units; null: see gap
+        pa.field("gap", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("validity", pa.string(), nullable=False),
+        pa.field("group", pa.int64(), nullable=False),  # same asset and account, see validity
+        pa.field("shard", pa.string(), nullable=False),
+        pa.field("attempt", pa.int32(), nullable=False),
+        pa.field("extract", pa.int32(), nullable=False),
+    ]
+)
+
+Shards = Sequence[tuple[ShardEntry, Questions, MergedShard | None]]
+
+
+class _Standing(msgspec.Struct, frozen=True):
+    """The merged answers to all questions about one asset at one height."""
+
+    accounts: pa.Array
+    columns: Mapping[str, Sequence[Any]]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where an answer lies: shard, attempt, and line of the attempt's evidence pack."""
+
+    shard: str
+    attempt: int
+    extract: int
+
+
+def build(
+    world: World,
+    claims: pa.Table,
+    signatures: pa.Table,
+    shards: Shards,
+    unpinned: Mapping[str, str],
+) -> tuple[pa.Table, Mapping[int, Place]]:
+    """Return the ledger (``LEDGER``) in list order, and the control answers' places by row.
+
+    ``unpinned`` maps ``<chain>@<height>`` to the reason why that moment could not be pinned.
+    """
+    count = claims.num_rows
+    balances = _standing(shards, QueryKind.BALANCE, unpinned)
+    control = _standing(shards, QueryKind.CONTROL, unpinned)
+    asset_gaps = _asset_gaps(world, _standing(shards, QueryKind.ASSET_FACT, unpinned))
+
+    @cache
+    def blocked(chain: str, asset: str, height: int | None) -> str:
+        return why_not(world, chain, asset, height)
+
+    kinds = claims["kind"].to_pylist()
+    chains = claims["chain"].to_pylist()
+    assets = claims["asset_id"].to_pylist()
+    heights = claims["at_height"].to_pylist()
+    accounts = claims["account"].to_pylist()
+    observed: list[str | None] = [None] * count
+    gaps = ["not-answered"] * count
+    subjects = list(accounts)
+    shard_of = [""] * count
+    attempt_of = [0] * count
+    extract_of = [-1] * count
+    for i in range(count):
+        if kinds[i] != RowKind.CLAIM:
+            gaps[i] = "not-a-claim"
+        elif blocked(chains[i], assets[i], heights[i]):
+            gaps[i] = blocked(chains[i], assets[i], heights[i])
+        elif not accounts[i]:
+            gaps[i] = "no-account"
+    for (asset, height), rows in _groups(claims).items():
+        found = balances.get((asset, height))
+        if found is None:
+            continue
+        gap_of_asset = asset_gaps.get((asset, height), "")
+        where = pc.index_in(claims["account"].take(pa.array(rows)), value_set=found.accounts)
+        for i, position in zip(rows.tolist(), where.to_pylist(), strict=True):
+            if position is None or kinds[i] != RowKind.CLAIM:
+                continue
+            columns = found.columns
+            subjects[i] = columns["subject"][position]
+            shard_of[i] = columns["shard"][position]
+            attempt_of[i] = columns["attempt"][position]
+            extract_of[i] = columns["extract"][position]
+            gaps[i] = columns["gap"][position] or gap_of_asset
+            observed[i] = None if gaps[i] else columns["units"][position]
+    statuses, reasons, places = _verdicts(claims, signatures, control)
+    resolved = claims.set_column(
+        claims.schema.get_field_index("account"), "account", pa.array(subjects, pa.binary())
+    )
+    validity, groups = row_validity(resolved)
+    ledger = pa.Table.from_arrays(
+        [
+            claims["row"],
+            claims["kind"],
+            claims["network"],
+            claims["asset"],
+            claims["address"],
+            claims["amount"],
+            claims["chain"],
+            claims["asset_id"],
+            claims["counts_as"],
+            claims["asset_class"],
+            claims["decimals"],
+            claims["at_height"],
+            claims["units"],
+            pa.array(observed, pa.string()),
+            pa.array(gaps, pa.string()),
+            pa.array(statuses, pa.string()),
+            pa.array(reasons, pa.string()),
+            validity,
+            groups,
+            pa.array(shard_of, pa.string()),
+            pa.array(attempt_of, pa.int32()),
+            pa.array(extract_of, pa.int32()),
+        ],
+        schema=LEDGER,
+    )
+    return ledger, places
+
+
+def _verdicts(
+    claims: pa.Table, signatures: pa.Table, control: Mapping[tuple[str, int], _Standing]
+) -> tuple[list[str], list[str], dict[int, Place]]:
+    statuses = signatures["status"].to_pylist()
+    reasons = signatures["reason"].to_pylist()
+    pinned = signatures["pinned"].to_pylist()
+    facts: dict[tuple[str, int, bytes], tuple[str, Place]] = {}
+    places: dict[int, Place] = {}
+    for (_, height), standing in control.items():
+        columns = standing.columns
+        for i, account in enumerate(standing.accounts.to_pylist()):
+            if not columns["gap"][i]:
+                place = Place(columns["shard"][i], columns["attempt"][i], columns["extract"][i])
+                facts[columns["chain"][i], height, account] = (columns["facts"][i], place)
+    waiting = np.flatnonzero([reason == "control-unobserved" for reason in reasons]).tolist()
+    if not waiting:
+        return statuses, reasons, places
+    signers = signatures["signers"]
+    for i in waiting:
+        key = (
+            claims["chain"][i].as_py(),
+            claims["at_height"][i].as_py(),
+            claims["account"][i].as_py(),
+        )
+        known = facts.get(key)
+        answer = known[0] if known else None
+        status, reason = final_verdict(statuses[i], reasons[i], signers[i].as_py(), answer)
+        if known:
+            places[claims["row"][i].as_py()] = known[1]
+        if status == "controlled" and not pinned[i]:
+            reason = "message-not-pinned"
+        statuses[i], reasons[i] = status, reason
+    return statuses, reasons, places
+
+
+def _groups(claims: pa.Table) -> dict[tuple[str, int], np.ndarray[Any, Any]]:
+    """Row indices by (asset, height), only rows that have both."""
+    keys = pc.binary_join_element_wise(
+        claims["asset_id"], claims["at_height"].cast(pa.string()), "\x1f"
+    ).combine_chunks()
+    encoded = keys.dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    order = np.argsort(codes, kind="stable")
+    found: dict[tuple[str, int], np.ndarray[Any, Any]] = {}
+    names = encoded.dictionary.to_pylist()
+    bounds = np.searchsorted(codes[order], np.arange(len(names) + 1))
+    for code, name in enumerate(names):
+        asset, _, height = name.partition("\x1f")
+        if asset:
+            found[asset, int(height)] = order[bounds[code] : bounds[code + 1]]
+    return found
+
+
+def _standing(
+    shards: Shards, kind: QueryKind, unpinned: Mapping[str, str]
+) -> dict[tuple[str, int], _Standing]:
+    """Concatenate the merged shards of one kind by (asset, height)."""
+    gathered: dict[tuple[str, int], list[tuple[ShardEntry, Questions, MergedShard | None]]] = {}
+    for entry, questions, merged in shards:
+        if questions.kind is kind:
+            key = (questions.asset, questions.height)
+            gathered.setdefault(key, []).append((entry, questions, merged))
+    return {key: _concatenate(parts, unpinned) for key, parts in gathered.items()}
+
+
+def _concatenate(parts: Shards, unpinned: Mapping[str, str]) -> _Standing:
+    accounts: list[bytes] = []
+    columns: dict[str, list[Any]] = {
+        name: []
+        for name in ("subject", "units", "facts", "gap", "extract", "shard", "attempt", "chain")
+    }
+    for entry, questions, merged in parts:
+        size = len(questions.accounts)
+        accounts.extend(questions.accounts)
+        columns["shard"].extend([entry.digest] * size)
+        columns["chain"].extend([questions.chain] * size)
+        if merged is None:
+            moment = Moment(questions.chain, questions.height).key
+            gap = unpinned.get(moment) or "not-answered"
+            for name, value in (
+                ("units", None),
+                ("facts", ""),
+                ("gap", gap),
+                ("extract", -1),
+                ("attempt", 0),
+            ):
+                columns[name].extend([value] * size)
+            columns["subject"].extend(questions.accounts)
+            continue
+        for name in ("subject", "units", "facts", "gap", "extract"):
+            columns[name].extend(merged.table[name].to_pylist())
+        columns["attempt"].extend(merged.attempts)
+    return _Standing(pa.array(accounts, pa.binary()), columns)
+
+
+def _asset_gaps(
+    world: World, facts_by_asset: Mapping[tuple[str, int], _Standing]
+) -> dict[tuple[str, int], str]:
+    """For each token and height: why its balances may not be used, where that is so."""
+    found: dict[tuple[str, int], str] = {}
+    for (asset, height), standing in facts_by_asset.items():
+        if standing.columns["gap"][0]:
+            gap = standing.columns["gap"][0]
+            found[asset, height] = gap if gap == "no-contract" else "asset-unconfirmed"
+            continue
+        facts = msgspec.json.decode(standing.columns["facts"][0].encode())
+        declared = world.assets[AssetId(asset)]
+        same = (facts.get("decimals"), facts.get("symbol")) == (declared.decimals, declared.symbol)
+        if not same:
+            found[asset, height] = "asset-mismatch"
+    return found
+
+
+def iter_rows(ledger: pa.Table) -> Iterable[dict[str, Any]]:
+    """Yield the ledger's rows as dictionaries, batch by batch."""
+    for batch in ledger.to_batches(max_chunksize=65536):
+        columns = [batch.column(name).to_pylist() for name in batch.schema.names]
+        names = batch.schema.names
+        for values in zip(*columns, strict=True):
+            yield dict(zip(names, values, strict=True))

@@ -1,0 +1,148 @@
+"""Claims to questions: canonical, distinct, sorted, cut into shards and frozen.
+
+A question is asked once however many rows rest on it. Balances are asked for every row whose
+account and asset are known, owned or not; control for accounts with named owners that signed;
+facts (decimals, symbol) for every token. What cannot be asked at all is not in the plan: the
+join gives such rows their ``Gap`` from ``why_not``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+
+import msgspec
+import pyarrow as pa
+
+from chains import adapters, addresses
+from chains.model import AssetId, Capabilities, ChainId, ChainSpec, QueryKind, Questions
+from crawler.model import RowKind
+from crawler.settings import World
+
+DECODER_VERSION = "1"
+"""Raise it when a decoder changes its reading, so that old answers are not mixed with new ones."""
+
+PLAN = pa.schema([pa.field("account", pa.binary(), nullable=False)])
+
+
+class Moment(msgspec.Struct, frozen=True, order=True):
+    """A chain at a height."""
+
+    chain: ChainId
+    height: int
+
+    @property
+    def key(self) -> str:
+        """The form used in the manifest."""
+        return f"{self.chain}@{self.height}"
+
+
+def asset_namespace(asset: AssetId) -> str:
+    """Return the CAIP-19 asset namespace (``slip44``, ``erc20``, …)."""
+    return asset.partition("/")[2].partition(":")[0]
+
+
+def asset_reference(asset: AssetId) -> str:
+    """Return the CAIP-19 asset reference (a coin type, a contract address, …)."""
+    return asset.partition("/")[2].partition(":")[2]
+
+
+def why_not(world: World, chain: str, asset: str, height: int | None) -> str:
+    """Return why a row's balance cannot be asked, as a reason code, or ``""`` when it can."""
+    spec = world.chains.get(ChainId(chain))
+    if spec is None:
+        return "unknown-network"
+    if not asset:
+        return "unknown-label"
+    if spec.adapter == "none":
+        return "no-adapter"
+    if asset_namespace(AssetId(asset)) not in capabilities(spec).assets:
+        return "asset-unsupported"
+    if height is None:
+        return "no-height"
+    return ""
+
+
+def capabilities(spec: ChainSpec) -> Capabilities:
+    """Return what the chain's adapter can do; raises ``ConfigError`` for an unknown adapter."""
+    return adapters.load(spec.adapter).capabilities
+
+
+def questions(world: World, claims: pa.Table, signatures: pa.Table) -> list[Questions]:
+    """Return every question of the run, one ``Questions`` per kind, moment and asset, sorted."""
+    balances: dict[tuple[Moment, AssetId], set[bytes]] = defaultdict(set)
+    control: dict[Moment, set[bytes]] = defaultdict(set)
+
+    @cache
+    def blocked(chain: str, asset: str, height: int | None) -> str:
+        return why_not(world, chain, asset, height)
+
+    columns = ("kind", "chain", "asset_id", "at_height", "account")
+    reasons = signatures["reason"].to_pylist()
+    values = zip(*(claims[name].to_pylist() for name in columns), reasons, strict=True)
+    for kind, chain, asset, height, account, reason in values:
+        if kind != RowKind.CLAIM or not account or blocked(chain, asset, height):
+            continue
+        moment = Moment(ChainId(chain), height)
+        balances[moment, AssetId(asset)].add(account)
+        if reason == "control-unobserved" and capabilities(world.chains[moment.chain]).control:
+            control[moment].add(account)
+    found = [
+        _questions(QueryKind.BALANCE, moment, asset, accounts)
+        for (moment, asset), accounts in balances.items()
+    ]
+    found += [
+        _questions(QueryKind.CONTROL, moment, world.chains[moment.chain].native, accounts)
+        for moment, accounts in control.items()
+    ]
+    found += [
+        _questions(QueryKind.ASSET_FACT, moment, asset, {_asset_account(world, asset)})
+        for moment, asset in balances
+        if asset_namespace(asset) not in ("slip44", "native")
+    ]
+    return sorted(found, key=lambda q: (q.chain, q.height, q.kind, q.asset))
+
+
+def shards(all_questions: Iterable[Questions], size: Mapping[ChainId, int]) -> Iterator[Questions]:
+    """Cut questions into shards of at most ``size[chain]`` accounts."""
+    for q in all_questions:
+        step = size[q.chain]
+        for start in range(0, len(q.accounts), step):
+            yield msgspec.structs.replace(q, accounts=q.accounts[start : start + step])
+
+
+def shard_digest(questions: Questions, block_hash: str) -> str:
+    """Name a shard by its questions, the pinned block and the decoders' version; hex SHA-256."""
+    digest = hashlib.sha256()
+    for piece in (
+        DECODER_VERSION,
+        questions.kind,
+        questions.chain,
+        str(questions.height),
+        questions.asset,
+        block_hash,
+    ):
+        digest.update(len(piece).to_bytes(8, "big") + piece.encode())
+    for account in questions.accounts:
+        digest.update(len(account).to_bytes(4, "big") + account)
+    return digest.hexdigest()
+
+
+def _questions(kind: QueryKind, moment: Moment, asset: AssetId, accounts: set[bytes]) -> Questions:
+    return Questions(
+        kind=kind,
+        chain=moment.chain,
+        height=moment.height,
+        asset=asset,
+        accounts=tuple(sorted(accounts)),
+    )
+
+
+def _asset_account(world: World, asset: AssetId) -> bytes:
+    chain = world.assets[asset].chain
+    try:
+        return addresses.decode(world.chains[chain], asset_reference(asset))
+    except addresses.AddressError:
+        return asset_reference(asset).encode()

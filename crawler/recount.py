@@ -1,0 +1,277 @@
+"""From a run directory to its report: the pure half of the job.
+
+Reads claims, signature results, plan and answers as they lie on disk, joins them, adds them up
+and returns ``Result``. Asks nobody, reads no clock: the same directory always gives the same
+bytes. ``replay`` does the same with answers decoded anew from the evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from chains import adapters
+from chains.model import AssetId, ChainId, Gap, QueryKind, Questions, Snapshot
+from crawler.answers import AnswerColumns, MergedShard, merge, read_shard
+from crawler.engine import Pinned, decode, evidence_pack
+from crawler.errors import EnvironmentFault
+from crawler.evidence import Header, extract_digests, read_pack
+from crawler.findings import Findings
+from crawler.ledger import Place, Shards, build
+from crawler.liabilities import Liability
+from crawler.model import Exchange, ListedTotal, Rounding
+from crawler.outcome import judge
+from crawler.plan import Moment
+from crawler.published_totals import LabelSums, check_totals
+from crawler.ratio import check_statement, ratio_lines
+from crawler.reasons import DOES_NOT_PROVE
+from crawler.result import (
+    SCHEMA,
+    EvidencePointer,
+    ListFacts,
+    Result,
+    SnapshotLine,
+    StatementCheck,
+)
+from crawler.runs import RunDirectory, ShardEntry, shard_name
+from crawler.settings import Policy, Statement, World
+from crawler.totals import add_up, judged_rows, scales, validity_counts
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the report needs besides claims and answers."""
+
+    world: World
+    policy: Policy
+    list_name: str
+    list_sha256: str
+    dialect: str
+    exchange: str
+    rounding: Rounding
+    totals: tuple[ListedTotal, ...]
+    lines: Mapping[str, int]
+    liabilities: Mapping[str, Liability] = {}
+    statement: Statement | None = None
+
+
+class ExchangeMissing(Exception):
+    """A replayed adapter asked for the network."""
+
+
+class NoTransport:
+    """Stands where the network was; a decoder that touches it is not pure."""
+
+    endpoints: tuple[str, ...] = ()
+
+    def __getattr__(self, name: str) -> object:
+        raise ExchangeMissing(f"replay reached for the network ({name})")
+
+
+def planned_questions(run: RunDirectory) -> list[tuple[ShardEntry, Questions]]:
+    """Read the frozen plan."""
+    if run.manifest.plan is None:
+        raise EnvironmentFault(f"{run.path} has no plan yet; continue it with 'recount resume'")
+    found = []
+    for entry in run.manifest.plan:
+        accounts = run.read_table(f"plan/{entry.digest}.parquet")["account"].to_pylist()
+        questions = Questions(
+            kind=QueryKind(entry.kind),
+            chain=ChainId(entry.chain),
+            height=entry.height,
+            asset=AssetId(entry.asset),
+            accounts=tuple(accounts),
+        )
+        found.append((entry, questions))
+    return found
+
+
+def stored_shards(run: RunDirectory) -> Shards:
+    """Return the plan with the answers as stored."""
+    return [
+        (entry, questions, read_shard(run, entry.digest))
+        for entry, questions in planned_questions(run)
+    ]
+
+
+def replayed_shards(run: RunDirectory, world: World, pinned: Mapping[str, Pinned]) -> Shards:
+    """Return the plan with every answer decoded anew from the evidence; no network.
+
+    Raises ``EnvironmentFault`` where a pack is damaged, missing, or no longer gives the stored
+    answer.
+    """
+    found: list[tuple[ShardEntry, Questions, MergedShard | None]] = []
+    for entry, questions in planned_questions(run):
+        stored = read_shard(run, entry.digest)
+        if stored is None:
+            found.append((entry, questions, None))
+            continue
+        snapshot = pinned[Moment(questions.chain, questions.height).key].snapshot
+        if snapshot is None:
+            raise EnvironmentFault(f"shard {entry.digest[:12]} has answers but no snapshot")
+        replay = _Replay(run, world, entry, questions, snapshot)
+        attempts = run.attempts(entry.digest)
+        again = merge([replay.attempt(number) for number in attempts], attempts, entry.digest)
+        for column in ("position", "account", "subject", "units", "parts", "facts", "gap"):
+            if again.table[column].to_pylist() != stored.table[column].to_pylist():
+                raise EnvironmentFault(
+                    f"replay of shard {entry.digest[:12]} gives another {column} than was stored; "
+                    "the run directory was changed, or made by another version of recount"
+                )
+        found.append((entry, questions, again))
+    return found
+
+
+class _Replay(msgspec.Struct, frozen=True):
+    """Decodes one shard's evidence again."""
+
+    run: RunDirectory
+    world: World
+    entry: ShardEntry
+    questions: Questions
+    snapshot: Snapshot
+
+    def attempt(self, number: int) -> pa.Table:
+        """Return the answers of one attempt, as the evidence gives them."""
+        digest = self.entry.digest
+        stored = self.run.read_table(shard_name(digest, number))
+        positions = stored["position"].to_pylist()
+        columns = self._pack(positions, number, witness=False)
+        columns.restore(stored)
+        if (self.run.path / evidence_pack(digest, number, witness=True)).exists():
+            columns.confirm(self._pack(positions, number, witness=True))
+        return columns.table(self._asked(positions))
+
+    def _asked(self, positions: Sequence[int]) -> Questions:
+        accounts = self.questions.accounts
+        return msgspec.structs.replace(
+            self.questions, accounts=tuple(accounts[position] for position in positions)
+        )
+
+    def _pack(self, positions: Sequence[int], number: int, *, witness: bool) -> AnswerColumns:
+        columns = AnswerColumns(positions)
+        path = self.run.path / evidence_pack(self.entry.digest, number, witness=witness)
+        if not path.exists():
+            columns.fill(Gap("no-usable-endpoint", retryable=True))
+            return columns
+        spec = self.world.chains[self.questions.chain]
+        adapter = adapters.load(spec.adapter)(spec, NoTransport())  # type: ignore[arg-type]
+        asked = self._asked(positions)
+        within = {position: i for i, position in enumerate(positions)}
+        lines = read_pack(path)
+        header = next(lines)
+        if not isinstance(header, Header) or header.subject != self.entry.digest:
+            raise EnvironmentFault(f"{path} is the evidence of another shard")
+        for count, line in enumerate(lines):
+            if isinstance(line, Header):
+                raise EnvironmentFault(f"{path} has a second header")
+            local = msgspec.structs.replace(line, positions=[within[p] for p in line.positions])
+            columns.add(decode(adapter, asked, local, self.snapshot), count)
+        columns.fill(Gap("not-answered", retryable=True))
+        return columns
+
+
+def recount(
+    inputs: Inputs,
+    claims: pa.Table,
+    signatures: pa.Table,
+    shards: Shards,
+    pinned: Mapping[str, Pinned],
+) -> tuple[Result, pa.Table, Mapping[int, Place]]:
+    """Return the result, the ledger it rests on, and where the control answers lie by row."""
+    world, policy = inputs.world, inputs.policy
+    unpinned = {key: entry.reason for key, entry in pinned.items() if entry.snapshot is None}
+    ledger, places = build(world, claims, signatures, shards, unpinned)
+    scale = scales(ledger)
+    rows = list(judged_rows(ledger, policy, inputs.rounding, scale))
+    totals = add_up(rows)
+    findings = Findings(scale)
+    sums = LabelSums()
+    for row in rows:
+        findings.add_row(row)
+        sums.add(row)
+    exchange: Exchange | None = world.exchanges.get(inputs.exchange)
+    checks = check_totals(
+        inputs.totals, sums, scale=scale, world=world, exchange=exchange, policy=policy
+    )
+    ratios = ratio_lines(totals, scale, inputs.liabilities, inputs.statement)
+    stated: tuple[StatementCheck, ...] = ()
+    if inputs.statement is not None:
+        stated = check_statement(
+            inputs.statement,
+            rows=sum(1 for row in rows if row.ledger["kind"] != "signer"),
+            accounts=len(set(ledger["group"].to_pylist())),
+            totals=totals,
+            ratios=ratios,
+        )
+    findings.add_totals(checks)
+    findings.add_statement(stated)
+    found = findings.findings()
+    discrepancies = findings.discrepancies()
+    result = Result(
+        schema=SCHEMA,
+        list=ListFacts(
+            name=inputs.list_name,
+            sha256=inputs.list_sha256,
+            dialect=inputs.dialect,
+            exchange=inputs.exchange,
+            lines=inputs.lines,
+            validity=validity_counts(ledger),
+        ),
+        policy={**msgspec.to_builtins(policy), "sha256": policy.digest},
+        config_sha256=world.digest,
+        snapshots=tuple(_snapshot_line(world, key, entry) for key, entry in pinned.items()),
+        assets=tuple(total.line(world, scale) for total in totals.values()),
+        totals=checks,
+        ratios=ratios,
+        statement=stated,
+        findings=found,
+        discrepancies=discrepancies,
+        discrepancies_left_out=findings.left_out,
+        does_not_prove=DOES_NOT_PROVE,
+        outcome=judge(policy, found, totals),
+    )
+    return result, ledger, places
+
+
+def evidence_pointers(
+    run: RunDirectory, result: Result, ledger: pa.Table, control: Mapping[int, Place]
+) -> tuple[EvidencePointer, ...]:
+    """Find the exchanges behind every listed discrepancy that rests on one."""
+    kinds = {(d.row, d.kind) for d in result.discrepancies}
+    wanted = {row for row, kind in kinds if kind in ("shortfall", "surplus")}
+    places: dict[str, dict[int, list[int]]] = {}
+    columns = (ledger[name].to_pylist() for name in ("row", "shard", "attempt", "extract"))
+    found = [(row, Place(*place)) for row, *place in zip(*columns, strict=True) if row in wanted]
+    found += [(row, place) for row, place in control.items() if (row, "refuted") in kinds]
+    for row, place in found:
+        if place.shard and place.extract >= 0:
+            pack = evidence_pack(place.shard, place.attempt)
+            places.setdefault(pack, {}).setdefault(place.extract, []).append(row)
+    pointers = [
+        EvidencePointer(row=row, pack=pack, sha256=digest)
+        for pack, extracts in sorted(places.items())
+        for number, digests in enumerate(_extracts(run.path / pack))
+        for row in extracts.get(number, [])
+        for digest in digests
+    ]
+    return tuple(sorted(pointers, key=lambda pointer: (pointer.row, pointer.pack)))
+
+
+def _extracts(path: Path) -> list[Sequence[str]]:
+    return [extract_digests(line) for line in read_pack(path) if not isinstance(line, Header)]
+
+
+def _snapshot_line(world: World, key: str, entry: Pinned) -> SnapshotLine:
+    chain, _, height = key.rpartition("@")
+    spec = world.chains[ChainId(chain)]
+    snapshot = entry.snapshot
+    return SnapshotLine(
+        chain=chain,
+        name=spec.name,
+        height=int(height),
+        block_hash=snapshot.block_hash if snapshot else "",
+        time=snapshot.time if snapshot else 0,
+    )

@@ -1,0 +1,220 @@
+"""The run directory: everything a run knows, written so that a kill at any moment loses nothing.
+
+    RUN/manifest.json            inputs and config by digest, snapshots, the frozen plan
+    RUN/inputs/                  copies of the small inputs: config, policy, statement, …
+    RUN/claims/  RUN/signatures/ Parquet, one file per batch of the list
+    RUN/plan/<digest>.parquet    the questions of one shard
+    RUN/shards/<digest>.<attempt>.parquet        answers
+    RUN/evidence/<digest>.<attempt>.jsonl.zst    raw exchanges, one extract a line
+    RUN/report.json  RUN/report.html
+
+Every file is written beside its place, synced, and renamed into it. Evidence is synced before
+the answers that rest on it are renamed. There is no other state.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from crawler.errors import EnvironmentFault, UsageError
+
+FORMAT = "recount/run/1"
+
+
+class ShardEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One shard of the frozen plan. ``digest`` names its files."""
+
+    digest: str
+    kind: str
+    chain: str
+    height: int
+    asset: str
+    questions: int
+
+
+class Manifest(msgspec.Struct, kw_only=True):
+    """``manifest.json``. ``plan`` and ``snapshots`` are ``None`` until that stage has finished.
+
+    ``options`` are the run's own settings; ``inputs`` maps a role (list, policy, …) to file name
+    and digest. ``snapshots`` maps ``<chain>@<height>`` to the pinned moment or to the reason why
+    there is none.
+    """
+
+    format: str
+    run: str
+    started: str
+    versions: Mapping[str, str]
+    inputs: Mapping[str, Mapping[str, str]]
+    options: Mapping[str, Any]
+    config_sha256: str
+    endpoints: tuple[Mapping[str, Any], ...] = ()
+    examined: Mapping[str, Any] | None = None
+    snapshots: Mapping[str, Any] | None = None
+    plan: tuple[ShardEntry, ...] | None = None
+
+
+class RunDirectory:
+    """One run on disk. Opening it takes a lock that lasts as long as the object."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+        self._lock: int | None = None
+
+    @classmethod
+    def create(cls, path: Path, manifest: Manifest) -> RunDirectory:
+        """Make the directory; raises ``UsageError`` when it already holds something."""
+        if path.exists() and any(path.iterdir()):
+            raise UsageError(
+                f"{path} is not empty; choose another --run directory, or continue it with "
+                f"'recount resume {path}'"
+            )
+        with environment_faults(path):
+            for part in ("inputs", "claims", "signatures", "plan", "shards", "evidence"):
+                (path / part).mkdir(parents=True, exist_ok=True)
+        run = cls(path, manifest)
+        run.lock()
+        run.save()
+        return run
+
+    @classmethod
+    def open(cls, path: Path, *, lock: bool = True) -> RunDirectory:
+        """Open an existing run; raises ``UsageError`` where there is none."""
+        file = path / "manifest.json"
+        try:
+            raw = file.read_bytes()
+        except OSError as error:
+            raise UsageError(
+                f"{path} is no run directory: {file.name} cannot be read ({error.strerror})"
+            ) from error
+        try:
+            manifest = msgspec.json.decode(raw, type=Manifest)
+        except msgspec.MsgspecError as error:
+            raise EnvironmentFault(f"{file} is damaged: {error}") from error
+        if manifest.format != FORMAT:
+            raise UsageError(f"{file}: format {manifest.format!r}; this version reads {FORMAT!r}")
+        run = cls(path, manifest)
+        if lock:
+            run.lock()
+        return run
+
+    def lock(self) -> None:
+        """Keep a second process out; raises ``EnvironmentFault`` when one is already in."""
+        with environment_faults(self.path):
+            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise EnvironmentFault(
+                f"another process works on {self.path}; wait for it or stop it"
+            ) from error
+        for leftover in self.path.rglob(".*.part"):
+            leftover.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Release the lock."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def save(self) -> None:
+        """Write the manifest."""
+        encoded = msgspec.json.format(msgspec.json.encode(self.manifest, order="sorted"), indent=2)
+        self.write("manifest.json", encoded + b"\n")
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write one small file atomically."""
+        with self.replacing(name) as beside:
+            beside.write_bytes(content)
+
+    def write_table(self, name: str, table: pa.Table) -> None:
+        """Write one Parquet file atomically."""
+        with self.replacing(name) as beside:
+            pq.write_table(table, beside, compression="zstd")
+
+    def read_table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """Read one Parquet file; raises ``EnvironmentFault`` naming a damaged one."""
+        file = self.path / name
+        try:
+            return pq.read_table(file, columns=columns, memory_map=False)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise EnvironmentFault(
+                f"{file} is missing or damaged ({str(error).splitlines()[0]}); delete it and run "
+                f"'recount resume {self.path}' to make it again"
+            ) from error
+
+    @contextlib.contextmanager
+    def replacing(self, name: str) -> Iterator[Path]:
+        """Give a temporary path; sync it and rename it to ``name`` when the block succeeds."""
+        target = self.path / name
+        beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            with environment_faults(target):
+                yield beside
+                sync(beside)
+                beside.rename(target)
+                sync(target.parent)
+        finally:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+
+    def attempts(self, digest: str) -> list[int]:
+        """Return the finished attempts of a shard, ascending."""
+        found: list[int] = []
+        while (self.path / shard_name(digest, len(found) + 1)).exists():
+            found.append(len(found) + 1)
+        return found
+
+    def parts(self, stage: str) -> list[str]:
+        """Names of the finished part files of ``claims`` or ``signatures``, in list order."""
+        files = (self.path / stage).glob("part-*.parquet")
+        return sorted(f"{stage}/{file.name}" for file in files)
+
+
+@contextlib.contextmanager
+def environment_faults(place: Path) -> Iterator[None]:
+    """Turn file-system errors into one sentence for the user."""
+    try:
+        yield
+    except OSError as error:
+        raise EnvironmentFault(
+            f"cannot write {place}: {error.strerror or error}; free space or fix permissions, "
+            "then resume: nothing that was finished is lost"
+        ) from error
+
+
+def shard_name(digest: str, attempt: int) -> str:
+    """Name of the answers of one attempt, inside the run directory."""
+    return f"shards/{digest}.{attempt}.parquet"
+
+
+def sync(path: Path) -> None:
+    """Flush a file or directory to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256_file(path: Path) -> str:
+    """Digest a file, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def canonical_digest(value: object) -> str:
+    """Digest a JSON-like value by its sorted compact encoding, hex."""
+    encoded = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(encoded.encode()).hexdigest()

@@ -1,0 +1,152 @@
+"""What ``recount verify`` and ``recount plan`` show: counts and claimed amounts by status."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from crawler.result import Result, TotalCheck
+from crawler.units import to_text
+
+STATUSES = ("bound", "controlled", "signer-only", "unsigned", "unsupported", "refuted")
+
+
+class StatusGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of one status: how many, and the claimed amount of those that count."""
+
+    rows: int
+    claimed: str
+
+
+class VerifySummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of ``recount verify`` for one list.
+
+    ``assets`` maps coin to status to rows and claimed amount; ``reasons`` counts rows by
+    ``status:reason``; ``to_be_shown_on_chain`` are rows whose owners' control is still open.
+    """
+
+    list: str
+    sha256: str
+    dialect: str
+    exchange: str
+    lines: Mapping[str, int]
+    rows: int
+    statuses: Mapping[str, int]
+    reasons: Mapping[str, int]
+    validity: Mapping[str, int]
+    assets: Mapping[str, Mapping[str, StatusGroup]]
+    totals: tuple[TotalCheck, ...]
+    to_be_shown_on_chain: int
+    exit_code: int
+
+
+def summarise(result: Result) -> VerifySummary:
+    """Take from a result what was judged offline."""
+    statuses: Counter[str] = Counter(dict.fromkeys(STATUSES, 0))
+    reasons: Counter[str] = Counter()
+    assets: dict[str, dict[str, StatusGroup]] = {}
+    for line in result.assets:
+        groups: dict[str, tuple[int, Fraction]] = {}
+        for group in line.ownership:
+            statuses[group.status] += group.rows
+            reasons[f"{group.status}:{group.reason}"] += group.rows
+            rows, claimed = groups.get(group.status, (0, Fraction(0)))
+            groups[group.status] = (rows + group.rows, claimed + Fraction(group.claimed))
+        if groups:
+            assets[line.asset] = {
+                status: StatusGroup(rows=rows, claimed=_text(claimed))
+                for status, (rows, claimed) in sorted(groups.items())
+            }
+    allowed = result.policy["refuted_allowed"]
+    failed = isinstance(allowed, int) and statuses["refuted"] > allowed
+    return VerifySummary(
+        list=result.list.name,
+        sha256=result.list.sha256,
+        dialect=result.list.dialect,
+        exchange=result.list.exchange,
+        lines=result.list.lines,
+        rows=sum(statuses.values()),
+        statuses=dict(statuses),
+        reasons=dict(sorted(reasons.items())),
+        validity=result.list.validity,
+        assets=assets,
+        totals=result.totals,
+        to_be_shown_on_chain=reasons["signer-only:control-unobserved"],
+        exit_code=1 if failed else 0,
+    )
+
+
+def render(summary: VerifySummary, result: Result, console: Console) -> None:
+    """Print the summary as tables."""
+    console.print(
+        f"{summary.list}: {summary.dialect}, {summary.lines['lines']} lines, "
+        f"{summary.rows} rows, sha256 {summary.sha256}",
+        markup=False,
+        highlight=False,
+    )
+    table = Table(title="Rows and claimed amount by ownership status")
+    table.add_column("asset")
+    for status in STATUSES:
+        table.add_column(status, justify="right")
+    for asset, groups in summary.assets.items():
+        cells = []
+        for status in STATUSES:
+            group = groups.get(status)
+            cells.append(f"{group.rows}\n{group.claimed}" if group else "")
+        table.add_row(asset, *cells)
+    table.add_row("rows", *(str(summary.statuses[status]) for status in STATUSES))
+    console.print(table)
+    for reason, count in summary.reasons.items():
+        console.print(f"  {count:>8}  {reason}", markup=False, highlight=False)
+    for kind, count in summary.validity.items():
+        if kind != "valid":
+            console.print(f"  {count:>8}  {kind}", markup=False, highlight=False)
+    for check in summary.totals:
+        if check.verdict in ("differs", "no-rows"):
+            console.print(
+                f"  line {check.row}: total {check.label} {check.stated}: {check.verdict}, rows "
+                f"add up to {check.rows_sum or 'nothing'}",
+                markup=False,
+                highlight=False,
+            )
+    if summary.to_be_shown_on_chain:
+        console.print(
+            f"{summary.to_be_shown_on_chain} row(s) are signed by a named owner: 'recount run' "
+            "shows on chain whether that owner controls the address."
+        )
+    if result.discrepancies_left_out:
+        console.print(f"{result.discrepancies_left_out} further discrepancies: see --verdicts.")
+
+
+def render_plan(entries: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print what a run would ask."""
+    table = Table(title="What would be asked")
+    for name in ("network", "height", "kind", "asset", "questions", "calls", "endpoints", "time"):
+        table.add_column(name, justify="right" if name in ("questions", "calls") else "left")
+    for entry in entries:
+        seconds = entry["seconds"]
+        table.add_row(
+            entry["network"],
+            str(entry["height"]),
+            entry["kind"],
+            entry["asset"].partition("/")[2],
+            str(entry["questions"]),
+            str(entry["calls"]),
+            ", ".join(entry["endpoints"]) or "none configured",
+            "as fast as it answers" if seconds is None else f"{seconds} s at the declared rate",
+        )
+    console.print(table)
+
+
+def _text(value: Fraction) -> str:
+    """Write a sum of exact decimals exactly."""
+    places = 0
+    while (value * 10**places).denominator != 1:
+        places += 1
+    return to_text(int(value * 10**places), places)
