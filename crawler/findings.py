@@ -51,9 +51,8 @@ class Findings:
             self._note(EXCHANGE, kind, row, abs(row.difference) if row.difference else 0)
             self._discrepancy(row, kind, "")
         self._add_ownership(row, claimed)
-        if row.outcome is Reconciliation.UNOBSERVED:
-            about = NOTE if entry["gap"] == "no-account" else RECOUNT
-            self._note(about, f"gap:{entry['gap']}", row, claimed)
+        if row.outcome is Reconciliation.UNOBSERVED and entry["gap"] != "no-account":
+            self._note(RECOUNT, f"gap:{entry['gap']}", row, claimed)
 
     def _add_ownership(self, row: Row, claimed: int) -> None:
         status, reason = row.ledger["status"], row.ledger["reason"]

@@ -202,10 +202,9 @@ class CoinTotals:
         """Add a row, counted or not."""
         entry = row.ledger
         self.rows += 1
-        if entry["kind"] != RowKind.SIGNER:
-            group = self.ownership.setdefault((entry["status"], entry["reason"]), [0, 0])
-            group[0] += 1
-            group[1] += row.claimed if row.counted and row.claimed is not None else 0
+        group = self.ownership.setdefault((entry["status"], entry["reason"]), [0, 0])
+        group[0] += 1
+        group[1] += row.claimed if row.counted and row.claimed is not None else 0
         if not row.counted or row.outcome is None:
             self.excluded += row.claimed if row.claimed is not None else 0
             return

@@ -1,0 +1,154 @@
+"""``recount demo``: the whole job on a small made-up exchange with planted faults.
+
+Everything is real but the exchange: a list in OKX's format with real signatures, simulated nodes
+on loopback sockets in a process of their own, the same run that a user would make. At the end the
+planted faults are compared with what the report names: each must be there, and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from chains.transport import RetryPolicy
+from crawler import jobs
+from crawler.demo.declarations import endpoints_toml, world_toml
+from crawler.demo.exchange import MadeUp, Planted, made_up
+from crawler.demo.nodes import Listening
+from crawler.errors import EnvironmentFault
+from crawler.progress import Progress
+from crawler.result import Report
+
+RETRY = RetryPolicy(attempts=4, first_wait_s=0.02, longest_wait_s=0.2, total_s=5)
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """The demo's end: the report, and each planted fault with whether it was named."""
+
+    report: Report
+    path: Path
+    named: tuple[tuple[str, str, bool], ...]
+    unexpected: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planted fault was named, and nothing else."""
+        return all(found for _, _, found in self.named) and not self.unexpected
+
+    def text(self) -> str:
+        """Say it."""
+        lines = ["", "Planted faults, and how the report names them:"]
+        lines += [
+            f"  {'named  ' if found else 'MISSING'}  {what} → {code}"
+            for what, code, found in self.named
+        ]
+        lines += [f"  UNEXPECTED  {code}" for code in self.unexpected]
+        count = sum(found for _, _, found in self.named)
+        lines.append(
+            f"{count} of {len(self.named)} planted faults named, "
+            f"{len(self.unexpected)} others. Report: {self.path / 'report.html'}"
+        )
+        return "\n".join(lines) + "\n"
+
+
+def run(*, rows: int, path: Path | None, keep: bool, progress: Progress) -> Shown:
+    """Make the exchange, start its nodes, recount it, compare."""
+    target = path or _free_path(Path("runs"))
+    with contextlib.ExitStack() as stack:
+        directory = target.with_name(f"{target.name}-inputs")
+        if keep:
+            directory.mkdir(parents=True, exist_ok=True)
+        else:
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recount-")))
+        listening = stack.enter_context(_serving(rows, directory))
+        progress.begin("made-up list", rows)
+        world = made_up(rows)
+        progress.advance("made-up list", rows)
+        options = write_inputs(world, listening, directory)
+        report = jobs.start(options, target, progress)
+    named, unexpected = compare(world, report)
+    return Shown(report=report, path=target, named=named, unexpected=unexpected)
+
+
+def write_inputs(world: MadeUp, listening: Listening, directory: Path) -> jobs.Options:
+    """Write list, declarations, endpoints and liabilities; return the run's options."""
+    files = {
+        "list.csv": world.list_text(),
+        "world.toml": world_toml(listening),
+        "endpoints.toml": endpoints_toml(listening),
+        "liabilities.toml": world.liabilities_text(),
+    }
+    for name, text in files.items():
+        (directory / name).write_text(text, encoding="utf-8")
+    return jobs.Options(
+        list_path=str(directory / "list.csv"),
+        config=(str(directory / "world.toml"),),
+        endpoints=str(directory / "endpoints.toml"),
+        liabilities=str(directory / "liabilities.toml"),
+        exchange="demo",
+        retry=RETRY,
+    )
+
+
+def compare(
+    world: MadeUp, report: Report
+) -> tuple[tuple[tuple[str, str, bool], ...], tuple[str, ...]]:
+    """Compare what was planted with what the report names, rows included."""
+    named: dict[str, set[int]] = {
+        finding.code: set(finding.rows)
+        for finding in report.result.findings
+        if finding.about != "note"
+    }
+    troubles = {
+        (line.name, code)
+        for line in report.circumstances.endpoints
+        for code in (*line.troubles, *([line.rejected] if line.rejected else []))
+    }
+    found = tuple(
+        (planted.what, planted.code, _is_named(planted, world.first_row, named, troubles))
+        for planted in world.planted
+    )
+    codes = {planted.code for planted in world.planted}
+    expected_troubles = {(p.endpoint, p.code) for p in world.planted if p.endpoint}
+    unexpected = sorted(set(named) - codes)
+    unexpected += sorted(f"{name}: {code}" for name, code in troubles - expected_troubles)
+    return found, tuple(unexpected)
+
+
+def _is_named(
+    planted: Planted, first_row: int, named: dict[str, set[int]], troubles: set[tuple[str, str]]
+) -> bool:
+    if planted.endpoint:
+        return (planted.endpoint, planted.code) in troubles
+    return named.get(planted.code) == {first_row + row for row in planted.rows}
+
+
+@contextlib.contextmanager
+def _serving(rows: int, directory: Path) -> Iterator[Listening]:
+    """Run the nodes in a process of their own while the block lasts."""
+    command = [sys.executable, "-m", "crawler.demo.nodes", str(rows), str(directory)]
+    with subprocess.Popen(  # noqa: S603 - our own module, no shell
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        try:
+            line = process.stdout.readline() if process.stdout else b""
+            if not line:
+                raise EnvironmentFault("the demo's nodes did not start; see the message above")
+            yield msgspec.json.decode(line, type=Listening)
+        finally:
+            if process.stdin is not None:
+                process.stdin.close()
+            process.wait(timeout=30)
+
+
+def _free_path(root: Path) -> Path:
+    number = 1
+    while (root / f"demo-{number}").exists():
+        number += 1
+    return root / f"demo-{number}"

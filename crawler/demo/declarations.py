@@ -1,0 +1,126 @@
+"""What the demo declares: chains of its own with the mainnets' address forms, and endpoints."""
+
+from __future__ import annotations
+
+from string import Template
+
+from crawler.demo.keys import MESSAGE
+from crawler.demo.nodes import CHAIN_ID, Listening
+
+BITCOIN, ETHEREUM, TRON, SOLANA = "bip122:demo", f"eip155:{CHAIN_ID}", "tron:demo", "solana:demo"
+REGTEST_MAGIC = "fabfb5da"
+
+_WORLD = Template(
+    """
+[chains."$bitcoin"]
+name = "Bitcoin (demo)"
+adapter = "bip122"
+address = "bitcoin"
+native = "$bitcoin/slip44:0"
+source = "made up"
+address_params = { p2pkh = [0x00], p2sh = [0x05], hrp = "bc" }
+params = { genesis = "$bitcoin_genesis", magic = "$magic", decimals = 8 }
+
+[chains."$ethereum"]
+name = "Ethereum (demo)"
+adapter = "eip155"
+address = "evm"
+native = "$ethereum/slip44:60"
+source = "made up"
+params = { chain_id = $chain_id }
+
+[chains."$tron"]
+name = "TRON (demo)"
+adapter = "tron"
+address = "tron"
+native = "$tron/slip44:195"
+source = "made up"
+params = { genesis = "$tron_genesis" }
+
+[chains."$solana"]
+name = "Solana (demo)"
+adapter = "solana"
+address = "solana"
+native = "$solana/slip44:501"
+source = "made up"
+params = { genesis = "$solana_genesis" }
+
+[assets]
+"$bitcoin/slip44:0" = { symbol = "BTC", decimals = 8, counts_as = "BTC", class = "native", source = "made up" }
+"$ethereum/slip44:60" = { symbol = "ETH", decimals = 18, counts_as = "ETH", class = "native", source = "made up" }
+"$tron/slip44:195" = { symbol = "TRX", decimals = 6, counts_as = "TRX", class = "native", source = "made up" }
+"$solana/slip44:501" = { symbol = "SOL", decimals = 9, counts_as = "SOL", class = "native", source = "made up" }
+"$ethereum/erc20:0xdAC17F958D2ee523a2206206994597C13D831ec7" = { symbol = "USDT", decimals = 6, counts_as = "USDT", class = "native", source = "made up" }
+"$ethereum/erc20:0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48" = { symbol = "USDC", decimals = 6, counts_as = "USDC", class = "native", source = "made up" }
+
+[[exchanges]]
+name = "demo"
+title = "The demo exchange"
+messages = ["$message"]
+plain_types = ["", "Non Staking"]
+networks = [
+    { network = "BTC", chain = "$bitcoin", schemes = ["okx-utxo"] },
+    { network = "ETH", chain = "$ethereum", schemes = ["okx-evm"] },
+    { network = "TRON", chain = "$tron", schemes = ["okx-tron"] },
+    { network = "SOL", chain = "$solana", schemes = ["okx-ed25519"] },
+]
+labels = [
+    { asset = "BTC", id = "$bitcoin/slip44:0" },
+    { asset = "ETH", id = "$ethereum/slip44:60" },
+    { asset = "TRX", id = "$tron/slip44:195" },
+    { asset = "SOL", id = "$solana/slip44:501" },
+    { asset = "USDT-ERC20", id = "$ethereum/erc20:0xdAC17F958D2ee523a2206206994597C13D831ec7" },
+    { asset = "USDC", id = "$ethereum/erc20:0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48" },
+]
+"""
+)
+
+_ENDPOINT = Template(
+    """
+[[endpoints]]
+name = "$name"
+chain = "$chain"
+url = "$url"
+own_node = true
+rate = "0"
+timeout_s = 3
+protocol = "$protocol"
+"""
+)
+
+CHAIN_OF = {
+    "bitcoin-core": (BITCOIN, "rpc"),
+    "bitcoin-dump": (BITCOIN, "dump"),
+    "ethereum-one": (ETHEREUM, ""),
+    "ethereum-busy": (ETHEREUM, ""),
+    "tron-one": (TRON, ""),
+    "tron-empty": (TRON, ""),
+    "solana-one": (SOLANA, ""),
+    "solana-silent": (SOLANA, ""),
+}
+
+
+def world_toml(listening: Listening) -> str:
+    """Return the demo's chains, assets and exchange."""
+    return _WORLD.substitute(
+        bitcoin=BITCOIN,
+        ethereum=ETHEREUM,
+        tron=TRON,
+        solana=SOLANA,
+        chain_id=CHAIN_ID,
+        magic=REGTEST_MAGIC,
+        message=MESSAGE,
+        bitcoin_genesis=listening.genesis["bitcoin"],
+        tron_genesis=listening.genesis["tron"],
+        solana_genesis=listening.genesis["solana"],
+    )
+
+
+def endpoints_toml(listening: Listening) -> str:
+    """Return the demo's endpoints."""
+    return "".join(
+        _ENDPOINT.substitute(
+            name=name, chain=CHAIN_OF[name][0], protocol=CHAIN_OF[name][1], url=url
+        )
+        for name, url in listening.urls.items()
+    )

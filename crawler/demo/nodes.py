@@ -1,0 +1,103 @@
+"""The demo's nodes, in a process of their own: ``python -m crawler.demo.nodes ROWS DIRECTORY``.
+
+Prints one line of JSON when all are listening: endpoint name → URL, and what the declarations
+need. Runs until its standard input closes. Three endpoints are faulty on purpose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from pathlib import Path
+
+import msgspec
+
+from chains.simulated.bip122 import SimulatedCore
+from chains.simulated.eip155 import SimulatedEvm
+from chains.simulated.evm_calls import Contract, TokenState
+from chains.simulated.node import Faults, SimulatedNode
+from chains.simulated.solana import SimulatedSolana
+from chains.simulated.tron import SimulatedTron
+from crawler.demo.exchange import (
+    BITCOIN_HEIGHT,
+    ETHEREUM_HEIGHT,
+    SOLANA_SLOT,
+    TRON_HEIGHT,
+    USDC,
+    USDT,
+    MadeUp,
+    made_up,
+)
+
+CHAIN_ID = 31337
+
+
+class Listening(msgspec.Struct, frozen=True, kw_only=True):
+    """What the parent needs to know: URLs by endpoint name, genesis hashes by network."""
+
+    urls: dict[str, str]
+    genesis: dict[str, str]
+
+
+def nodes(world: MadeUp) -> dict[str, SimulatedNode]:
+    """Make the nodes, faulty ones included, not yet listening."""
+    core = SimulatedCore(world.coins, tip=BITCOIN_HEIGHT)
+    tron_empty = SimulatedTron(TRON_HEIGHT, world.tron)
+    tron_empty.zero_for_everything = True
+    return {
+        "bitcoin-core": core,
+        "ethereum-one": _evm(world, Faults()),
+        "ethereum-busy": _evm(world, Faults(rate_limit_every=2, retry_after="0")),
+        "tron-one": SimulatedTron(TRON_HEIGHT, world.tron),
+        "tron-empty": tron_empty,
+        "solana-one": SimulatedSolana(SOLANA_SLOT, world.solana),
+        "solana-silent": SimulatedSolana(SOLANA_SLOT, world.solana, faults=Faults(hang_every=1)),
+    }
+
+
+def _evm(world: MadeUp, faults: Faults) -> SimulatedEvm:
+    contracts = {account: Contract(owner=owner) for account, owner in world.owned_contracts.items()}
+    contracts |= {
+        account: Contract(safe_owners=owners, threshold=len(owners))
+        for account, owners in world.safes.items()
+    }
+    return SimulatedEvm(
+        chain_id=CHAIN_ID,
+        height=ETHEREUM_HEIGHT,
+        native=world.ether,
+        tokens={
+            USDT: TokenState(symbol="USDT", decimals=6, balances=world.tokens[USDT]),
+            USDC: TokenState(symbol="USDC", decimals=6, balances=world.tokens[USDC]),
+        },
+        contracts=contracts,
+        faults=faults,
+    )
+
+
+async def serve(rows: int, directory: Path) -> None:
+    """Serve until standard input closes."""
+    running = nodes(made_up(rows, sign=False))
+    core = running["bitcoin-core"]
+    if not isinstance(core, SimulatedCore):
+        raise TypeError("bitcoin-core")
+    dump = directory / "utxo.dat"
+    core.dump(dump, height=BITCOIN_HEIGHT)
+    async with contextlib.AsyncExitStack() as stack:
+        for node in running.values():
+            await stack.enter_async_context(node)
+        tron, solana = running["tron-one"], running["solana-one"]
+        if not (isinstance(tron, SimulatedTron) and isinstance(solana, SimulatedSolana)):
+            raise TypeError("tron-one, solana-one")
+        listening = Listening(
+            urls={name: node.url for name, node in running.items()}
+            | {"bitcoin-dump": dump.absolute().as_uri()},
+            genesis={"bitcoin": core.genesis, "tron": tron.genesis, "solana": solana.genesis},
+        )
+        sys.stdout.write(msgspec.json.encode(listening).decode() + "\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.buffer.read)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2])))
