@@ -132,7 +132,7 @@ def _is_named(
 @contextlib.contextmanager
 def _serving(rows: int, directory: Path) -> Iterator[Listening]:
     """Run the nodes in a process of their own while the block lasts."""
-    command = [sys.executable, "-m", "crawler.demo.nodes", str(rows), str(directory)]
+    command = [sys.executable, "-m", "crawler.demo", str(rows), str(directory)]
     with subprocess.Popen(  # noqa: S603 - our own module, no shell
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:

@@ -18,7 +18,7 @@ adapter = "bip122"
 address = "bitcoin"
 native = "$bitcoin/slip44:0"
 source = "made up"
-address_params = { p2pkh = [0x00], p2sh = [0x05], hrp = "bc" }
+address_params = { p2pkh = [0x00], p2sh = [0x05], hrp = "bc", message_header = "Bitcoin" }
 params = { genesis = "$bitcoin_genesis", magic = "$magic", decimals = 8 }
 
 [chains."$ethereum"]

@@ -114,8 +114,11 @@ class MadeUp(msgspec.Struct, kw_only=True):
     def liabilities_text(self) -> str:
         """Write liabilities such that the list claims the ratios of ``RATIOS``."""
         lines = ['as_of = "2024-06-10"', 'source = "made up for the demo"', "[liabilities]"]
-        for label, total in self.totals().items():
+        uncounted = {i for p in self.planted if p.code in ("repeat-of", "conflict") for i in p.rows}
+        counted = [row for i, row in enumerate(self.rows) if i not in uncounted]
+        for label in self.totals():
             coin = COINS.get(label, label)
+            total = sum(row.units for row in counted if row.coin == label)
             owed = Fraction(total * 100, int(RATIOS[coin]))
             lines.append(f'{coin} = "{to_text(int(owed), DECIMALS[label])}"')
         return "\n".join(lines) + "\n"

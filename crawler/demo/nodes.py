@@ -1,4 +1,4 @@
-"""The demo's nodes, in a process of their own: ``python -m crawler.demo.nodes ROWS DIRECTORY``.
+"""The demo's nodes, in a process of their own: ``python -m crawler.demo ROWS DIRECTORY``.
 
 Prints one line of JSON when all are listening: endpoint name → URL, and what the declarations
 need. Runs until its standard input closes. Three endpoints are faulty on purpose.
@@ -98,6 +98,3 @@ async def serve(rows: int, directory: Path) -> None:
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.buffer.read)
 
-
-if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2])))

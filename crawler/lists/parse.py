@@ -28,6 +28,8 @@ MAX_CONTINUATION = 100
 _MAX_RECORD = 1 << 20
 _COMMA, _LINE_END, _RETURN = 44, 10, 13
 _CAREFUL_BYTES = (b'"', b"{", b"[")
+_RARE = 2000
+"""Lines of a block up to which a mark is searched for one line after the other."""
 _NEARLY_EMPTY = 8
 """A line with fewer bytes than this, commas apart, may be blank and is looked at."""
 
@@ -214,20 +216,26 @@ class _Repair:
 
     def _marks(self, octets: np.ndarray[Any, np.dtype[np.uint8]]) -> Places:
         """Find lines that hold a quote, brace, bracket, stray carriage return or the header."""
-        found: list[Places] = []
-        marks = [mark for mark in _CAREFUL_BYTES if mark in self._data]
-        found.extend(np.flatnonzero(octets == mark[0]) for mark in marks)
+        found = [self._holding(mark, octets) for mark in _CAREFUL_BYTES]
+        found.append(self._holding(self._header, None))
         if b"\r" in self._data:
             returns = np.flatnonzero(octets == _RETURN)
             following = np.append(octets, 0)[returns + 1]
             found.append(returns[following != _LINE_END])
-        at = self._data.find(self._header)
-        while at >= 0:
-            found.append(np.array([at]))
-            at = self._data.find(self._header, at + len(self._header))
-        places = np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
-        lines: Places = np.unique(np.searchsorted(self._ends, places))
+        lines: Places = np.unique(np.searchsorted(self._ends, np.concatenate(found)))
         return lines
+
+    def _holding(self, mark: bytes, octets: np.ndarray[Any, np.dtype[np.uint8]] | None) -> Places:
+        """Find a place of the mark in every line that has it: rare ones by search, else by mask."""
+        places: list[int] = []
+        at = self._data.find(mark)
+        while at >= 0:
+            places.append(at)
+            if octets is not None and len(places) > _RARE:
+                return np.flatnonzero(octets == mark[0])
+            end = self._data.find(b"\n", at)
+            at = self._data.find(mark, end) if end >= 0 else -1
+        return np.array(places, dtype=np.int64)
 
     def _rewrite(self) -> tuple[bytes, Places]:
         pieces: list[bytes | memoryview] = []

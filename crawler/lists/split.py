@@ -16,6 +16,7 @@ import json
 import re
 
 _CLOSES = {"{": "}", "[": "]"}
+_SPECIAL = re.compile(r'["{\[]')
 _STRUCTURE = re.compile(r'["{}\[\]]')
 _IN_STRING = re.compile(r'["\\]')
 
@@ -32,12 +33,16 @@ def split_line(text: str) -> list[str]:
     """Cut the fields of one record, without its line end. Raises ``SplitError``."""
     fields: list[str] = []
     start = 0
-    while True:
-        value, end = _field(text, start)
+    while mark := _SPECIAL.search(text, start):
+        opening = text.rfind(",", start, mark.start()) + 1
+        if opening:
+            fields += text[start : opening - 1].split(",")
+        value, end = _field(text, opening or start)
         fields.append(value)
         if end >= len(text):
             return fields
         start = end + 1
+    return fields + text[start:].split(",")
 
 
 def split_signatures(text: str) -> list[str]:
