@@ -1,78 +1,161 @@
-"""What an endpoint is, as the user declares it, and how it is shown without its secrets."""
+"""One endpoint as its user declares it: where, how hard it may be asked, what must stay secret.
+
+An endpoint's URL and headers are templates: ``${NAME}`` stands for the environment variable
+``NAME`` or, where only ``NAME_FILE`` is set, for the contents of the file it names. The record
+keeps the templates; ``resolved_url`` and ``resolved_headers`` fill them in when a connection is
+made, and nothing stores the result. What is printed, logged
+or written to a manifest comes from ``redacted``, which also hides keys that were typed into the
+URL itself.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from typing import Literal
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
 from chains.errors import ConfigError
 from chains.model import ChainId
 
-REFERENCE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
-"""A secret in a header or URL: ``${NAME}``; ``NAME_FILE`` may name a file that holds it."""
+Role = Literal["primary", "witness"]
+
+DEFAULT_RATE = "5"
+"""Requests per second to an endpoint that is not our own node, where none is declared."""
+HIDDEN = "***"
+
+_TEMPLATE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SHORTEST_KEY = 12
+_LONGEST_WORD = 20
 
 
 class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One place to ask about one chain.
+    """One endpoint of one chain.
 
-    ``role``: ``primary`` endpoints share the questions, a ``witness`` is asked the same again
-    and must agree. ``protocol`` tells node protocols of one chain apart (``rpc``, ``dump``).
-    ``rate`` is requests per second as a decimal string, ``"0"`` for no limit (own nodes).
-    ``batch`` overrides the adapter's questions per request; 0 keeps it.
+    ``role``: ``primary`` endpoints are asked, ``witness`` ones confirm. ``own_node`` says that
+    the user runs it. ``protocol`` is the adapter's node protocol where it has several (``rpc``,
+    ``dump``, ``electrum``), ``""`` for its first one. ``rate``: requests per second as a decimal
+    text, ``"0"`` is unlimited. ``timeout_s``: seconds for one answer. ``max_answer_bytes``: a
+    longer answer is refused. ``batch``: questions per request, 0 leaves it to the adapter.
     """
 
     name: str
     chain: ChainId
     url: str
-    role: str = "primary"
+    role: Role = "primary"
     own_node: bool = False
     protocol: str = ""
     concurrency: int = 4
-    rate: str = "5"
+    rate: str = DEFAULT_RATE
     timeout_s: int = 30
-    max_answer_bytes: int = 64 << 20
+    max_answer_bytes: int = 64 * 1024 * 1024
     batch: int = 0
     headers: Mapping[str, str] = {}
 
-    def __repr__(self) -> str:
-        return f"EndpointSpec({self.redacted()})"
+    @property
+    def per_second(self) -> Fraction:
+        """The rate as an exact number of requests per second; 0 is unlimited."""
+        return Fraction(self.rate)
 
-    def redacted(self) -> dict[str, str]:
-        """Describe the endpoint with everything that could be a secret hidden."""
-        parts = urlsplit(self.url)
-        host = parts.hostname or ""
-        port = f":{parts.port}" if parts.port else ""
-        path = "/".join("…" if len(p) >= 16 else p for p in parts.path.split("/"))  # noqa: PLR2004
-        if parts.scheme == "file":
-            path = Path(parts.path).name
-        query = "&".join(f"{key}=…" for key, _ in parse_qsl(parts.query, keep_blank_values=True))
+    @property
+    def is_file(self) -> bool:
+        """Whether the endpoint is a file on this machine."""
+        return self.url.startswith("file:")
+
+    def resolved_url(self, env: Mapping[str, str] | None = None) -> str:
+        """Return the URL with its secrets; raises ``ConfigError`` for a variable not set.
+
+        ``env`` is the process environment where absent. The result must not be logged.
+        """
+        return self._fill(self.url, env)
+
+    def resolved_headers(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return the headers with their secrets; otherwise as ``resolved_url``."""
+        return {name: self._fill(text, env) for name, text in self.headers.items()}
+
+    def _fill(self, text: str, env: Mapping[str, str] | None) -> str:
+        known = os.environ if env is None else env
+        return _TEMPLATE.sub(lambda match: _secret(match[1], known, self.name), text)
+
+    def redacted(self) -> dict[str, object]:
+        """Return what may be printed and stored: no user info, keys, query or header values."""
         return {
             "name": self.name,
             "chain": self.chain,
+            "url": redact_url(self.url),
             "role": self.role,
-            "url": urlunsplit((parts.scheme, host + port, path, query, "")),
+            "own_node": self.own_node,
+            "protocol": self.protocol,
+            "concurrency": self.concurrency,
+            "rate": self.rate,
+            "timeout_s": self.timeout_s,
+            "max_answer_bytes": self.max_answer_bytes,
+            "batch": self.batch,
+            "headers": dict.fromkeys(self.headers, HIDDEN),
         }
 
-    def resolved_headers(self) -> Mapping[str, str]:
-        """Return the headers with secrets filled in from the environment; call as late as possible."""
-        return {key: fill_secrets(value, self.name) for key, value in self.headers.items()}
+    def __repr__(self) -> str:
+        """Show the redacted form."""
+        fields = ", ".join(f"{key}={value!r}" for key, value in self.redacted().items())
+        return f"EndpointSpec({fields})"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        """Show the redacted form in rich as well."""
+        return list(self.redacted().items())
 
 
-def fill_secrets(text: str, name: str) -> str:
-    """Replace ``${NAME}`` by the environment's value, or by what ``NAME_FILE`` holds."""
+def redact_url(url: str) -> str:
+    """Return ``url`` without user info, query values, fragments and path parts that may be keys.
 
-    def value(match: re.Match[str]) -> str:
-        key = match.group(1)
-        if key in os.environ:
-            return os.environ[key]
-        path = os.environ.get(f"{key}_FILE")
-        if path is not None:
-            return Path(path).read_text(encoding="utf-8").strip()
-        raise ConfigError(f"endpoint {name}: neither {key} nor {key}_FILE is set")
+    Host names and short plain words of the path stay, since they tell endpoints apart. Of a
+    file only its name stays.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return HIDDEN
+    if parts.scheme == "file":
+        name = parts.path.rpartition("/")[2]
+        return f"file:{HIDDEN}/{name}"
+    host = parts.netloc.rpartition("@")[2]
+    netloc = f"{HIDDEN}@{host}" if "@" in parts.netloc else host
+    path = "/".join(_hide_key(segment) for segment in parts.path.split("/"))
+    query = "&".join(_hide_value(pair) for pair in parts.query.split("&")) if parts.query else ""
+    return SplitResult(parts.scheme, netloc, path, query, "").geturl()
 
-    return REFERENCE.sub(value, text)
+
+def _hide_value(pair: str) -> str:
+    """Hide a query value; a pair without ``=`` may be a key itself and is hidden whole."""
+    name, equals, _ = pair.partition("=")
+    return f"{name}={HIDDEN}" if equals else HIDDEN
+
+
+def _hide_key(segment: str) -> str:
+    if _TEMPLATE.search(segment):
+        return HIDDEN
+    mixed = any(c.isdigit() for c in segment) and any(c.isalpha() for c in segment)
+    if len(segment) > _LONGEST_WORD or (mixed and len(segment) >= _SHORTEST_KEY):
+        return HIDDEN
+    return segment
+
+
+def _secret(name: str, env: Mapping[str, str], endpoint: str) -> str:
+    """Return the value of ``name``, or the contents of the file that ``name_FILE`` names."""
+    if name in env:
+        return env[name]
+    pointer = f"{name}_FILE"
+    if pointer not in env:
+        raise ConfigError(
+            f"endpoint {endpoint}: neither {name} nor {pointer} is set in the environment"
+        )
+    try:
+        return Path(env[pointer]).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"endpoint {endpoint}: the file that {pointer} names cannot be read as text"
+        ) from error

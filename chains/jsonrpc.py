@@ -51,7 +51,7 @@ def result(exchange: Exchange) -> Any | Gap:
 def results(exchange: Exchange, count: int) -> list[Any | Gap]:
     """Return ``count`` results of an array, by id; what cannot be matched is a ``Gap``."""
     gap = failure(exchange)
-    if gap is not None:
+    if gap is not None and not (exchange.failure == "refused" and exchange.body):
         return [gap] * count
     try:
         answers = _decode_many(exchange.body)
@@ -60,6 +60,9 @@ def results(exchange: Exchange, count: int) -> list[Any | Gap]:
         gap = single if isinstance(single, Gap) else malformed(exchange)
         return [gap] * count
     missing = Gap("malformed-answer", retryable=True, detail="no answer with this id")
+    for answer in answers:
+        if answer.get("id") is None and answer.get("error") is not None:
+            missing = Gap("rpc-error", detail=error_text(answer["error"]))
     found: list[Any | Gap] = [missing] * count
     seen: set[int] = set()
     for answer in answers:
@@ -77,11 +80,11 @@ def results(exchange: Exchange, count: int) -> list[Any | Gap]:
 
 def gap_or_result(answer: dict[str, Any], expected_id: int) -> Any | Gap:
     """Take one answer object apart."""
+    error = answer.get("error")
+    if error is not None and answer.get("id") in (expected_id, None):
+        return Gap("rpc-error", detail=error_text(error))  # a null id: the request was not read
     if answer.get("id") != expected_id:
         return Gap("malformed-answer", retryable=True, detail="the answer carries another id")
-    error = answer.get("error")
-    if error is not None:
-        return Gap("rpc-error", detail=error_text(error))
     if "result" not in answer:
         return Gap("malformed-answer", retryable=True, detail="neither result nor error")
     return answer["result"]

@@ -115,10 +115,11 @@ class _Endpoint:
 
     def __init__(self, spec: EndpointSpec) -> None:
         self.spec = spec
+        self.url = spec.resolved_url().rstrip("/")
         self.slot = Slot(spec.concurrency)
         self.limiter = (
-            AsyncLimiter(max(1.0, float(spec.rate)), max(1.0, 1.0 / float(spec.rate)))
-            if float(spec.rate) > 0
+            AsyncLimiter(max(1.0, float(spec.per_second)), max(1.0, float(1 / spec.per_second)))
+            if spec.per_second > 0
             else None
         )
         self.statistics = EndpointStatistics()
@@ -181,7 +182,7 @@ class HttpTransport:
 
     def local_path(self, endpoint: str) -> Path | None:
         """Return the file behind a ``file:`` endpoint, else ``None``."""
-        parts = urlsplit(self.spec(endpoint).url)
+        parts = urlsplit(self._endpoints[endpoint].url)
         return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
     @property
@@ -260,7 +261,7 @@ class HttpTransport:
             try:
                 async with self._session.request(
                     request.method,
-                    spec.url.rstrip("/") + request.path if request.path else spec.url,
+                    state.url + request.path,
                     data=request.body if request.method == "POST" else None,
                     headers=_headers(spec, request),
                     timeout=aiohttp.ClientTimeout(total=spec.timeout_s),

@@ -1,0 +1,212 @@
+"""Bitcoin and its relatives (CAIP-2 ``bip122``): balances of scripts at one block.
+
+An account is a scriptPubKey, so every text form of one script is one account, and the
+P2PKH, P2WPKH, P2PK… outputs of one key are different ones. Two kinds of endpoints:
+
+``dump``: a ``file:`` URL of a UTXO set dump (Core 28 or newer, ``dumptxoutset`` with
+``rollback=HEIGHT``). One pass answers all accounts. A dump names its block by hash, not by
+height. The tie comes from an RPC endpoint, or from ``params.checkpoints``; where there is
+neither, the dump's block is taken as the snapshot's, ``detail["height_unverified"]`` is
+``"true"``, and answers are given only if the dump's newest coin is of exactly that height: the
+newest block's own reward cannot be spent for 100 blocks, so it is in every honest dump.
+
+``rpc``: a node. It pins the block, and answers with ``scantxoutset`` while its tip is that
+very block (it cannot scan the past). A full scan takes minutes on a large chain and one node
+makes one at a time: give such an endpoint a long ``timeout_s``.
+
+Zero rule: an account that is absent from the whole set of coins at the pinned block has zero,
+by definition of the set. The set is whole when every coin that the dump announces was read and
+nothing followed; or when the node says that its scan came to the end and the scan lists the
+canary: an output of the pinned block's own reward, asked for in the same call.
+
+``spec.params``: ``genesis`` (hash of block 0), ``magic`` (network magic, hex, as in the dump),
+``checkpoints`` ({height: hash}, optional), ``max_money`` (satoshi, Bitcoin's if absent).
+Coins inside Litecoin's extension block (MWEB) belong to no script and are not counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar, Protocol, runtime_checkable
+
+from chains.adapters.bip122 import rpc
+from chains.adapters.bip122.answers import decode_dump, decode_scan
+from chains.adapters.bip122.moment import resolve
+from chains.adapters.bip122.params import Params
+from chains.adapters.bip122.scan import read_dump_header, scanned
+from chains.endpoints import EndpointSpec
+from chains.model import (
+    Answers,
+    Capabilities,
+    ChainSpec,
+    Exchange,
+    Extract,
+    Gap,
+    Method,
+    QueryKind,
+    Questions,
+    Snapshot,
+    Transport,
+    all_gaps,
+)
+
+__all__ = ["Adapter"]
+
+DUMP, SCAN, NONE = "bip122-dump/1", "bip122-scan/1", "bip122-none/1"
+"""Names of the rules by which ``decode`` reads an extract."""
+
+
+@runtime_checkable
+class LocalFiles(Protocol):
+    """A transport that also knows files on this machine and the endpoints' declarations."""
+
+    def local_path(self, endpoint: str) -> Path | None:
+        """Return the file behind an endpoint, ``None`` where it is a node."""
+        ...
+
+    def spec(self, endpoint: str) -> EndpointSpec:
+        """Return the endpoint's declaration."""
+        ...
+
+
+class Adapter:
+    """Balances of scripts on one chain of the Bitcoin family. See the module's text."""
+
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        history="bulk",
+        assets=("slip44",),
+        methods=(Method.BULK, Method.STATE),
+        zero_rule=(
+            "A script that is absent from the whole set of unspent coins at the pinned block"
+            " has zero by definition of the set; the set is whole when its announced number"
+            " of coins was read and nothing followed, or the node says its scan is complete and"
+            " lists the pinned block's own reward."
+        ),
+        batch=rpc.DESCRIPTORS,
+        shard=1_000_000,
+    )
+
+    def __init__(self, spec: ChainSpec, transport: Transport) -> None:
+        self._spec = spec
+        self._params = Params.of(spec)
+        self._transport = transport
+        self._busy: dict[str, asyncio.Lock] = {}
+
+    async def pin(self, height: int) -> tuple[Exchange, ...]:
+        """Ask every node for the block at ``height`` and every dump for its header."""
+        asked = [self._pin_one(height, endpoint) for endpoint in self._transport.endpoints]
+        return tuple(exchange for said in await asyncio.gather(*asked) for exchange in said)
+
+    def snapshot(self, height: int, exchanges: Sequence[Exchange]) -> Snapshot:
+        """Resolve the moment; raises ``WrongChain`` or ``Disagreement``.
+
+        Where no endpoint can serve it, raises ``Unreachable`` or ``NodeBehind`` when asking
+        later may help, else ``Unanswerable``.
+        """
+        return resolve(self._spec.id, self._params, height, exchanges)
+
+    async def extract(self, questions: Questions, at: Snapshot) -> AsyncIterator[Extract]:
+        """Yield one extract for a dump, or one per scan of a node, in any order.
+
+        A dump goes before a node. Of several dumps the first is read.
+        """
+        if _unasked(self._spec, questions) is not None or not at.endpoints:
+            yield Extract(positions=range(len(questions.accounts)), decoder=NONE, exchanges=())
+            return
+        for endpoint in at.endpoints:
+            path = self._path(endpoint)
+            if path is not None:
+                yield await self._scan_dump(endpoint, path, questions)
+                return
+        scans = list(self._scan_nodes(questions, at))
+        try:
+            for future in asyncio.as_completed(scans):
+                yield await future
+        finally:
+            for scan in scans:
+                scan.cancel()
+
+    def decode(self, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
+        """Interpret one extract. Pure."""
+        gap = _unasked(self._spec, questions)
+        if gap is not None:
+            return all_gaps(extract, gap)
+        if extract.decoder == DUMP:
+            return decode_dump(self._params, questions, extract, at)
+        if extract.decoder == SCAN:
+            return decode_scan(questions, extract, at)
+        return all_gaps(extract, Gap("no-usable-endpoint", retryable=True))
+
+    async def _pin_one(self, height: int, endpoint: str) -> tuple[Exchange, ...]:
+        path = self._path(endpoint)
+        if path is not None:
+            return (await asyncio.to_thread(read_dump_header, endpoint, path, self._own(endpoint)),)
+        identity = await self._transport.exchange(rpc.identity_request(height), endpoint)
+        said = rpc.read_identity(identity)
+        if isinstance(said, Gap) or isinstance(said[1], Gap):
+            return (identity,)
+        block = await self._transport.exchange(rpc.block_request(said[1]), endpoint)
+        txid = rpc.read_reward_id(block)
+        if txid is None:
+            return identity, block
+        request = rpc.reward_request(txid, said[1])
+        return identity, block, await self._transport.exchange(request, endpoint)
+
+    async def _scan_dump(self, endpoint: str, path: Path, questions: Questions) -> Extract:
+        async with self._busy.setdefault(endpoint, asyncio.Lock()):
+            exchange = await asyncio.to_thread(
+                scanned,
+                endpoint,
+                path,
+                questions.accounts,
+                own_node=self._own(endpoint),
+                max_money=self._params.max_money,
+            )
+        return Extract(
+            positions=range(len(questions.accounts)), decoder=DUMP, exchanges=(exchange,)
+        )
+
+    def _scan_nodes(self, questions: Questions, at: Snapshot) -> Iterator[asyncio.Task[Extract]]:
+        """Deal the scans out to the nodes in turn; each node works on one at a time."""
+        start = turn = 0
+        while start < len(questions.accounts):
+            node = at.endpoints[turn % len(at.endpoints)]
+            size = self._batch(node)
+            positions = range(start, min(start + size, len(questions.accounts)))
+            yield asyncio.ensure_future(self._scan_node(node, positions, questions, at))
+            start, turn = positions.stop, turn + 1
+
+    async def _scan_node(
+        self, node: str, positions: range, questions: Questions, at: Snapshot
+    ) -> Extract:
+        scripts = questions.accounts[positions.start : positions.stop]
+        canaries = (bytes.fromhex(script) for script in at.canaries)
+        watched = (script for script in canaries if script not in scripts)
+        request = rpc.scan_request((*scripts, *watched))
+        async with self._busy.setdefault(node, asyncio.Lock()):
+            exchange = await self._transport.exchange(request, node)
+        return Extract(positions=positions, decoder=SCAN, exchanges=(exchange,))
+
+    def _path(self, endpoint: str) -> Path | None:
+        transport = self._transport
+        return transport.local_path(endpoint) if isinstance(transport, LocalFiles) else None
+
+    def _own(self, endpoint: str) -> bool:
+        transport = self._transport
+        return isinstance(transport, LocalFiles) and transport.spec(endpoint).own_node
+
+    def _batch(self, endpoint: str) -> int:
+        transport = self._transport
+        declared = transport.spec(endpoint).batch if isinstance(transport, LocalFiles) else 0
+        return declared or self.capabilities.batch
+
+
+def _unasked(spec: ChainSpec, questions: Questions) -> Gap | None:
+    """Return why these questions have no answer on this kind of chain, if so."""
+    if questions.kind is not QueryKind.BALANCE:
+        return Gap("method-missing", detail=f"no {questions.kind} on this chain")
+    if questions.asset != spec.native:
+        return Gap("asset-unsupported", detail=questions.asset)
+    return None

@@ -1,0 +1,56 @@
+"""What ``config/chains.toml`` tells this adapter about one chain, checked and typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from chains.adapters.bip122.dump import MAX_MONEY
+from chains.errors import ConfigError
+from chains.model import ChainSpec
+
+_MAGIC_BYTES = 4
+
+
+class Params(msgspec.Struct, frozen=True, kw_only=True):
+    """``params`` of a chain of this family. Hashes are lower-case hex in the usual order."""
+
+    genesis: str
+    magic: bytes
+    checkpoints: Mapping[int, str]
+    max_money: int
+
+    @classmethod
+    def of(cls, spec: ChainSpec) -> Params:
+        """Read ``spec.params``; raises ``ConfigError`` naming the key."""
+        params = spec.params
+        where = f"chain {spec.id}, params"
+        try:
+            magic = bytes.fromhex(params.get("magic", ""))
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"{where}.magic: expected 8 hex digits") from error
+        if len(magic) not in (0, _MAGIC_BYTES):
+            raise ConfigError(f"{where}.magic: expected 8 hex digits, got {len(magic)} bytes")
+        if "genesis" not in params:
+            raise ConfigError(f"{where}.genesis is missing: the hash of block 0")
+        checkpoints = params.get("checkpoints", {})
+        if not isinstance(checkpoints, Mapping):
+            raise ConfigError(f"{where}.checkpoints: expected a table of height = hash")
+        try:
+            known = {int(height): _hash(value) for height, value in checkpoints.items()}
+            return cls(
+                genesis=_hash(params["genesis"]),
+                magic=magic,
+                checkpoints=known,
+                max_money=int(params.get("max_money", MAX_MONEY)),
+            )
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"{where}: {error}") from error
+
+
+def _hash(value: Any) -> str:
+    if not isinstance(value, str) or len(bytes.fromhex(value)) != 32:  # noqa: PLR2004
+        raise ValueError(f"expected a block hash of 64 hex digits, got {value!r}")
+    return value.lower()

@@ -1,0 +1,219 @@
+"""Ed25519 signatures, and the addresses of the chains whose keys are Ed25519.
+
+The key stands in the row or is the address itself; it proves nothing until the address
+derives from it. libsodium verifies; keys and nonce points of small order and encodings
+that are not canonical are refused before it is asked, because anybody can sign for them.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from binascii import Error as BinasciiError
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from hashlib import blake2b, sha3_256
+
+import msgspec
+from nacl.bindings import crypto_sign_open
+from nacl.exceptions import BadSignatureError
+
+from chains.addresses import AddressError
+from chains.addresses.base58 import base58_to_bytes
+from chains.signatures.digests import OKX_HEADER, frame
+from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.rows import Signer, judge_row
+from chains.signatures.ton_wallets import accounts as ton_accounts
+
+FAMILY = "ed25519"
+KEY_LENGTH, SIGNATURE_LENGTH = 32, 64
+FIELD = 2**255 - 19
+_REMEMBERED = 1 << 14
+_LONGEST_REMEMBERED = 256
+_BASE64_LENGTH = 88
+_SIGN_BIT = 0x80
+
+_ORDER_EIGHT = bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05")
+"""The y of a point of order 8. Spec: https://cr.yp.to/ecdh.html#validate"""
+SMALL_ORDER = frozenset(
+    number.to_bytes(KEY_LENGTH, "little")
+    for number in (
+        0,
+        1,
+        FIELD - 1,
+        FIELD,
+        FIELD + 1,
+        int.from_bytes(_ORDER_EIGHT, "little"),
+        FIELD - int.from_bytes(_ORDER_EIGHT, "little"),
+    )
+)
+"""Encodings of all points of order 1, 2, 4 and 8, without the sign bit."""
+
+
+class AddressRule(msgspec.Struct, frozen=True):
+    """How the accounts of one address format follow from a key.
+
+    ``account`` returns the variant if the key derives the account, else None.
+    ``is_key`` says that the account is the key, so that the row need not give one.
+    ``is_final`` says that no other key can ever control the account.
+    """
+
+    account: Callable[[bytes, bytes], str | None]
+    is_key: bool = False
+    is_final: bool = True
+
+
+def _same(key: bytes, account: bytes) -> str | None:
+    return "" if key == account else None
+
+
+def _aptos(key: bytes, account: bytes) -> str | None:
+    """Spec: https://aptos.dev/network/blockchain/accounts#single-signer-authentication."""
+    return "" if sha3_256(key + b"\x00").digest() == account else None
+
+
+def _sui(key: bytes, account: bytes) -> str | None:
+    """Spec: https://docs.sui.io/concepts/cryptography/transaction-auth/keys-addresses."""
+    return "" if blake2b(b"\x00" + key, digest_size=32).digest() == account else None
+
+
+def _ton(key: bytes, account: bytes) -> str | None:
+    return ton_accounts(key).get(account)
+
+
+RULES: Mapping[str, AddressRule] = {
+    "solana": AddressRule(_same, is_key=True),
+    "ss58": AddressRule(_same, is_key=True),
+    "sui": AddressRule(_sui),
+    "aptos": AddressRule(_aptos, is_final=False),
+    "ton": AddressRule(_ton, is_final=False),
+}
+"""By address format. Aptos keys can be rotated, TON addresses are those of any contract."""
+
+_FORMATS = {
+    "okx-ed25519": frozenset(RULES),
+    "ed25519-raw": frozenset({"solana", "ss58"}),
+}
+
+SCHEMES = (
+    Scheme(
+        name="okx-ed25519",
+        family=FAMILY,
+        origin="okx/proof-of-reserves:common/crypto_test.go@2962a89",
+        description="OKX: the framed text, signed as it is.",
+    ),
+    Scheme(
+        name="ed25519-raw",
+        family=FAMILY,
+        origin="paulmillr/micro-sol-signer:test/offchain.test.ts; "
+        "polkadot-js/common:packages/util-crypto/src/signature/verify.spec.ts",
+        description="The bytes of the text, signed as they are.",
+    ),
+)
+
+
+def judge(row: SignedAddress, scheme: str) -> Outcome:
+    """Judge a row of a chain with Ed25519 keys by one of these schemes."""
+    if row.spec.address not in _FORMATS[scheme]:
+        raise Unsupported(
+            "unsupported-scheme", f"{scheme} has no rule for {row.spec.address!r} addresses yet"
+        )
+    return judge_row(row, scheme, _SIGNED[scheme])
+
+
+def verify(key: bytes, signature: bytes, payload: bytes) -> bytes:
+    """Return ``key`` if it signed ``payload``; raises ``Refused``. Remembers short payloads.
+
+    Spec: https://datatracker.ietf.org/doc/html/rfc8032#section-5.1.7
+    """
+    if len(payload) > _LONGEST_REMEMBERED:
+        return _verify(key, signature, payload)
+    return _remembered(key, signature, payload)
+
+
+def _verify(key: bytes, signature: bytes, payload: bytes) -> bytes:
+    if _is_weak(key) or _is_weak(signature[:KEY_LENGTH]):
+        raise Refused("weak-key", "a point of small order or a non-canonical encoding")
+    try:
+        crypto_sign_open(signature + payload, key)
+    except BadSignatureError:
+        raise Refused("wrong-signature", "the signature is not of this text and key") from None
+    return key
+
+
+_remembered = lru_cache(maxsize=_REMEMBERED)(_verify)
+
+
+def parse_key(text: str) -> bytes:
+    """Return the 32 bytes of a key in hex, with or without ``0x``; raises ``Refused``."""
+    digits = text.removeprefix("0x")
+    try:
+        key = bytes.fromhex(digits)
+    except ValueError:
+        raise Refused("bad-key", "the public key is not hex digits") from None
+    if len(key) != KEY_LENGTH or len(digits) != 2 * KEY_LENGTH:
+        raise Refused("bad-key", "an Ed25519 public key has 32 bytes")
+    return key
+
+
+def parse_signature(text: str) -> bytes:
+    """Return the 64 bytes of a signature in hex, base64 or base58; raises ``Refused``.
+
+    The three cannot be mistaken for each other at this length.
+    """
+    digits = text.removeprefix("0x")
+    try:
+        if len(digits) == 2 * SIGNATURE_LENGTH:
+            raw = bytes.fromhex(digits)
+        elif len(text) == _BASE64_LENGTH and text.endswith("=="):
+            raw = b64decode(text, validate=True)
+            if b64encode(raw).decode() != text:
+                raise Refused("bad-signature", "the base64 of the signature is not exact")
+        else:
+            raw = base58_to_bytes(text)
+    except (ValueError, BinasciiError, AddressError):
+        raise Refused("bad-signature", "neither hex nor base64 nor base58") from None
+    if len(raw) != SIGNATURE_LENGTH:
+        raise Refused("bad-signature", "an Ed25519 signature has 64 bytes")
+    return raw
+
+
+def _signed(
+    row: SignedAddress, signature: str, account: bytes, *, payload: Callable[[str], bytes]
+) -> Signer:
+    rule = RULES[row.spec.address]
+    if row.public_key:
+        key = parse_key(row.public_key)
+    elif rule.is_key:
+        key = account
+    else:
+        raise Refused("missing-key", "the row gives no public key")
+    verify(key, parse_signature(signature), payload(row.message))
+    variant = rule.account(key, account)
+    if variant is not None:
+        return Signer(key, variant)
+    if rule.is_final:
+        raise Refused("wrong-key", "the address does not derive from the key of the row")
+    return Signer(key, is_account=False)
+
+
+def _is_weak(point: bytes) -> bool:
+    """Tell whether an encoded point is of small order or its y is not below the field."""
+    top = point[31] & ~_SIGN_BIT
+    if point[:31] + bytes((top,)) in SMALL_ORDER:
+        return True
+    return top == 0x7F and int.from_bytes(point, "little") & (2**255 - 1) >= FIELD  # noqa: PLR2004
+
+
+@lru_cache(maxsize=64)
+def _framed(text: str) -> bytes:
+    return frame(OKX_HEADER, text)
+
+
+def _raw(text: str) -> bytes:
+    return text.encode()
+
+
+_SIGNED = {
+    "okx-ed25519": partial(_signed, payload=_framed),
+    "ed25519-raw": partial(_signed, payload=_raw),
+}

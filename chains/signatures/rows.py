@@ -1,0 +1,96 @@
+"""From single signature checks to the outcome of a row, the same for every family.
+
+A row without owners: every signature given must be by a key of the address. A row with
+owners: the signatures stand in for the owners, in their order, one each; that shows the
+owners' keys only, and the chain must say whether they control the address.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from chains.addresses import AddressError, decode, encode
+from chains.model import Ownership
+from chains.signatures.model import Outcome, Refused, SignedAddress
+
+
+class Signer(msgspec.Struct, frozen=True):
+    """A key that made a valid signature.
+
+    ``is_account`` tells whether the account derives from the key; where it does not, the
+    account is of a kind that may still obey this key. ``detail`` names the variant.
+    """
+
+    key: bytes
+    detail: str = ""
+    is_account: bool = True
+
+
+class Signed(Protocol):
+    """One signature checked against one account."""
+
+    def __call__(self, row: SignedAddress, signature: str, account: bytes) -> Signer:
+        """Return the key that signed; raises ``Refused``."""
+        ...
+
+
+def given(signatures: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the signatures that are not empty; raises ``Refused`` if there is none."""
+    present = tuple(filter(None, signatures))
+    if not present:
+        raise Refused("no-signature", "the row carries no signature")
+    return present
+
+
+def judge_row(row: SignedAddress, scheme: str, signed: Signed) -> Outcome:
+    """Judge a row whose address is that of one key, or whose owners sign for it."""
+    if row.owners:
+        return judge_owners(row, scheme, signed)
+    signers = [signed(row, signature, row.account) for signature in given(row.signatures)]
+    return _outcome(signers, scheme)
+
+
+def judge_owners(row: SignedAddress, scheme: str, signed: Signed) -> Outcome:
+    """Judge a row that names owners: each must decode, be another account, and have signed."""
+    accounts: list[bytes] = []
+    for text in row.owners:
+        try:
+            account = decode(row.spec, text)
+        except AddressError as error:
+            raise Refused("bad-owner", f"the owner {text!r} does not decode: {error}") from None
+        if account in accounts:
+            raise Refused("bad-owner", f"the owner {text!r} is named twice")
+        accounts.append(account)
+    count = len(given(row.signatures))
+    signatures = row.signatures[: len(accounts)]
+    if len(signatures) < len(accounts) or not all(signatures):
+        raise Refused(
+            "owner-signature-missing", f"{len(accounts)} owners are named but {count} signed"
+        )
+    if count > len(accounts):
+        raise Refused("extra-signature", "there are more signatures than named owners")
+    signers = [signed(row, *pair) for pair in zip(signatures, accounts, strict=True)]
+    if accounts == [row.account] or not all(signer.is_account for signer in signers):
+        return _outcome(signers, scheme)
+    return Outcome(
+        status=Ownership.SIGNER_ONLY,
+        reason="control-unobserved",
+        scheme=scheme,
+        keys=tuple(signer.key for signer in signers),
+        signers=tuple(encode(row.spec, account) for account in accounts),
+        detail=signers[0].detail,
+    )
+
+
+def _outcome(signers: list[Signer], scheme: str) -> Outcome:
+    """Bind if every key that signed derives the account, else say that the link is unseen."""
+    is_bound = all(signer.is_account for signer in signers)
+    return Outcome(
+        status=Ownership.BOUND if is_bound else Ownership.SIGNER_ONLY,
+        reason="key-derives-address" if is_bound else "link-unobserved",
+        scheme=scheme,
+        keys=tuple(dict.fromkeys(signer.key for signer in signers)),
+        detail=signers[0].detail,
+    )

@@ -1,0 +1,92 @@
+"""Public keys recovered from ECDSA signatures on secp256k1, and hashes of such keys.
+
+Keys are uncompressed (65 bytes) between the functions of this package, because that form
+is the same whatever the signer's wallet did. Recovered keys are remembered, within
+bounds: lists repeat one signature on many rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import new, sha256
+
+from coincurve import PublicKey
+from Crypto.Hash import RIPEMD160, keccak
+
+from chains.signatures.model import Refused
+
+SIGNATURE_LENGTH = 65
+HALF_ORDER = bytes.fromhex("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0")
+"""The largest s that counts as low. Spec: https://eips.ethereum.org/EIPS/eip-2"""
+ELECTRUM = {27: 0, 28: 1}
+"""v as Ethereum's yellow paper writes it, to the recovery id."""
+PLAIN_OR_ELECTRUM = {0: 0, 1: 1, 27: 0, 28: 1}
+_HEX_LENGTH = 130
+_REMEMBERED = 1 << 14
+
+
+def keccak256(payload: bytes) -> bytes:
+    """Return the original Keccak-256 (not SHA3-256) of ``payload``."""
+    return keccak.new(data=payload, digest_bits=256).digest()
+
+
+def hash160(payload: bytes) -> bytes:
+    """Return RIPEMD-160 of SHA-256, the short hash of Bitcoin and its relatives."""
+    return _ripemd160(sha256(payload).digest())
+
+
+def sha256d(payload: bytes) -> bytes:
+    """Return SHA-256 applied twice."""
+    return sha256(sha256(payload).digest()).digest()
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def recover(digest: bytes, signature: bytes) -> bytes:
+    """Return the uncompressed key that made ``signature`` (r ‖ s ‖ recovery id) of ``digest``.
+
+    Raises ``Refused`` (``wrong-signature``) where no key can have made it.
+    """
+    try:
+        key = PublicKey.from_signature_and_message(signature, digest, hasher=None)
+    except ValueError as error:
+        raise Refused("wrong-signature", f"no key can be recovered: {error}") from None
+    return key.format(compressed=False)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def keccak_account(key: bytes) -> bytes:
+    """Return the 20-byte account of an uncompressed key: the end of its Keccak-256."""
+    return keccak256(key[1:])[12:]
+
+
+def compressed(key: bytes) -> bytes:
+    """Return the 33-byte form of an uncompressed key."""
+    return (b"\x03" if key[64] & 1 else b"\x02") + key[1:33]
+
+
+def parse_hex_signature(text: str, recovery_ids: Mapping[int, int], *, low_s: bool) -> bytes:
+    """Read r ‖ s ‖ v in hex, with or without ``0x``, and return r ‖ s ‖ recovery id.
+
+    ``recovery_ids`` maps the values of v that the scheme allows. Raises ``Refused``.
+    """
+    digits = text.removeprefix("0x")
+    try:
+        raw = bytes.fromhex(digits)
+    except ValueError:
+        raise Refused("bad-signature", "the signature is not hex digits") from None
+    if len(raw) != SIGNATURE_LENGTH or len(digits) != _HEX_LENGTH:
+        raise Refused("bad-signature", "expected r, s and v in 65 bytes of hex")
+    recovery_id = recovery_ids.get(raw[64])
+    if recovery_id is None:
+        raise Refused("bad-recovery-id", f"v is {raw[64]}, expected {sorted(recovery_ids)}")
+    if low_s and raw[32:64] > HALF_ORDER:
+        raise Refused("high-s", "s is in the upper half of the group order")
+    return raw[:64] + (b"\x01" if recovery_id else b"\x00")
+
+
+def _ripemd160(payload: bytes) -> bytes:
+    try:
+        return new("ripemd160", payload, usedforsecurity=False).digest()
+    except ValueError:  # an OpenSSL built without it
+        return RIPEMD160.new(data=payload).digest()

@@ -1,0 +1,195 @@
+"""Endpoints: mistakes are found at loading, and no secret reaches a log, an error or a file."""
+
+from __future__ import annotations
+
+import io
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.pretty import Pretty
+
+from chains.endpoints import EndpointSpec, redact_url
+from chains.errors import ConfigError
+from chains.model import ChainId
+from crawler.endpoints import load_endpoints
+from crawler.settings import config_root
+
+pytestmark = pytest.mark.unit
+
+SECRET = "s3cr3t-value-of-the-key"
+GOOD = """
+[[endpoints]]
+name = "hosted"
+chain = "eip155:1"
+url = "https://rpc.example.org/v2/${KEY}?token=${TOKEN}"
+headers = { Authorization = "Bearer ${TOKEN}" }
+role = "witness"
+rate = "2.5"
+
+[[endpoints]]
+name = "mine"
+chain = "eip155:1"
+url = "http://127.0.0.1:8545"
+own_node = true
+"""
+ENV = {"KEY": SECRET, "TOKEN": "t0ken"}
+
+
+def load(tmp_path: Path, text: str, env: dict[str, str] | None = None) -> tuple[EndpointSpec, ...]:
+    path = tmp_path / "endpoints.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_endpoints(path, ENV if env is None else env)
+
+
+def test_a_good_file(tmp_path: Path) -> None:
+    hosted, mine = load(tmp_path, GOOD)
+    assert hosted.role == "witness"
+    assert not hosted.own_node
+    assert hosted.per_second == Fraction(5, 2)
+    assert hosted.resolved_url(ENV) == f"https://rpc.example.org/v2/{SECRET}?token=t0ken"
+    assert hosted.resolved_headers(ENV) == {"Authorization": "Bearer t0ken"}
+    assert (mine.role, mine.own_node, mine.rate, mine.concurrency) == ("primary", True, "0", 4)
+    assert (mine.timeout_s, mine.max_answer_bytes, mine.batch) == (30, 64 * 1024 * 1024, 0)
+
+
+def test_a_third_party_without_rate_gets_the_default(tmp_path: Path) -> None:
+    (spec,) = load(tmp_path, '[[endpoints]]\nname="a"\nchain="eip155:1"\nurl="https://a.example"')
+    assert spec.rate == "5"
+
+
+def test_a_rate_may_be_a_whole_number(tmp_path: Path) -> None:
+    (spec,) = load(
+        tmp_path, '[[endpoints]]\nname="a"\nchain="eip155:1"\nurl="https://a.example"\nrate=7'
+    )
+    assert spec.rate == "7"
+
+
+def test_nothing_resolved_is_kept_or_shown(tmp_path: Path) -> None:
+    hosted, _ = load(tmp_path, GOOD)
+    buffer = io.StringIO()
+    Console(file=buffer, width=200).print(Pretty(hosted))
+    for text in (repr(hosted), str(hosted), str(hosted.redacted()), f"{hosted}", buffer.getvalue()):
+        assert SECRET not in text
+        assert "t0ken" not in text
+        assert "rpc.example.org" in text
+
+
+def test_secrets_typed_into_the_file_are_hidden() -> None:
+    spec = EndpointSpec(
+        name="a",
+        chain=ChainId("eip155:1"),
+        url="https://user:pass1@rpc.example.org/v2/aB3dE5gH7jK9/eth?apikey=abc&plainkey#frag",
+        headers={"X-Api-Key": "header-value"},
+    )
+    assert spec.redacted()["url"] == "https://***@rpc.example.org/v2/***/eth?apikey=***&***"
+    for hidden in ("user", "pass1", "aB3dE5gH7jK9", "abc", "plainkey", "frag", "header-value"):
+        assert hidden not in repr(spec)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://127.0.0.1:8545", "http://127.0.0.1:8545"),
+        ("https://a.example/ext/bc/C/rpc", "https://a.example/ext/bc/C/rpc"),
+        ("https://a.example/v3/0123456789abcdef0123456789abcdef", "https://a.example/v3/***"),
+        ("https://a.example/ABCDEFGHIJKLMNOPQRSTUVWXYZ", "https://a.example/***"),
+        ("https://a.example/${KEY}/x", "https://a.example/***/x"),
+        ("https://${U}:${P}@a.example/", "https://***@a.example/"),
+        ("file:///home/someone/dumps/utxo.dat", "file:***/utxo.dat"),
+        ("http://[::1", "***"),
+    ],
+)
+def test_redacted_urls(url: str, shown: str) -> None:
+    assert redact_url(url) == shown
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "key"
+    secret.write_text(f"{SECRET}\n")
+    hosted, _ = load(tmp_path, GOOD, {"KEY_FILE": str(secret), "TOKEN": "t"})
+    assert SECRET in hosted.resolved_url({"KEY_FILE": str(secret), "TOKEN": "t"})
+
+
+def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"endpoints\.toml: endpoints\[0\] \(hosted\).*KEY_FILE"):
+        load(tmp_path, GOOD, {"TOKEN": "t"})
+
+
+def test_a_secret_file_that_is_missing_is_not_named_by_path(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="KEY_FILE") as caught:
+        load(tmp_path, GOOD, {"TOKEN": "t", "KEY_FILE": str(tmp_path / "gone")})
+    assert str(tmp_path) not in str(caught.value)
+
+
+ONE = '[[endpoints]]\nname = "a"\nchain = "eip155:1"\nurl = "https://a.example/${KEY}"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "what"),
+    [
+        (ONE + 'role = "backup"', "role", "backup"),
+        (ONE + "roles = 1", "endpoints[0]", "known keys"),
+        (ONE + "rate = 2.5", "endpoints[0].rate", "text"),
+        (ONE + "rate = 0", "rate", "own node"),
+        (ONE + 'rate = "0.0"', "rate", "own node"),
+        (ONE + 'rate = "-1"', "rate", "plain decimal"),
+        (ONE + "rate = true", "rate", "str"),
+        (ONE + "concurrency = 0", "concurrency", "1 to 1024"),
+        (ONE + "timeout_s = 0", "timeout_s", "1 to 3600"),
+        (ONE + "batch = -1", "batch", "0 to"),
+        (ONE + "own_node = 1", "own_node", "bool"),
+        (ONE + 'headers = { A = "x\\ny" }', "headers.A", "line break"),
+        (ONE.replace("eip155:1", "Ethereum"), "chain", "CAIP-2"),
+        (ONE.replace("https", "ftp"), "url", "http, https, file"),
+        (ONE.replace("https", "http"), "url", "plain http"),
+        (ONE.replace("a.example", ""), "url", "no host"),
+        (ONE.replace("https://a.example/${KEY}", "file://elsewhere/x"), "url", "this machine"),
+        (ONE.replace("a.example", "a.example:port"), "url", "not a URL"),
+        (ONE.replace('"a"', '"a b"'), "name", "letters"),
+        (ONE + ONE, "endpoints[1] (a).name", "earlier endpoint"),
+        (ONE + ONE.replace('"a"', '"b"'), "endpoints[1] (b).url", "is also the URL of a"),
+        ("[endpoints]\nname = 'a'", "endpoints", "array of tables"),
+        ("[[endpoint]]\nname = 'a'", "endpoint", "known keys"),
+        ("endpoints = [3]", "endpoints[0]", "object"),
+    ],
+)
+def test_a_mistake_names_file_and_key_and_no_secret(
+    tmp_path: Path, text: str, key: str, what: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    message = str(caught.value)
+    assert message.startswith("endpoints.toml: ")
+    assert key in message
+    assert what in message
+    assert SECRET not in message
+
+
+def test_a_chain_that_nobody_declared_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "endpoints.toml"
+    path.write_text(ONE)
+    assert load_endpoints(path, ENV, {ChainId("eip155:1")})
+    with pytest.raises(ConfigError, match="not a declared chain"):
+        load_endpoints(path, ENV, {ChainId("eip155:2")})
+
+
+def test_plain_http_to_an_own_node_is_allowed(tmp_path: Path) -> None:
+    text = ONE.replace("https", "http") + "own_node = true"
+    assert load(tmp_path, text)[0].own_node
+
+
+def test_the_shipped_example_activates_nothing() -> None:
+    path = config_root() / "endpoints.example.toml"
+    assert load_endpoints(path, {}) == ()
+    for line in path.read_text(encoding="utf-8").splitlines():
+        assert not line or line.startswith("#")
+
+
+def test_the_examples_commented_endpoints_are_right(tmp_path: Path) -> None:
+    text = (config_root() / "endpoints.example.toml").read_text(encoding="utf-8")
+    blocks = text[text.index("# [[endpoints]]") : text.index("# Public endpoints")]
+    bare = "\n".join(line.removeprefix("# ") for line in blocks.splitlines())
+    env = dict.fromkeys(("HOSTED_KEY", "HOSTED_TOKEN", "BITCOIN_USER", "BITCOIN_PASSWORD"), "x")
+    assert len(load(tmp_path, bare, env)) == 4
