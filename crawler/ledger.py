@@ -265,8 +265,8 @@ def _asset_gaps(
             continue
         facts = msgspec.json.decode(standing.columns["facts"][0].encode())
         declared = world.assets[AssetId(asset)]
-        same = (facts.get("decimals"), facts.get("symbol")) == (declared.decimals, declared.symbol)
-        if not same:
+        symbol = declared.symbol or facts.get("symbol")  # "" means: not confirmed, decimals only
+        if (facts.get("decimals"), facts.get("symbol")) != (declared.decimals, symbol):
             found[asset, height] = "asset-mismatch"
     return found
 

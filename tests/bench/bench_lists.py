@@ -133,7 +133,11 @@ def main() -> None:
             "bytes": regular.stat().st_size,
             "our_peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         }
-        runs = {"pyarrow": (_limit, regular), "regular": (_ours, regular), "quirky": (_ours, quirky)}
+        runs = {
+            "pyarrow": (_limit, regular),
+            "regular": (_ours, regular),
+            "quirky": (_ours, quirky),
+        }
         seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
         for _ in range(3):
             for name, (run, path) in runs.items():

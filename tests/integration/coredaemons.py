@@ -86,7 +86,7 @@ def _described(descriptor: str) -> str:
     """Append a descriptor's checksum. Spec: https://github.com/bitcoin/bips/blob/master/bip-0380.mediawiki"""
     inputs = (
         "0123456789()[],'/*abcdefgh@:$%{}IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~ijklmnopqrstuvwxyzABCDEFGH"
-        "`#\"\\ "
+        '`#"\\ '
     )
     letters = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
     generator = (0xF5DEE51989, 0xA9FDCA3312, 0x1BAB10E32D, 0x3706B1677A, 0x644D626FFD)

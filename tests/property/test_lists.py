@@ -68,16 +68,23 @@ def read_through(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def refusal(path: Path) -> str | None:
+    """Why the list is refused, or nothing when it was read to its end."""
+    try:
+        read_through(path)
+    except ListError as error:
+        return str(error)
+    return None
+
+
 @relaxed
 @given(data=st.binary(max_size=300), size=st.integers(1, 400))
 def test_no_bytes_bring_it_down(data: bytes, size: int, tmp_path: Path) -> None:
     path = tmp_path / "list"
     path.write_bytes(data)
     with patch.object(blocks, "BLOCK_SIZE", size):
-        try:
-            read_through(path)
-        except ListError as error:
-            assert str(path) in str(error)
+        said = refusal(path)
+    assert said is None or str(path) in said
 
 
 @settings(relaxed, max_examples=500)
@@ -96,11 +103,8 @@ def test_damaged_lists_are_read_or_refused(
     path = tmp_path / "list"
     path.write_bytes(data)
     with patch.object(blocks, "BLOCK_SIZE", size):
-        try:
-            read_through(path)
-        except ListError as error:
-            assert "please report" not in str(error)
-            assert str(path) in str(error)
+        said = refusal(path)
+    assert said is None or (str(path) in said and "please report" not in said)
 
 
 FIELD = st.one_of(
@@ -120,7 +124,7 @@ ROW = st.tuples(FILLED, FIELD, FILLED, FIELD, FILLED, *[FIELD] * 7)
     size=st.integers(1, 2000),
 )
 def test_rows_are_those_the_standard_reader_finds(
-    rows: list[tuple[str, ...]], short: list[bool], careful: bool, size: int, tmp_path: Path
+    *, rows: list[tuple[str, ...]], short: list[bool], careful: bool, size: int, tmp_path: Path
 ) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if careful else 0)

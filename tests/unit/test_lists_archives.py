@@ -130,7 +130,9 @@ def test_no_detail_section_says_what_was_looked_for(tmp_path: Path, data: bytes)
     with pytest.raises(ListError, match=r"(?s)list\.csv: no detail section found.*HTX: coin,addr"):
         open_list(path)
     if data.strip():
-        with pytest.raises(ListError, match="Found: line 1: '(hello|coin,snapshot height,amount)'"):
+        with pytest.raises(
+            ListError, match=r"Found: line 1: '(hello|coin,snapshot height,amount)'"
+        ):
             open_list(path)
 
 
@@ -140,7 +142,7 @@ def test_bytes_that_are_not_utf8_are_named(tmp_path: Path) -> None:
     with pytest.raises(ListError, match=rf"list\.csv, line 9: byte {len(MAIN) + 13} \(0xe9\)"):
         list(open_list(path).batches())
     path.write_bytes(MAIN.decode().encode("utf-16"))
-    with pytest.raises(ListError, match="line 1: byte 0 .* looks like UTF-16"):
+    with pytest.raises(ListError, match=r"line 1: byte 0 .* looks like UTF-16"):
         open_list(path)
 
 

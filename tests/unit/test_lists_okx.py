@@ -184,5 +184,5 @@ def test_the_staking_file_may_be_a_companion() -> None:
 
 @pytest.mark.parametrize("other", ["htx.csv", "generic.csv", "okx_11.csv"])
 def test_a_companion_must_belong(other: str) -> None:
-    with pytest.raises(ListError, match="cannot accompany|in the list twice"):
+    with pytest.raises(ListError, match=r"cannot accompany|in the list twice"):
         open_list(FIXTURES / "okx_11.csv", companions=[FIXTURES / other])

@@ -207,6 +207,12 @@ def test_a_bad_exchange_is_refused(tmp_path: Path, old: str, new: str, what: str
     assert what in message
 
 
+def test_one_file_cannot_replace_its_own(tmp_path: Path) -> None:
+    assert "is already declared in extra.toml" in refusal(
+        tmp_path, "replaces = true\n" + EXCHANGE + EXCHANGE
+    )
+
+
 def test_the_shipped_policy_is_the_default() -> None:
     policy = load_policy()
     assert policy == Policy()

@@ -43,6 +43,12 @@ def load(tmp_path: Path, text: str, env: dict[str, str] | None = None) -> tuple[
     return load_endpoints(path, ENV if env is None else env)
 
 
+def pretty(spec: EndpointSpec) -> str:
+    buffer = io.StringIO()
+    Console(file=buffer, width=200).print(Pretty(spec))
+    return buffer.getvalue()
+
+
 def test_a_good_file(tmp_path: Path) -> None:
     hosted, mine = load(tmp_path, GOOD)
     assert hosted.role == "witness"
@@ -68,9 +74,7 @@ def test_a_rate_may_be_a_whole_number(tmp_path: Path) -> None:
 
 def test_nothing_resolved_is_kept_or_shown(tmp_path: Path) -> None:
     hosted, _ = load(tmp_path, GOOD)
-    buffer = io.StringIO()
-    Console(file=buffer, width=200).print(Pretty(hosted))
-    for text in (repr(hosted), str(hosted), str(hosted.redacted()), f"{hosted}", buffer.getvalue()):
+    for text in (repr(hosted), str(hosted), str(hosted.redacted()), f"{hosted}", pretty(hosted)):
         assert SECRET not in text
         assert "t0ken" not in text
         assert "rpc.example.org" in text
@@ -86,6 +90,7 @@ def test_secrets_typed_into_the_file_are_hidden() -> None:
     assert spec.redacted()["url"] == "https://***@rpc.example.org/v2/***/eth?apikey=***&***"
     for hidden in ("user", "pass1", "aB3dE5gH7jK9", "abc", "plainkey", "frag", "header-value"):
         assert hidden not in repr(spec)
+        assert hidden not in pretty(spec)
 
 
 @pytest.mark.parametrize(

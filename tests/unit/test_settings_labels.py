@@ -97,6 +97,11 @@ def test_staking_rows_stand_on_the_beacon_chain(world: World, okx: Exchange) -> 
     assert resolve(world, okx, "ETH", "ETH", "Non Staking").chain == "eip155:1"
 
 
+def test_schemes_of_a_row_type_stay_with_it(world: World, okx: Exchange) -> None:
+    assert resolve(world, okx, "BETH", "").schemes == ("okx-bls",)
+    assert resolve(world, okx, "BETH", "BETH").schemes == ("okx-bls",)
+
+
 def test_an_unknown_row_type_is_not_a_plain_row(world: World, okx: Exchange) -> None:
     assert resolve(world, okx, "ETH", "ETH", "Liquid Staking").reason == "unknown-network"
     assert resolve(world, okx, "ETH", "", "Liquid Staking").reason == "unknown-label"
@@ -112,6 +117,7 @@ def test_htx_labels_decide_the_chain(world: World, htx: Exchange) -> None:
 
 def test_htx_has_no_networks(world: World, htx: Exchange) -> None:
     assert resolve(world, htx, "ETH", "ETH").reason == "unknown-network"
+    assert resolve(world, htx, "ETH", "-").reason == "unknown-network"
 
 
 def test_a_receipt_is_not_its_coin(world: World, htx: Exchange) -> None:
@@ -128,7 +134,9 @@ def test_generic_networks_by_id_and_by_name(world: World, network: str) -> None:
     )
 
 
-@pytest.mark.parametrize("asset", [USDT, USDT.lower(), "USDT"])
+@pytest.mark.parametrize(
+    "asset", [USDT, USDT.lower(), f"eip155:1/erc20:0x{USDT[17:].upper()}", "USDT"]
+)
 def test_generic_assets_by_id_and_by_symbol(world: World, asset: str) -> None:
     assert resolve_generic(world, asset, "Ethereum").asset == USDT
 

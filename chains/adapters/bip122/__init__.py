@@ -20,7 +20,10 @@ nothing followed; or when the node says that its scan came to the end and the sc
 canary: an output of the pinned block's own reward, asked for in the same call.
 
 ``spec.params``: ``genesis`` (hash of block 0), ``magic`` (network magic, hex, as in the dump),
-``checkpoints`` ({height: hash}, optional), ``max_money`` (satoshi, Bitcoin's if absent).
+``checkpoints`` ({height: hash}, optional; the last one at or below the height is asked of every
+node, as block 0 is), ``fork_height`` and ``fork_hash`` (a checkpoint that tells a fork from its
+parent), ``max_money`` (satoshi, Bitcoin's if absent), ``header`` (``unchecked`` where a block's
+hash is not Bitcoin's double SHA-256 of 80 bytes).
 Coins inside Litecoin's extension block (MWEB) belong to no script and are not counted.
 """
 
@@ -143,15 +146,16 @@ class Adapter:
         path = self._path(endpoint)
         if path is not None:
             return (await asyncio.to_thread(read_dump_header, endpoint, path, self._own(endpoint)),)
-        identity = await self._transport.exchange(rpc.identity_request(height), endpoint)
-        said = rpc.read_identity(identity)
-        if isinstance(said, Gap) or isinstance(said[1], Gap):
+        heights = [*self._params.anchors(height), height]
+        identity = await self._transport.exchange(rpc.identity_request(heights), endpoint)
+        block_hash = rpc.read_identity(identity, len(heights))[-1]
+        if isinstance(block_hash, Gap):
             return (identity,)
-        block = await self._transport.exchange(rpc.block_request(said[1]), endpoint)
+        block = await self._transport.exchange(rpc.block_request(block_hash), endpoint)
         txid = rpc.read_reward_id(block)
         if txid is None:
             return identity, block
-        request = rpc.reward_request(txid, said[1])
+        request = rpc.reward_request(txid, block_hash)
         return identity, block, await self._transport.exchange(request, endpoint)
 
     async def _scan_dump(self, endpoint: str, path: Path, questions: Questions) -> Extract:

@@ -12,7 +12,7 @@ of all bytes decide the rest.
 """
 
 # One loop without calls into Python: branches, returns and byte values are what it is made of.
-# ruff: noqa: C901, PLR0911, PLR0912, PLR0915, PLR0917, PLR1714, PLR2004
+# ruff: noqa: ARG001, C901, PLR0912, PLR0915, PLR0917, PLR1714, PLR2004
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite.ir import Constant, IntType
+from llvmlite.ir import Constant, IntType  # type: ignore[import-untyped]
 from numba import int64, njit, uint8, uint64
 from numba.extending import intrinsic
 
@@ -107,13 +107,13 @@ def _load8(buffer: Any, at: int) -> Any:
     )
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _swap(_: Any, value: Any) -> Any:
     """Reverse the bytes of a 64-bit number."""
     return uint64(uint64), lambda _, builder, __, arguments: builder.bswap(arguments[0])
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _trailing(_: Any, value: Any) -> Any:
     """Count the zero bits below the lowest set bit of a 64-bit number."""
     return uint64(uint64), lambda _, builder, __, arguments: builder.cttz(
@@ -200,7 +200,7 @@ def _long_varint(buffer: Any, at: int) -> tuple[Any, int]:
 
 
 @_jit
-def _varint(buffer: Any, at: int) -> tuple[Any, int]:
+def _varint(buffer: Any, at: int) -> Any:
     """Read a VARINT; up to eight digits at once and without branches that depend on its length."""
     raw = _load8(buffer, at)
     last = ~raw & uint64(_ONES)

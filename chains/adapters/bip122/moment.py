@@ -75,11 +75,6 @@ def resolve(chain: ChainId, params: Params, height: int, exchanges: Sequence[Exc
     if nodes:
         tied_by = "node"
         block = next(iter(nodes.values())).block_hash
-        if checkpoint is not None and block != checkpoint:
-            raise WrongChain(
-                f"{', '.join(nodes)} has block {block} at {height}; the configuration's"
-                f" checkpoint is {checkpoint}"
-            )
     elif checkpoint is not None:
         tied_by, block = "checkpoint", checkpoint
     else:
@@ -161,17 +156,18 @@ def _dump_says(params: Params, endpoint: str, exchange: Exchange) -> _Seen | Gap
 def _node_says(  # noqa: PLR0911 - one return for each thing a node can lack
     params: Params, height: int, endpoint: str, said: Sequence[Exchange]
 ) -> _Seen | Gap:
-    identity = rpc.read_identity(said[0])
-    if isinstance(identity, Gap):
-        return identity
-    genesis, block_hash = identity
-    if genesis != params.genesis:
-        raise WrongChain(f"{endpoint} has {genesis} as block 0; expected {params.genesis}")
+    anchors = params.anchors(height)
+    *shown, block_hash = rpc.read_identity(said[0], len(anchors) + 1)
+    for (anchor, expected), seen in zip(anchors.items(), shown, strict=True):
+        if isinstance(seen, Gap):
+            return seen
+        if seen != expected:
+            raise WrongChain(f"{endpoint} has {seen} as block {anchor}; expected {expected}")
     if isinstance(block_hash, Gap):
         return block_hash
     if len(said) < 2:  # noqa: PLR2004 - identity, then header
         return Gap("not-answered")
-    header = rpc.read_header(said[1], block_hash)
+    header = rpc.read_header(said[1], block_hash, checked=params.header_checked)
     if isinstance(header, Gap):
         return header
     if header.confirmations < 1:

@@ -15,12 +15,26 @@ _MAGIC_BYTES = 4
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True):
-    """``params`` of a chain of this family. Hashes are lower-case hex in the usual order."""
+    """``params`` of a chain of this family. Hashes are lower-case hex in the usual order.
+
+    ``header_checked``: a block's hash is the double SHA-256 of its 80 header bytes, as on
+    Bitcoin; declared with ``header = "sha256d"`` (the default) or ``"unchecked"``.
+    """
 
     genesis: str
     magic: bytes
     checkpoints: Mapping[int, str]
     max_money: int
+    header_checked: bool
+
+    def anchors(self, height: int) -> dict[int, str]:
+        """Return the blocks by which a node shows its chain: block 0 and the last checkpoint.
+
+        Bitcoin and Bitcoin Cash share block 0 and half a million more; only a block after the
+        fork tells them apart.
+        """
+        latest = max((known for known in self.checkpoints if known <= height), default=0)
+        return {0: self.genesis} | ({latest: self.checkpoints[latest]} if latest else {})
 
     @classmethod
     def of(cls, spec: ChainSpec) -> Params:
@@ -38,6 +52,11 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
         checkpoints = params.get("checkpoints", {})
         if not isinstance(checkpoints, Mapping):
             raise ConfigError(f"{where}.checkpoints: expected a table of height = hash")
+        header = params.get("header", "sha256d")
+        if header not in ("sha256d", "unchecked"):
+            raise ConfigError(f"{where}.header: expected sha256d or unchecked, got {header!r}")
+        if "fork_height" in params:
+            checkpoints = {**checkpoints, params["fork_height"]: params.get("fork_hash")}
         try:
             known = {int(height): _hash(value) for height, value in checkpoints.items()}
             return cls(
@@ -45,6 +64,7 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
                 magic=magic,
                 checkpoints=known,
                 max_money=int(params.get("max_money", MAX_MONEY)),
+                header_checked=header == "sha256d",
             )
         except (TypeError, ValueError) as error:
             raise ConfigError(f"{where}: {error}") from error
