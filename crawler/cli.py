@@ -49,7 +49,7 @@ Processes = Annotated[int, typer.Option(min=0, help="worker processes; 0 takes e
 def main() -> None:
     """Run the command line; the one place where errors become exit codes."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
     except RecountError as error:
         err(f"recount: {error}")
         sys.exit(error.exit_code)
@@ -59,8 +59,6 @@ def main() -> None:
     except Fatal as error:
         err(f"recount: {error}")
         sys.exit(4)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         err("recount: interrupted; nothing that was finished is lost")
         sys.exit(130)
@@ -73,6 +71,7 @@ def main() -> None:
             raise
         err(f"recount: {show()}")
         sys.exit(2)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 @app.command()

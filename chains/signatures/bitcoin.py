@@ -210,7 +210,7 @@ def _admitted(header: int, scheme: str) -> frozenset[str]:
     if not is_short:
         return frozenset((_LONG,))
     if header < _FIRST_NESTED:
-        return frozenset((_SHORT,) if scheme == CORE else (_SHORT, _NESTED, _WITNESS))
+        return frozenset((_SHORT, _NESTED, _WITNESS))
     return frozenset((_NESTED if header < _FIRST_WITNESS else _WITNESS,))
 
 

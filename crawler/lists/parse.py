@@ -30,8 +30,6 @@ _COMMA, _LINE_END, _RETURN = 44, 10, 13
 _CAREFUL_BYTES = (b'"', b"{", b"[")
 _RARE = 2000
 """Lines of a block up to which a mark is searched for one line after the other."""
-_NEARLY_EMPTY = 8
-"""A line with fewer bytes than this, commas apart, may be blank and is looked at."""
 
 _ADDRESS = pa.scalar("address", pa.string())
 
@@ -200,7 +198,6 @@ class _Repair:
         edges = np.searchsorted(np.flatnonzero(octets == _COMMA), ends)
         counts = np.diff(edges, prepend=0)
         careful = (counts >= self._layout.width) | (counts < self._layout.minimum - 1)
-        careful |= ends - self._starts - counts < _NEARLY_EMPTY
         for places in (self._marks(octets), forced):
             if places is not None and places.size:
                 careful[places] = True

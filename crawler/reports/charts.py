@@ -40,19 +40,29 @@ CLASS_KEYS = {
 _KEYS = CLAIM_KEYS.keys() | STATUS_KEYS.keys() | CLASS_KEYS.keys()
 
 HATCHED = {
-    "found": "dots",
-    "short": "cross",
+    "found": "upright",
+    "short": "dense",
     "unseen": "rising",
-    "signer-only": "dots",
+    "controlled": "level",
+    "signer-only": "upright",
     "unsigned": "falling",
     "unsupported": "rising",
-    "refuted": "cross",
-    "bridged": "dots",
+    "refuted": "dense",
+    "bridged": "upright",
     "wrapped": "falling",
     "receipt": "rising",
-    "self-issued": "cross",
+    "self-issued": "dense",
 }
-"""Which pattern lies over a colour, so that colour never stands alone."""
+"""Which stripes lie over a colour, so that colour never stands alone."""
+
+_STRIPES = {
+    "rising": (0, 3, 3),
+    "falling": (3, 3, 0),
+    "dense": (0, 2, 2),
+    "upright": (0, 4, 0),
+    "level": (0, 0, 4),
+}
+"""End points (y1, x2, y2) of one period of each kind of stripe, in pixels."""
 
 _MARKS = {
     "stands": '<path d="M2.5 7.5 5.5 10.5 11.5 3.5" class="stroke"/>',
@@ -210,19 +220,19 @@ def mark(verdict: str) -> Markup:
 
 
 def patterns() -> Markup:
-    """Define the patterns that the charts of a page share."""
-    shapes = {
-        "rising": (6, '<path d="M-1 7 7 -1M-1 1 1 -1M5 7 7 5"/>'),
-        "falling": (8, '<path d="M-1 -1 9 9M7 -1 9 1M-1 7 1 9"/>'),
-        "cross": (5, '<path d="M0 0 5 5M5 0 0 5"/>'),
-        "dots": (5, '<circle cx="2.5" cy="2.5" r=".9"/>'),
-    }
+    """Define the stripes that the charts of a page share.
+
+    They are repeating gradients, not pattern elements, because those become large pictures
+    when the page is printed to a PDF.
+    """
     body = Markup("").join(
         Markup(
-            '<pattern id="hatch-{0}" class="hatch" width="{1}" height="{1}" '
-            'patternUnits="userSpaceOnUse">{2}</pattern>'
-        ).format(name, size, Markup(shape))  # noqa: S704
-        for name, (size, shape) in shapes.items()
+            '<linearGradient id="hatch-{}" class="hatch" gradientUnits="userSpaceOnUse" '
+            'spreadMethod="repeat" x1="0" y1="{}" x2="{}" y2="{}">'
+            '<stop offset="0"/><stop offset=".2"/><stop class="gap" offset=".34"/>'
+            '<stop class="gap" offset=".86"/><stop offset="1"/></linearGradient>'
+        ).format(name, *line)
+        for name, line in _STRIPES.items()
     )
     return Markup(
         '<svg class="defs" width="0" height="0" aria-hidden="true"><defs>{}</defs></svg>'

@@ -130,7 +130,7 @@ def number(value: str | None, width: int = 0, cut: int | None = None) -> Markup:
         return Markup('<span class="unsaid">{}</span>').format(display.UNSAID)
     sign, whole, fraction = display.split_amount(value, cut)
     tail = Markup('<span class="f"{}>{}</span>').format(
-        Markup(' style="width:calc({}ch + .32em)"').format(width) if width else "",
+        Markup(' style="width:calc({}ch + .4em)"').format(width) if width else "",
         f".{fraction}" if fraction else "",
     )
     minus = "\N{MINUS SIGN}" if sign else ""

@@ -190,6 +190,9 @@ def tally(result: Result) -> str:
             for line in lacking
         ]
         sentence += f" Missing: {display.names(amounts)}."
+    unowned = [line.asset for line in worst_first(result.assets) if _found_only(line)]
+    if unowned:
+        sentence += f" Found, but not all shown to be owned: {display.names(unowned)}."
     seen = [line for line in result.assets if line.coverage is not None]
     if not seen:
         return sentence
@@ -200,6 +203,10 @@ def tally(result: Result) -> str:
         f"{sentence} Least looked at: {display.short(least.asset)}, "
         f"{display.percent(least.coverage)} of its claimed amount."
     )
+
+
+def _found_only(line: AssetLine) -> bool:
+    return Fraction(line.observed) > Fraction(line.owned)
 
 
 def _verb(verdict: str, number: int) -> str:

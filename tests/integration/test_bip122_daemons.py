@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from coredaemons import ANYONE, Daemon, Ledger, bitcoind, litecoind, scripts_of_one_key
 
 from chains import addresses
 from chains.adapters.bip122 import Adapter, scan
@@ -15,8 +16,6 @@ from chains.endpoints import EndpointSpec
 from chains.errors import WrongChain
 from chains.model import AssetId, ChainId, ChainSpec, Gap, Observation, QueryKind, Questions
 from chains.transport import HttpTransport
-
-from coredaemons import ANYONE, Daemon, Ledger, bitcoind, litecoind, scripts_of_one_key
 
 pytestmark = pytest.mark.integration
 
@@ -162,9 +161,9 @@ async def test_the_forms_of_one_key_are_different_accounts(bitcoin: Ledger) -> N
 
 async def test_another_genesis_is_the_wrong_chain(bitcoin: Ledger) -> None:
     async with connected(bitcoin.daemon, genesis="00" * 32) as adapter:
+        exchanges = await adapter.pin(1)
         with pytest.raises(WrongChain):
-            await adapter.pin(1)
-            adapter.snapshot(1, await adapter.pin(1))
+            adapter.snapshot(1, exchanges)
 
 
 async def test_litecoind_answers_by_scanning(litecoin: Ledger) -> None:

@@ -1,4 +1,4 @@
-"""The adapter of the Bitcoin family against simulated nodes and dumps: what must not be believed."""
+"""The adapter of the Bitcoin family against simulated nodes and dumps: what not to believe."""
 
 from __future__ import annotations
 
@@ -31,7 +31,13 @@ from chains.model import (
     Snapshot,
     Source,
 )
-from chains.simulated.bip122 import REGTEST_MAGIC, CoreFaults, SimulatedCoin, SimulatedCore
+from chains.simulated.bip122 import (
+    REGTEST_MAGIC,
+    CoreFaults,
+    SimulatedCoin,
+    SimulatedCore,
+    write_dump,
+)
 from chains.transport import HttpTransport, RetryPolicy
 
 pytestmark = pytest.mark.integration
@@ -267,12 +273,15 @@ async def test_a_node_that_is_starting_may_be_asked_again() -> None:
 
 
 async def test_scans_are_shared_between_nodes_one_at_a_time() -> None:
-    async with SimulatedCore(COINS) as one, SimulatedCore(COINS) as two:
-        async with connected(one, two, batch=1) as adapter:
-            at = await pin(adapter)
-            before = one.requests, two.requests
-            assert units(await ask(adapter, at)) == ALL
-            assert (one.requests - before[0], two.requests - before[1]) == (2, 1)
+    async with (
+        SimulatedCore(COINS) as one,
+        SimulatedCore(COINS) as two,
+        connected(one, two, batch=1) as adapter,
+    ):
+        at = await pin(adapter)
+        before = one.requests, two.requests
+        assert units(await ask(adapter, at)) == ALL
+        assert (one.requests - before[0], two.requests - before[1]) == (2, 1)
 
 
 async def test_other_assets_and_kinds_are_gaps() -> None:
@@ -308,6 +317,26 @@ async def test_a_dump_that_was_exchanged_after_pinning_is_a_gap(tmp_path: Path) 
         assert set(units(await ask(adapter, at)).values()) == {"dump-mismatch"}
 
 
+async def test_a_dump_of_a_fork_exchanged_after_pinning_is_a_gap(tmp_path: Path) -> None:
+    path = tmp_path / "utxo.dat"
+    SimulatedCore(COINS).dump(path)
+    async with connected(path) as adapter:
+        at = await pin(adapter)
+        SimulatedCore(COINS, salt="fork").dump(path)
+        assert set(units(await ask(adapter, at)).values()) == {"dump-mismatch"}
+
+
+async def test_a_coin_from_above_the_height_spoils_the_dump(tmp_path: Path) -> None:
+    path = tmp_path / "utxo.dat"
+    late = SimulatedCoin(txid="cc" * 32, vout=0, height=101, units=1, script=POOR)
+    async with SimulatedCore(COINS) as node:
+        write_dump(path, [*COINS, late], block_hash=node.block_hash(100))
+        async with connected(node, path) as adapter:
+            at = await pin(adapter)
+            assert at.endpoints == ("node-0", "dump-1")
+            assert set(units(await ask(adapter, at)).values()) == {"dump-mismatch"}
+
+
 async def test_a_missing_dump_may_be_put_there_later(tmp_path: Path) -> None:
     async with connected(tmp_path / "absent.dat") as adapter:
         with pytest.raises(Unreachable):
@@ -324,5 +353,4 @@ async def test_a_file_of_the_old_format_is_named(tmp_path: Path) -> None:
 
 async def test_a_wrong_declaration_is_a_config_error() -> None:
     with pytest.raises(ConfigError):
-        async with connected(genesis="none"):
-            pass
+        await connected(genesis="none").__aenter__()

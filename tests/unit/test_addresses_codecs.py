@@ -1,10 +1,20 @@
 """Public addresses of every format: decoded, and written back in their canonical text."""
 
+from base64 import urlsafe_b64encode
+from binascii import crc_hqx
+
 import pytest
 
-from chains.addresses import AddressError, decode, encode
+from chains.addresses import AddressError, decode, encode, xrpl
 from chains.addresses.base58 import base58check_to_bytes, bytes_to_base58check
-from chains.addresses.bech32 import payload_to_cashaddr
+from chains.addresses.bech32 import (
+    BECH32,
+    BECH32M,
+    bech32_to_digits,
+    bytes_to_digits,
+    digits_to_bech32,
+    payload_to_cashaddr,
+)
 from chains.model import AssetId, ChainId, ChainSpec
 
 pytestmark = pytest.mark.unit
@@ -206,6 +216,7 @@ REFUSED = [
     (SOL, "7bzotJhZmpU1vQVjN63fQ3iVYmWCVgQh1sYSqsju", "bad-address"),
     (SOL, "1111111111111111111111111111111", "bad-address"),
     (SOL, "Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYBB", "bad-address"),
+    (SOL, "Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNY0", "bad-address"),
     (SOL, "0s9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB", "bad-address"),
     (APTOS, "0x", "bad-address"),
     (APTOS, "1", "bad-address"),
@@ -266,6 +277,47 @@ def test_litecoin_scripts_have_two_version_bytes():
     assert old.startswith("3")
     assert decode(LTC, old) == decode(LTC, modern)
     assert encode(LTC, decode(LTC, old)) == modern
+
+
+@pytest.mark.parametrize("text", ["bc1qqqqqqqq", "bc1", "bc1qqq", "qqqqqqqq"])
+def test_bech32_itself_knows_its_checksum(text):
+    with pytest.raises(AddressError):
+        bech32_to_digits(text, "bc")
+
+
+def test_well_formed_texts_that_break_a_rule_behind_the_checksum():
+    digits = bytes_to_digits(bytes(31) + b"\x01")
+    padded = digits[:-1] + bytes((digits[-1] | 1,))
+    made = [
+        (BTC, digits_to_bech32(b"\x00" + padded, "bc", BECH32), "bad-address"),
+        (BTC, digits_to_bech32(b"\x00" + digits + b"\x00", "bc", BECH32), "bad-address"),
+        (BTC, digits_to_bech32(b"\x11" + digits, "bc", BECH32M), "bad-address"),
+        (BTC, digits_to_bech32(b"\x02" + digits, "bc", BECH32M), "unsupported-address-type"),
+        (BTC, bytes_to_base58check(b"\x6f" + bytes(20)), "bad-address"),
+        (BTC, bytes_to_base58check(b"\x00" + bytes(19)), "bad-address"),
+        (BTC, bytes_to_base58check(b"\x00" + bytes(21)), "bad-address"),
+        (TRON, bytes_to_base58check(b"\xa0" + bytes(20)), "bad-address"),
+        (TRON, bytes_to_base58check(b"\x41" + bytes(19)), "bad-address"),
+        (TON, friendly(b"\x12" + bytes(33)), "bad-address"),
+        (TON, friendly(b"\x11\x05" + bytes(32)), "unsupported-address-type"),
+        (XRP, ripple(b"\x05\x44" + bytes(20) + b"\x02" + bytes(8)), "bad-address"),
+        (XRP, ripple(b"\x05\x44" + bytes(20) + b"\x00\x01" + bytes(7)), "bad-address"),
+        (XRP, ripple(b"\x05\x44" + bytes(20) + b"\x01" + bytes(7) + b"\x01"), "bad-address"),
+        (XRP, ripple(b"\x05\x93" + bytes(29)), "bad-address"),
+        (BCH, "bitcoincash:qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6q", "bad-address"),
+    ]
+    for spec, text, code in made:
+        with pytest.raises(AddressError) as caught:
+            decode(spec, text)
+        assert caught.value.code == code, text
+
+
+def friendly(body):
+    return urlsafe_b64encode(body + crc_hqx(body, 0).to_bytes(2, "big")).decode()
+
+
+def ripple(payload):
+    return bytes_to_base58check(payload).translate(xrpl._TO_RIPPLE)
 
 
 def test_token_aware_and_long_script_cashaddr():

@@ -161,6 +161,17 @@ def test_a_scan_that_cannot_be_believed_is_a_gap(exchange: Exchange, reason: str
     assert gap.reason == reason
 
 
+def test_the_canary_must_be_the_very_coin() -> None:
+    exchange = scan_of(total="50.00000000")
+    for changed in (
+        rpc.Canary(outpoint=CANARY.outpoint, script=CANARY.script, units=CANARY.units + 1),
+        rpc.Canary(outpoint="ee" * 32 + ":1", script=CANARY.script, units=CANARY.units),
+    ):
+        gap = rpc.read_scan(exchange, [A], AT, changed)
+        assert isinstance(gap, Gap)
+        assert gap.reason == "zero-without-canary"
+
+
 def test_without_a_canary_no_scan_is_believed() -> None:
     gap = rpc.read_scan(scan_of(unspent(A, "1"), total="51"), [A, CANARY.script], AT, None)
     assert isinstance(gap, Gap)
@@ -177,6 +188,7 @@ def test_a_node_pins_block_and_time() -> None:
     ("exchanges", "reason"),
     [
         (pinned(header=NODE.header(99)), "wrong-block"),
+        (pinned(header=NODE.header(100)[:-1] + b"\x07"), "wrong-block"),
         (pinned(said_height=99), "wrong-block"),
         (pinned()[:1], "not-answered"),
         ([answered(NODE.genesis, None)], "malformed-answer"),

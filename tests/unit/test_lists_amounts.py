@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
-from crawler.lists.amounts import REASONS, AmountError, parse_amount
+from crawler.lists.amounts import REASONS, AmountError, amounts_to_units, parse_amount
 
 pytestmark = pytest.mark.unit
 
@@ -56,3 +57,9 @@ def test_everything_else_has_a_reason(text: str, reason: str) -> None:
     with pytest.raises(AmountError, match=REASONS[reason]) as caught:
         parse_amount(text, 8)
     assert caught.value.reason == reason
+
+
+def test_columns_give_the_same_units() -> None:
+    texts = ["1.5", " 0.0 ", "0", "0.001", "0.010", "-1", ""]
+    units = amounts_to_units(pa.array(texts), 2).to_pylist()
+    assert units == ["150", "0", "0", None, "1", None, None]

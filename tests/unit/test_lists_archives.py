@@ -85,7 +85,7 @@ def test_links_and_encryption_are_refused(tmp_path: Path) -> None:
     raw[6] |= 1
     raw[raw.index(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(raw)
-    with pytest.raises(ListError, match="is encrypted"):
+    with pytest.raises(ListError, match=r"is encrypted; unpack it first"):
         open_list(path)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from crawler.errors import ListError
 from crawler.lists import PublishedList, open_list
+from crawler.lists.claims import key_columns
 
 pytestmark = pytest.mark.unit
 
@@ -186,3 +189,22 @@ def test_the_staking_file_may_be_a_companion() -> None:
 def test_a_companion_must_belong(other: str) -> None:
     with pytest.raises(ListError, match=r"cannot accompany|in the list twice"):
         open_list(FIXTURES / "okx_11.csv", companions=[FIXTURES / other])
+
+
+@pytest.mark.parametrize("digits", [64, 66, 96, 128, 130])
+@pytest.mark.parametrize("prefix", ["", "0x", "0X"])
+def test_a_text_as_long_as_a_key_is_a_key(digits: int, prefix: str) -> None:
+    key = prefix + "51" + "0" * (digits - 4) + "ae"
+    assert [part.to_pylist() for part in key_columns(pa.array([key]))] == [[""], [key]]
+    script = prefix + "51" + "0" * (digits - 2) + "ae"
+    if digits not in {64, 128}:
+        assert [part.to_pylist() for part in key_columns(pa.array([script]))] == [[script], [""]]
+
+
+def test_a_member_of_other_types_is_the_main_list(tmp_path: Path) -> None:
+    header = "coin,Type,Network,address,amount,message,signature1\n"
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("a.csv", header + "ETH,Native ETH Staking,ETH,0x1,32,m,s\n")
+        file.writestr("b.csv", header + "ETH,Non Staking,ETH,0x2,1,m,s\n")
+    assert [member.name for member in open_list(path).members] == ["b.csv", "a.csv"]

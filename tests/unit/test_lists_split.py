@@ -34,6 +34,8 @@ HEADER = "coin,address,amount,message,signature1\n"
         ("[hello,x", ["[hello", "x"]),
         ("[a]b,c]", ["[a]b", "c]"]),
         ("{a],b}", ["{a]", "b}"]),
+        ("{a,b],c", ["{a", "b]", "c"]),
+        ('["",""],x', ['["",""]', "x"]),
         ('"a" ,b', ["a", "b"]),
     ],
 )
@@ -86,3 +88,31 @@ def test_line_ends_of_both_kinds_and_none_at_the_end(tmp_path: Path) -> None:
     rows = [row for batch in published.batches() for row in batch.to_pylist()]
     assert [(row["row"], row["amount"]) for row in rows] == [(2, "1"), (3, "2"), (5, "3")]
     assert (published.account.lines, published.account.blank) == (5, 1)
+
+
+def test_a_quoted_field_spans_at_most_a_hundred_lines(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(HEADER + 'A,a1,1,"one\n' + "B,b1,2,plain,s\n" * 150 + 'C,c1,3,two",s\n')
+    published = open_list(path)
+    kinds = [kind for batch in published.batches() for kind in batch.column("kind").to_pylist()]
+    assert kinds == ["malformed"] + ["claim"] * 151
+
+
+def test_problems_stay_with_their_rows_after_a_spanning_one(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(HEADER + 'A,a1,1,"one\ntwo",s\nB\n\nC,c1,3\n')
+    published = open_list(path)
+    rows = [row for batch in published.batches() for row in batch.to_pylist()]
+    assert [(row["row"], row["kind"]) for row in rows] == [
+        (2, "claim"),
+        (4, "malformed"),
+        (6, "claim"),
+    ]
+    assert rows[1]["message"] == "B"
+
+
+def test_a_carriage_return_inside_an_otherwise_plain_line(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(HEADER.encode() + b"A,a\r1,1,m,s\nB,b1,2,m,s\n")
+    rows = [row for batch in open_list(path).batches() for row in batch.to_pylist()]
+    assert [(row["row"], row["kind"]) for row in rows] == [(2, "malformed"), (3, "claim")]

@@ -68,9 +68,14 @@ def test_unknown_keys_become_other_and_words_are_escaped() -> None:
 
 
 def test_every_part_but_the_plain_ones_has_a_pattern() -> None:
-    plain = {"owned", "bound", "controlled", "native"}
+    plain = {"owned", "bound", "native"}
     keys = charts.CLAIM_KEYS.keys() | charts.STATUS_KEYS.keys() | charts.CLASS_KEYS.keys()
     assert keys - plain == charts.HATCHED.keys()
+
+
+def test_every_kind_of_stripe_is_defined_in_the_page() -> None:
+    defined = set(re.findall(r'id="hatch-([a-z]+)"', charts.patterns()))
+    assert set(charts.HATCHED.values()) == defined
 
 
 def test_a_scale_shows_the_hundred_and_clamps_what_is_far_away() -> None:

@@ -81,6 +81,7 @@ def test_percentages_are_cut_never_rounded_up(value: str | None, places: int, sh
     ("part", "whole", "shown"),
     [
         (Fraction(1), Fraction(3), "33.33%"),
+        (Fraction(2), Fraction(3), "66.66%"),
         (Fraction(999999999), Fraction(1000000000), "99.99%"),
         (Fraction(1, 10**18), Fraction(1), "<0.01%"),
         (Fraction(0), Fraction(1), "0.00%"),

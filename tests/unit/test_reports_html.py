@@ -145,6 +145,8 @@ def test_amounts_shown_are_those_of_the_report() -> None:
         assert ratio.claimed is None or f"{ratio.claimed}%" in text
     for row in result().discrepancies:
         assert shown(row.claimed) in text
+        assert f"{row.row}{row.kind}" in text.replace(" ", "")
+        assert display.visible(row.address) in text
 
 
 def test_what_was_not_looked_at_never_reads_as_zero() -> None:
@@ -166,6 +168,11 @@ def test_the_first_sentence_names_what_does_not_stand() -> None:
     assert "BTC and USDT fall short of what the list claims." in page(sample()).text
 
 
+def test_what_is_found_but_not_owned_is_named_at_the_top() -> None:
+    text = page(sample()).text.partition("What became of")[0]
+    assert "Found, but not all shown to be owned: BTC, USDT and ETH." in text
+
+
 def test_faults_of_the_list_and_our_gaps_stand_apart() -> None:
     text = page(sample()).text
     against, _, rest = text.partition(display.ABOUT["exchange"])[2].partition(
@@ -180,7 +187,8 @@ def test_faults_of_the_list_and_our_gaps_stand_apart() -> None:
 def test_a_flawless_list_says_so_and_that_no_ratio_is_known() -> None:
     text = page(all_good()).text
     assert "DOGE stands: the chains hold the claim." in text
-    assert "No liabilities were given" in text
+    assert 2 == text.count("No liabilities were given")
+    assert "--liabilities FILE" in text
     assert "No statement was given" in text
     assert "Ratio" not in text.partition("Findings")[0]
 

@@ -80,6 +80,13 @@ def test_markup_in_the_list_is_text() -> None:
     assert "⟨U+001B⟩[31mred" in folded
 
 
+def test_markup_in_a_table_is_text() -> None:
+    line = msgspec.structs.replace(result().assets[2], asset="[red]X[/red]")
+    text = printed(with_result(assets=(line,)))
+    assert "[red]X[/red]  stands" in text
+    assert "[red]X[/red]  bound" in text
+
+
 def test_what_was_not_looked_at_is_not_known() -> None:
     line = next(line for line in printed(sample()).splitlines() if line.startswith("APT "))
     assert "not known" in line

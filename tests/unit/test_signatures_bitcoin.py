@@ -191,6 +191,7 @@ BAD_SCRIPTS = {
     "one key twice": multisig(2, [PUBLIC[0], PUBLIC[0]]),
     "checkmultisigverify": multisig(1, PUBLIC[:1])[:-1] + b"\xaf",
     "cut push": b"\x51\x21" + PUBLIC[0][:20] + b"\x51\xae",
+    "push over the end": b"\x51\x21" + PUBLIC[0][:31] + b"\x51\xae",
     "pushdata": b"\x51\x4c\x21" + PUBLIC[0] + b"\x51\xae",
 }
 

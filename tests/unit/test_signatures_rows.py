@@ -95,6 +95,38 @@ def test_the_key_of_the_address_binds():
     assert outcome.signers == ()
 
 
+WALLETS = [
+    # trezor/trezor-firmware common/tests/fixtures/ethereum/signmessage.json at dd7afbc3df
+    (
+        EVM,
+        "eip191",
+        "0x73d0385F4d8E00C5e6504C6030F47BF6212736A8",
+        "MsgLenIs11!",
+        (
+            "0x5f1ab8940c2137baf69a2b94f55f0f7e53a022b9e363b564744616271eb89b66"
+            "145055fc9923c6ead63dd784854c742f4f5651c8257d70cbce5a96ce2986dd311c"
+        ),
+    ),
+    # near/intents crates/signatures/tip191/src/lib.rs
+    (
+        TRON,
+        "tip191",
+        "TATLaFQM6PniXxK85r5BQNYTfKwnRzsgM5",
+        "Hello, TRON!",
+        (
+            "0xeea1651a60600ec4d9c45e8ae81da1a78377f789f0ac2019de66ad9434599130"
+            "15ef9256809ee0e6bb76e303a0b4802e475c1d26ade5d585292b80c9fe9cb10c01"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "scheme", "address", "text", "signature"), WALLETS)
+def test_messages_signed_by_wallets(spec, scheme, address, text, signature):
+    case = row(spec, address, signature, scheme=scheme, message=text)
+    assert judge(case).status is Ownership.BOUND
+
+
 def test_another_address_or_text_is_refused():
     assert code_of(row(EVM, OWNER_2, SIGNED_1)) == "wrong-key"
     assert code_of(row(EVM, OWNER_1, SIGNED_1, message="I am a OKX address")) == "wrong-key"

@@ -10,7 +10,7 @@ import pytest
 
 from chains.adapters import solana
 from chains.adapters.solana import pinning, rules, wire
-from chains.errors import ConfigError, Unanswerable
+from chains.errors import ConfigError, NodeBehind, Unanswerable
 from chains.model import (
     AssetId,
     ChainId,
@@ -259,6 +259,8 @@ def test_a_failing_member_is_a_gap(code, expected):
     [
         (held(RICH), SLOT - 1, "node-behind"),
         ({"owner": SYSTEM}, TIP, "malformed-answer"),
+        ({"owner": None, "lamports": RICH}, TIP, "malformed-answer"),
+        ({"lamports": RICH}, TIP, "malformed-answer"),
         (held(-1), TIP, "malformed-answer"),
         (held(True), TIP, "malformed-answer"),
         ("text", TIP, "malformed-answer"),
@@ -279,20 +281,34 @@ def test_answers_of_another_length_are_not_paired():
     assert reason(answer(short, signatures([]))) == "malformed-answer"
 
 
-def test_a_skipped_slot_cannot_be_pinned():
-    slot = 430
-    requests = pinning.pin_requests(slot, [SYSTEM])
+def pinned(block: str, newest: int) -> Snapshot:
+    requests = pinning.pin_requests(430, [SYSTEM])
     bodies = [
         fixture("getgenesishash.json"),
-        {"id": 0, "result": 500},
-        fixture("getblock-skipped.json"),
-        {"id": 0, "result": 0},
+        {"id": 0, "result": newest},
+        fixture(block),
+        {"id": 0, "result": 77},
         {"id": 0, "result": {"context": {"slot": 500}, "value": [held(1)]}},
     ]
     exchanges = [exchange(*pair) for pair in zip(requests, bodies, strict=True)]
+    return pinning.snapshot(SPEC, 430, exchanges, [CANARY])
+
+
+def test_a_documented_block_is_pinned():
+    at = pinned("getblock.json", 430)
+    assert (at.block_hash, at.endpoints) == (AT.block_hash, ("a",))
+    assert at.detail["first-available:a"] == "77"
+
+
+def test_a_skipped_slot_cannot_be_pinned():
     with pytest.raises(Unanswerable) as caught:
-        pinning.snapshot(SPEC, slot, exchanges, [CANARY])
+        pinned("getblock-skipped.json", 500)
     assert caught.value.code == "slot-skipped"
+
+
+def test_a_block_that_is_not_final_cannot_be_pinned():
+    with pytest.raises(NodeBehind):
+        pinned("getblock.json", 429)
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,8 @@ class Adapter:
     async def _pin_one(self, height: int, endpoint: str) -> tuple[Exchange, ...]:
         path = self._path(endpoint)
         if path is not None:
-            return (await asyncio.to_thread(read_dump_header, endpoint, path, self._own(endpoint)),)
+            own = self._own(endpoint)
+            return (await asyncio.to_thread(read_dump_header, endpoint, path, own_node=own),)
         heights = [*self._params.anchors(height), height]
         identity = await self._transport.exchange(rpc.identity_request(heights), endpoint)
         block_hash = rpc.read_identity(identity, len(heights))[-1]

@@ -112,7 +112,7 @@ def scan_dump(
     return found
 
 
-def read_dump_header(endpoint: str, path: Path, own_node: bool) -> Exchange:  # noqa: FBT001
+def read_dump_header(endpoint: str, path: Path, *, own_node: bool) -> Exchange:
     """Record the first bytes of a dump, as they are."""
     request = Request(method="FILE", path=path.name)
     try:

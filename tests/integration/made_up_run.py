@@ -1,0 +1,92 @@
+"""Runs the made-up exchange of the demo against nodes that the test holds in its hand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+
+from chains.simulated.bip122 import SimulatedCore
+from chains.simulated.node import SimulatedNode
+from crawler.demo import exchange, write_inputs
+from crawler.demo.nodes import Listening, nodes
+from crawler.jobs import Options
+
+ROWS = 60
+
+
+class MadeUpRun(msgspec.Struct):
+    nodes: dict[str, SimulatedNode]
+    options: Options
+    world: exchange.MadeUp
+
+    def arguments(self, run: Path) -> list[str]:
+        """The command line of the whole job."""
+        o = self.options
+        return [
+            "run", o.list_path, "--run", str(run), "--config", o.config[0], "--endpoints",
+            o.endpoints, "--liabilities", o.liabilities, "--exchange", "demo", "--quiet",
+        ]  # fmt: skip
+
+    @property
+    def requests(self) -> int:
+        return sum(node.requests for node in self.nodes.values())
+
+
+@contextlib.asynccontextmanager
+async def serving(directory: Path, rows: int = ROWS) -> AsyncIterator[MadeUpRun]:
+    """Serve healthy nodes and write the inputs; faulty endpoints of the demo are left out."""
+    directory.mkdir(parents=True, exist_ok=True)
+    world = exchange.made_up(rows)
+    running = {
+        name: node
+        for name, node in nodes(world).items()
+        if name not in ("ethereum-busy", "tron-empty", "solana-silent")
+    }
+    core = running["bitcoin-core"]
+    assert isinstance(core, SimulatedCore)
+    core.dump(directory / "utxo.dat", height=exchange.BITCOIN_HEIGHT)
+    async with contextlib.AsyncExitStack() as stack:
+        for node in running.values():
+            await stack.enter_async_context(node)
+        listening = Listening(
+            urls={name: node.url for name, node in running.items()}
+            | {"bitcoin-dump": (directory / "utxo.dat").as_uri()},
+            genesis={
+                "bitcoin": core.genesis,
+                "tron": running["tron-one"].genesis,
+                "solana": running["solana-one"].genesis,
+            },
+        )
+        yield MadeUpRun(running, write_inputs(world, listening, directory), world)
+
+
+async def start(*arguments: str, **options: object) -> asyncio.subprocess.Process:
+    """Start the command line."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "from crawler.cli import main; main()",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        **options,
+    )
+
+
+async def recount(*arguments: str, **options: object) -> tuple[int, str, str]:
+    """Run the command line to its end: exit code, stdout, stderr."""
+    process = await start(*arguments, **options)
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+def result_bytes(run: Path) -> bytes:
+    """The ``result`` of a run's report, canonically encoded."""
+    report = json.loads((run / "report.json").read_bytes())
+    return json.dumps(report["result"], sort_keys=True).encode()

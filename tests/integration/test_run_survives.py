@@ -1,0 +1,210 @@
+"""A run that is killed, starved, lied to or disturbed ends as the undisturbed one, or says why."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+from pathlib import Path
+
+import pytest
+
+from tests.integration.made_up_run import recount, result_bytes, serving, start
+
+pytestmark = pytest.mark.integration
+
+SHARDS = 9
+"""Balances of six assets, control of the contracts, facts of two tokens."""
+
+
+def finished_shards(run: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mtime_ns for file in run.glob("shards/*.parquet")}
+
+
+async def undisturbed(made_up, run: Path) -> bytes:
+    code, _, err = await recount(*made_up.arguments(run))
+    assert (code, err.count("Traceback")) == (1, 0), err
+    assert len(finished_shards(run)) == SHARDS
+    return result_bytes(run)
+
+
+async def kill_when(process, condition) -> bool:
+    """Kill -9 as soon as ``condition`` holds; False when the process ended before."""
+    while not condition():
+        if process.returncode is not None:
+            return False
+        await asyncio.sleep(0.002)
+    process.kill()
+    await process.communicate()
+    return True
+
+
+MOMENTS = {
+    "before anything": lambda run: run.exists(),
+    "while examining": lambda run: (run / "manifest.json").exists(),
+    "examined": lambda run: (run / "inputs/inputs.json").exists(),
+    "planned": lambda run: any(run.glob("plan/*.parquet")),
+    "first evidence": lambda run: any(run.glob("evidence/[0-9a-f]*")),
+    "one shard": lambda run: len(finished_shards(run)) >= 1,
+    "five shards": lambda run: len(finished_shards(run)) >= 5,
+    "all shards": lambda run: len(finished_shards(run)) >= SHARDS,
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_kill_9_then_resume_gives_the_same_result(tmp_path, moment):
+    async with serving(tmp_path / "inputs") as made_up:
+        expected = await undisturbed(made_up, tmp_path / "whole")
+        run = tmp_path / "killed"
+        for node in made_up.nodes.values():
+            node.faults.delay_s = 0.02
+        process = await start(*made_up.arguments(run))
+        assert await kill_when(process, lambda: MOMENTS[moment](run))
+        before = finished_shards(run)
+        if not (run / "manifest.json").exists():
+            code, _, err = await recount("resume", str(run), "--quiet")
+            assert code == 2
+            assert "is no run directory" in err
+            return
+        code, _, err = await recount("resume", str(run), "--quiet")
+        assert code == 1, err
+        after = finished_shards(run)
+        assert {name: after[name] for name in before} == before
+        assert len(after) == SHARDS
+        assert result_bytes(run) == expected
+        assert not list(run.rglob(".*.part"))
+
+
+async def test_transient_gaps_are_asked_again_and_become_observations(tmp_path):
+    async with serving(tmp_path / "inputs") as made_up:
+        expected = await undisturbed(made_up, tmp_path / "whole")
+        run = tmp_path / "interrupted"
+        tron = made_up.nodes["tron-one"]
+        seen = 0
+
+        async def failing_balances(request, body, answer=tron.answer):
+            nonlocal seen
+            if request.path == "/wallet/getaccountbalance" and b'"hash"' in body:
+                seen += 1
+                if seen > 2:
+                    from aiohttp import web
+
+                    return web.Response(status=500)
+            return await answer(request, body)
+
+        healthy, tron.answer = tron.answer, failing_balances
+        code, out, err = await recount(*made_up.arguments(run))
+        assert code == 1, err
+        assert "gap:server-error" in (run / "report.json").read_text()
+        assert result_bytes(run) != expected
+        tron.answer = healthy
+        code, _, err = await recount("resume", str(run), "--quiet")
+        assert code == 1, err
+        assert result_bytes(run) == expected
+        asked = made_up.requests
+        code, _, err = await recount("resume", str(run), "--quiet")
+        assert result_bytes(run) == expected
+        pinning_only = made_up.requests - asked
+        assert pinning_only < 30
+
+
+async def test_replay_needs_no_node_and_gives_the_same_result(tmp_path):
+    async with serving(tmp_path / "inputs") as made_up:
+        expected = await undisturbed(made_up, tmp_path / "run")
+    for file in (tmp_path / "inputs").iterdir():
+        file.unlink()
+    code, out, err = await recount("replay", str(tmp_path / "run"), "--json")
+    assert code == 1, err
+    assert json.dumps(json.loads(out)["result"], sort_keys=True).encode() == expected
+
+
+async def test_changed_evidence_or_answers_stop_the_replay(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    run = tmp_path / "run"
+    async with serving(tmp_path / "inputs") as made_up:
+        await undisturbed(made_up, run)
+    pack = max(run.glob("evidence/[0-9a-f]*.zst"), key=lambda file: file.stat().st_size)
+    good = pack.read_bytes()
+    with pa.input_stream(str(pack), compression="zstd") as stream:
+        text = stream.read()
+    with pa.CompressedOutputStream(str(pack), "zstd") as stream:
+        stream.write(text.replace(b'"result":"0x', b'"result":"0x1', 1).replace(b"units", b"unitz"))
+    if text == text.replace(b'"result":"0x', b'"result":"0x1', 1).replace(b"units", b"unitz"):
+        pack.write_bytes(good[: len(good) // 2])
+    code, _, err = await recount("replay", str(run))
+    assert code == 4, err
+    assert "evidence" in err or "digest" in err
+    assert "Traceback" not in err
+    pack.write_bytes(good)
+    shard = max(run.glob("shards/*.parquet"), key=lambda file: file.stat().st_size)
+    table = pq.read_table(shard)
+    units = table["units"].to_pylist()
+    units[0] = str(int(units[0]) + 1)
+    pq.write_table(table.set_column(3, table.schema.field(3), [units]), shard)
+    code, _, err = await recount("replay", str(run))
+    assert code == 4
+    assert "gives another units than was stored" in err
+
+
+async def test_two_processes_on_one_run_directory(tmp_path):
+    async with serving(tmp_path / "inputs") as made_up:
+        for node in made_up.nodes.values():
+            node.faults.delay_s = 0.1
+        run = tmp_path / "run"
+        first = await start(*made_up.arguments(run))
+        while not (run / "manifest.json").exists():
+            await asyncio.sleep(0.01)
+        code, _, err = await recount("resume", str(run), "--quiet")
+        assert code == 4
+        assert "another process works on" in err
+        await first.communicate()
+        assert first.returncode == 1
+
+
+async def test_a_full_disk_is_one_sentence_and_loses_nothing(tmp_path):
+    async with serving(tmp_path / "inputs") as made_up:
+        expected = await undisturbed(made_up, tmp_path / "whole")
+        run = tmp_path / "full"
+
+        def at_most_4_kib() -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+        code, _, err = await recount(*made_up.arguments(run), preexec_fn=at_most_4_kib)
+        assert code == 4, err
+        assert "cannot write" in err
+        assert "Traceback" not in err
+        code, _, err = await recount("resume", str(run), "--quiet")
+        assert code == 1, err
+        assert result_bytes(run) == expected
+
+
+async def test_a_dead_endpoint_leaves_the_run_incomplete_not_wrong(tmp_path):
+    async with serving(tmp_path / "inputs") as made_up:
+        await made_up.nodes["solana-one"].stop()
+        run = tmp_path / "run"
+        await recount(*made_up.arguments(run))
+        report = json.loads((run / "report.json").read_bytes())["result"]
+        sol = next(line for line in report["assets"] if line["asset"] == "SOL")
+        assert (sol["verdict"], sol["observed"], sol["coverage"]) == ("not-looked-at", "0", "0")
+        codes = {finding["code"]: finding["about"] for finding in report["findings"]}
+        assert codes["gap:unreachable"] == "recount"
+
+
+async def test_an_endpoint_of_another_chain_stops_the_run(tmp_path):
+    async with serving(tmp_path / "inputs") as made_up:
+        made_up.nodes["ethereum-one"].wrong_chain_id = 1
+        code, _, err = await recount(*made_up.arguments(tmp_path / "run"))
+        assert code == 4
+        assert "chain" in err
+        assert "Traceback" not in err
+
+
+async def test_a_reorganised_block_stops_the_resume(tmp_path):
+    async with serving(tmp_path / "inputs") as made_up:
+        await undisturbed(made_up, tmp_path / "run")
+        made_up.nodes["ethereum-one"].reorganise(1)
+        code, _, err = await recount("resume", str(tmp_path / "run"), "--quiet")
+        assert code == 4
+        assert "start a new run" in err
