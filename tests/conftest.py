@@ -1,12 +1,45 @@
-"""Rules for every test: it carries a kind, and unit and property tests open no socket."""
+"""Rules for every test: it carries a kind, and unit and property tests open no socket.
+
+Tests that start a real node note it (``tests.nodes``); the summary says which were exercised, and
+``RECOUNT_REQUIRED_NODES`` (names with commas) fails the session when one of them was not.
+"""
 
 from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
 
 import pytest
 from pytest_socket import disable_socket, enable_socket
 
+from tests.nodes import LOG, exercised
+
 KINDS = {"unit", "integration", "property", "soak"}
 OFFLINE = {"unit", "property"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        handle, path = tempfile.mkstemp(prefix="recount-nodes-")
+        os.close(handle)
+        os.environ[LOG] = path
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    required = set(filter(None, os.environ.get("RECOUNT_REQUIRED_NODES", "").split(",")))
+    if not hasattr(session.config, "workerinput") and required - set(exercised()):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    names = exercised()
+    shown = ", ".join(f"{name} ({count} starts)" for name, count in sorted(names.items()))
+    terminalreporter.write_line(f"real nodes exercised: {shown or 'none'}")
+    required = set(filter(None, os.environ.get("RECOUNT_REQUIRED_NODES", "").split(",")))
+    for name in sorted(required - set(names)):
+        terminalreporter.write_line(f"REQUIRED NODE NOT EXERCISED: {name}", red=True)
+    Path(os.environ[LOG]).unlink(missing_ok=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -21,6 +21,8 @@ from typing import Any
 
 from Crypto.Hash import keccak
 
+from tests.nodes import note
+
 INSTALL = "mkdir -p .nodes && cd .nodes && npm i @foundry-rs/anvil"
 DEV_ACCOUNT = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266"
 """The first account that anvil funds: 10,000 coins."""
@@ -130,6 +132,7 @@ def running_anvil(*options: str) -> Iterator[Anvil]:
     binary = find_anvil()
     if binary is None:
         raise FileNotFoundError(f"anvil is not installed: {INSTALL}")
+    note("anvil")
     port = free_port()
     process = subprocess.Popen(
         [binary, "--host", "127.0.0.1", "--port", str(port), "--accounts", "1", *options],

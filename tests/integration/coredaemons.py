@@ -25,6 +25,8 @@ from typing import Any
 
 import pytest
 
+from tests.nodes import note
+
 ROOT = Path(__file__).resolve().parents[2]
 USER, PASSWORD = "recount", "regtest"
 START_S = 30.0
@@ -147,6 +149,7 @@ def _daemon(path: str, directory: Path, extra: tuple[str, ...]) -> Iterator[Daem
         "-rpcallowip=127.0.0.1",
         *extra,
     ]
+    note(Path(path).name)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     daemon = Daemon(port, directory)
     try:

@@ -1,13 +1,12 @@
 """Every label in the lists that were really published resolves, or is listed here with its reason.
 
-The files are read where ``RECOUNT_REFERENCE_DATA`` says; without it the tests skip.
+The files are read where they lie (``tests.reference``); without them the tests skip.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +14,9 @@ import pytest
 
 from crawler.labels import resolve
 from crawler.settings import World, load_world
+from tests.reference import reference
 
 pytestmark = pytest.mark.integration
-
-DATA = os.environ.get("RECOUNT_REFERENCE_DATA", "")
 
 HTX_UNKNOWN = {
     "BETH-Heco",  # an exchange's own staking claim; contract not known
@@ -42,10 +40,7 @@ def world() -> World:
 
 
 def folder(name: str) -> Path:
-    path = Path(DATA) / name
-    if not DATA or not path.is_dir():
-        pytest.skip("RECOUNT_REFERENCE_DATA does not name the reference data")
-    return path
+    return reference(name)
 
 
 def sections(path: Path) -> Iterator[tuple[list[str], list[list[str]]]]:

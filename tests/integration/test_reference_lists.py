@@ -1,12 +1,10 @@
 """The real lists that exchanges published, read where they lie.
 
-They are not part of this repository. ``RECOUNT_REFERENCE_DATA`` names the folder; without
-it, ``../shared/data`` beside the repository is tried.
+They are not part of this repository; ``tests.reference`` says where they lie.
 """
 
 from __future__ import annotations
 
-import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,18 +13,13 @@ import pytest
 
 from crawler.lists import PublishedList, open_list
 from crawler.lists.amounts import parse_amount
+from tests.reference import reference
 
 pytestmark = pytest.mark.integration
 
-REPOSITORY = Path(__file__).parents[2]
-DATA = REPOSITORY / os.environ.get("RECOUNT_REFERENCE_DATA", "../shared/data")
-
 
 def lists(folder: str) -> list[Path]:
-    found = sorted((DATA / folder).glob("*.csv"))
-    if not found:
-        pytest.skip(f"no reference lists in {DATA / folder}; set RECOUNT_REFERENCE_DATA")
-    return found
+    return sorted(reference(folder).glob("*.csv"))
 
 
 def read(path: Path) -> tuple[PublishedList, list[dict[str, Any]]]:

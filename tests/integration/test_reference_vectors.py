@@ -1,13 +1,9 @@
 """Every published vector of the reference data, judged; and every row that must be refused.
 
-The data lie outside the repository: ``RECOUNT_REFERENCE_DATA`` names their folder,
-``../shared/data`` beside the repository is tried otherwise. Without them these tests are
-skipped. The table of counts is written out, so that no vector can drop out unseen.
+The data lie outside the repository (``tests.reference``); without them these tests are skipped. The table of counts is written out, so that no vector can drop out unseen.
 """
 
-import os
 from collections import Counter
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -23,11 +19,9 @@ from chains.signatures.secp256k1 import (
     parse_hex_signature,
     recover,
 )
+from tests.reference import DATA
 
 pytestmark = pytest.mark.integration
-
-ROOT = Path(__file__).resolve().parents[2]
-DATA = Path(os.environ.get("RECOUNT_REFERENCE_DATA", ROOT.parent / "shared" / "data"))
 
 
 def load(name):

@@ -187,7 +187,7 @@ def test_faults_of_the_list_and_our_gaps_stand_apart() -> None:
 def test_a_flawless_list_says_so_and_that_no_ratio_is_known() -> None:
     text = page(all_good()).text
     assert "DOGE stands: the chains hold the claim." in text
-    assert 2 == text.count("No liabilities were given")
+    assert text.count("No liabilities were given") == 2
     assert "--liabilities FILE" in text
     assert "No statement was given" in text
     assert "Ratio" not in text.partition("Findings")[0]
