@@ -11,6 +11,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from crawler.reports import terminal
 from crawler.result import Result, TotalCheck
 from crawler.units import to_text
 
@@ -90,23 +91,13 @@ def render(summary: VerifySummary, result: Result, console: Console) -> None:
         markup=False,
         highlight=False,
     )
-    table = Table(title="Rows and claimed amount by ownership status")
-    table.add_column("asset")
+    terminal.ownership_table(result.assets, console)
+    console.print("\nAll rows")
     for status in STATUSES:
-        table.add_column(status, justify="right")
-    for asset, groups in summary.assets.items():
-        cells = []
-        for status in STATUSES:
-            group = groups.get(status)
-            cells.append(f"{group.rows}\n{group.claimed}" if group else "")
-        table.add_row(asset, *cells)
-    table.add_row("rows", *(str(summary.statuses[status]) for status in STATUSES))
-    console.print(table)
-    for reason, count in summary.reasons.items():
-        console.print(f"  {count:>8}  {reason}", markup=False, highlight=False)
+        console.print(f"  {summary.statuses[status]:>8}  {status}", markup=False, highlight=False)
     for kind, count in summary.validity.items():
         if kind != "valid":
-            console.print(f"  {count:>8}  {kind}", markup=False, highlight=False)
+            console.print(f"  {count:>8}  of them {kind}", markup=False, highlight=False)
     for check in summary.totals:
         if check.verdict in ("differs", "no-rows"):
             console.print(

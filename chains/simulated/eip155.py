@@ -67,6 +67,7 @@ class SimulatedEvm(SimulatedNode):
         self.no_batches = False
         self.no_block_objects = False
         self.accounts_per_call = 0
+        self.marks_beyond = 0
         self.lag = 0
         self.one_member_failing = False
         self.drop_ids = False

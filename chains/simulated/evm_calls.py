@@ -70,7 +70,12 @@ class Failure(Exception):
 
 
 class SizeCheck(Protocol):
-    """The node's limit on the accounts of one call."""
+    """The node's limits on the accounts of one call.
+
+    ``marks_beyond``: token holders after this many run out of gas inside a program (0: never).
+    """
+
+    marks_beyond: int
 
     def check_size(self, accounts: int) -> None:
         """Raise ``Failure`` when a call asks about too many accounts."""
@@ -198,7 +203,8 @@ def _holdings(state: EvmState, at: bytes, packed: bytes, limit: SizeCheck) -> It
     token = state.tokens.get(at)
     for i in range(0, len(packed), 20):
         holder = packed[i : i + 20]
-        if token is None or holder in token.reverting:
+        starved = 0 < limit.marks_beyond <= i // 20
+        if token is None or starved or holder in token.reverting:
             yield MARK
         else:
             yield token.balances.get(holder, 0).to_bytes(WORD, "big")

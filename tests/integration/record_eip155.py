@@ -1,6 +1,6 @@
 """Record the fixtures of ``fixtures/eip155`` from a fresh anvil.
 
-    python tests/integration/record_eip155.py
+    PYTHONPATH=. python tests/integration/record_eip155.py
 
 Each file holds one question, the snapshot, and the extracts with their raw exchanges, as the
 adapter made them; the unit tests decode them again without a network. Accounts and amounts

@@ -252,6 +252,17 @@ async def test_no_contract_and_failing_contract_are_told_apart() -> None:
                 assert reasons(await crawler.holdings(nothing, ACCOUNTS)) == {"no-contract"}
 
 
+async def test_holders_that_only_ran_out_of_gas_are_asked_again() -> None:
+    """A sub-call gets 63/64 of the gas left: near the end of a full batch it may starve."""
+    async with node() as evm, pinned(SPEC, HEIGHT, endpoint(SPEC, evm.url)) as crawler:
+        evm.marks_beyond = 80
+        assert await crawler.holdings(TOKEN, ACCOUNTS) == HOLDINGS
+        evm.marks_beyond = 40
+        found = await crawler.holdings(TOKEN, ACCOUNTS[:100])
+        assert reasons(found) == {"", "call-failed"}
+        assert all(isinstance(a, Gap) or a == HOLDINGS[at] for at, a in found.items())
+
+
 async def test_every_failing_endpoint_of_two_lanes_is_left_to_the_other() -> None:
     async with node() as fast, node() as slow:
         slow.no_overrides = slow.no_deployless = True

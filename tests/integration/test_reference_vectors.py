@@ -1,6 +1,7 @@
 """Every published vector of the reference data, judged; and every row that must be refused.
 
-The data lie outside the repository (``tests.reference``); without them these tests are skipped. The table of counts is written out, so that no vector can drop out unseen.
+The data lie outside the repository (``tests.reference``); without them these tests are
+skipped. The table of counts is written out, so that no vector can drop out unseen.
 """
 
 from collections import Counter

@@ -36,6 +36,8 @@ def test_the_programs_are_the_ones_that_were_tested() -> None:
     state = evm_calls.EvmState(native={ACCOUNTS[0]: 5})
 
     class NoLimit:
+        marks_beyond = 0
+
         def check_size(self, accounts: int) -> None:
             del accounts
 
