@@ -229,14 +229,17 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
             if units is None:
                 message = f"position {position} has neither units nor a gap"
                 raise ValueError(message)
-            yield position, Observation(
-                subject=self.subjects.get(i, questions.accounts[position]),
-                units=units,
-                parts=self.parts.get(i, (Part(PartKind.LIQUID, units),)),
-                facts=self.facts.get(i, ""),
-                source=self.source,
-                method=self.method,
-                endpoint=self.endpoint,
+            yield (
+                position,
+                Observation(
+                    subject=self.subjects.get(i, questions.accounts[position]),
+                    units=units,
+                    parts=self.parts.get(i, (Part(PartKind.LIQUID, units),)),
+                    facts=self.facts.get(i, ""),
+                    source=self.source,
+                    method=self.method,
+                    endpoint=self.endpoint,
+                ),
             )
 
 

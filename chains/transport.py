@@ -18,6 +18,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
@@ -153,7 +154,7 @@ class HttpTransport:
         self._policy = policy or RetryPolicy()
         self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> HttpTransport:
+    async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
             trust_env=False,

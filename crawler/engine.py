@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -71,7 +71,7 @@ class Engine:
         self._adapters: dict[ChainId, ChainAdapter] = {}
         self.rejected: dict[str, str] = {}
 
-    async def __aenter__(self) -> Engine:
+    async def __aenter__(self) -> Self:
         await self._stack.__aenter__()
         return self
 
@@ -202,9 +202,13 @@ class Engine:
         asked = msgspec.structs.replace(
             questions, accounts=tuple(questions.accounts[p] for p in positions)
         )
-        columns = await self._ask(entry, asked, positions, at, primaries, attempt, witness=False)
+        columns = await self._ask(
+            entry, asked, positions, at, endpoints=primaries, attempt=attempt, witness=False
+        )
         if witnesses:
-            second = await self._ask(entry, asked, positions, at, witnesses, attempt, witness=True)
+            second = await self._ask(
+                entry, asked, positions, at, endpoints=witnesses, attempt=attempt, witness=True
+            )
             columns.confirm(second)
         table = columns.table(asked)
         self._run.write_table(shard_name(entry.digest, attempt), table)
@@ -215,9 +219,9 @@ class Engine:
         asked: Questions,
         positions: Sequence[int],
         at: Snapshot,
+        *,
         endpoints: tuple[str, ...],
         attempt: int,
-        *,
         witness: bool,
     ) -> AnswerColumns:
         columns = AnswerColumns(positions)

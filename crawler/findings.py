@@ -80,6 +80,10 @@ class Findings:
             if check.verdict == "fails":
                 self._line(EXCHANGE, "statement-fails", 0)
 
+    def add_note(self, code: str) -> None:
+        """Note something about the whole run."""
+        self._line(NOTE, code, 0)
+
     def findings(self) -> tuple[Finding, ...]:
         """Return all findings: the exchange's first, then ours, then notes."""
         keys = sorted(self._counts, key=lambda key: (_ORDER[key[0]], key[1]))

@@ -36,7 +36,7 @@ from crawler.recount import Inputs
 from crawler.reports import document, html
 from crawler.result import Circumstances, EndpointLine, Report, Result
 from crawler.runs import FORMAT, Manifest, RunDirectory, ShardEntry, canonical_digest, sha256_file
-from crawler.settings import World, load_heights, load_policy, load_statement, load_world
+from crawler.settings import Heights, World, load_heights, load_policy, load_statement, load_world
 
 CLAIM_COLUMNS = [
     "row", "kind", "network", "asset", "address", "amount", "chain", "asset_id", "counts_as",
@@ -87,7 +87,7 @@ def open_inputs(options: Options) -> Opened:
         world=world,
         exchange=exchange,
         messages=_messages(options.messages) if options.messages else None,
-        heights=load_heights(Path(options.heights)) if options.heights else {},
+        heights=load_heights(Path(options.heights)) if options.heights else Heights(),
     )
     inputs = Inputs(
         world=world,
@@ -101,6 +101,7 @@ def open_inputs(options: Options) -> Opened:
         lines={},
         liabilities=load_liabilities(Path(options.liabilities)) if options.liabilities else {},
         statement=load_statement(Path(options.statement)) if options.statement else None,
+        heights_replaced=reading.heights.replaces,
     )
     return Opened(published, reading, inputs)
 
@@ -254,11 +255,10 @@ def _finish(
         _examine(run, options, opened, progress)
     inputs = _stored_inputs(run)
     specs = _endpoints(options, inputs.world)
-    engine_retry = options.retry
     claims, signatures = load_examined(run)
     asked = questions(inputs.world, claims, signatures)
     pinned, statistics, rejected = asyncio.run(
-        _crawl(run, inputs.world, asked, specs, engine_retry, progress)
+        _crawl(run, inputs.world, asked, specs=specs, retry=options.retry, progress=progress)
     )
     _keep_circumstances(run, specs, statistics, rejected)
     result, ledger, places = pure.recount(
@@ -289,6 +289,7 @@ async def _crawl(
     run: RunDirectory,
     world: World,
     asked: Sequence[Questions],
+    *,
     specs: Sequence[EndpointSpec],
     retry: RetryPolicy,
     progress: Progress,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -40,7 +41,7 @@ class Live:
                 transient=True,
             )
 
-    def __enter__(self) -> Live:
+    def __enter__(self) -> Self:
         if self._bars is not None:
             self._bars.start()
         return self

@@ -24,7 +24,7 @@ from chains.model import ChainSpec, Ownership
 from crawler.labels import Resolved, chain_named, resolve, resolve_generic
 from crawler.lists.amounts import AmountError, parse_amount
 from crawler.model import CLAIMS, Exchange, RowKind
-from crawler.settings import World
+from crawler.settings import Heights, World
 
 EXAMINED = pa.schema(
     [
@@ -66,13 +66,14 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a worker needs besides the claims.
 
     ``exchange`` is whose list it is, ``""`` for a generic table. ``messages`` replace the
-    exchange's expected texts where given. ``heights`` fill in what the list does not say.
+    exchange's expected texts where given. ``heights`` fill in what the list does not say, or
+    replace what it says where they declare so.
     """
 
     world: World
     exchange: str
     messages: tuple[str, ...] | None = None
-    heights: Mapping[str, int] = {}
+    heights: Heights = Heights()
 
 
 def examine(
@@ -219,9 +220,15 @@ class Examiner:
 
     def _height(self, row: Mapping[str, Any], meaning: Meaning) -> int | None:
         text = row["height"].strip()
-        if text.isascii() and text.isdigit() and len(text) <= 18:  # noqa: PLR2004 - fits int64
-            return int(text)
-        given = self._reading.heights
+        usable = text.isascii() and text.isdigit() and len(text) <= 18  # noqa: PLR2004 - int64
+        published = int(text) if usable else None
+        if published is not None and not self._reading.heights.replaces:
+            return published
+        given = self._given_height(row, meaning)
+        return published if given is None else given
+
+    def _given_height(self, row: Mapping[str, Any], meaning: Meaning) -> int | None:
+        given = self._reading.heights.at
         for key in (row["network"], meaning.resolved.chain or "", row["asset"]):
             if key in given:
                 return given[key]

@@ -9,13 +9,13 @@ class Progress(Protocol):
     """Receives counts. ``stage`` is a short name such as ``signatures`` or ``eip155:1``."""
 
     def begin(self, stage: str, total: int | None) -> None:
-        """A stage begins; ``total`` is in rows or questions, ``None`` where unknown."""
+        """Begin a stage; ``total`` is in rows or questions, ``None`` where unknown."""
 
     def advance(self, stage: str, count: int) -> None:
-        """``count`` more are done."""
+        """Note that ``count`` more are done."""
 
     def note(self, text: str) -> None:
-        """Something a person should see, one line."""
+        """Show a person one line."""
 
 
 class Silent:

@@ -3,14 +3,16 @@
 Three numbers per label, always: what the header states, what the rows add up to as published
 (repeats included), and what the chains hold for the rows that count. Labels of the two sections
 differ in spelling and name, so a total is matched by label first, then by the asset it means;
-``(ALL)`` sums everything that counts as the coin.
+``(ALL)`` sums everything that counts as the coin, and the rows whose labels we do not know but
+which name it: that they do not count for us is our reading, not the publisher's mistake.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from crawler.labels import plain, resolve
 from crawler.lists.amounts import AmountError, parse_amount
@@ -18,36 +20,54 @@ from crawler.model import Exchange, ListedTotal, RowKind
 from crawler.result import TotalCheck
 from crawler.settings import Policy, World
 from crawler.totals import Row, Scales
+from crawler.units import to_text
 
 ALL = re.compile(r"\(\s*all\s*\)\s*$", re.IGNORECASE)
 
 
+class Sum(msgspec.Struct):
+    """Rows of one key added up, in scaled units of ``coin``."""
+
+    coin: str
+    published: int = 0
+    recounted: int = 0
+    tolerance: int = 0
+    unobserved: int = 0
+
+
 class LabelSums:
-    """Sums of the rows by label, by asset and by coin, in scaled units of the coin."""
+    """Sums of the rows by label, by asset and by coin."""
 
     def __init__(self) -> None:
-        self.published: dict[tuple[str, str], int] = defaultdict(int)
-        self.recounted: dict[tuple[str, str], int] = defaultdict(int)
-        self.tolerance: dict[tuple[str, str], int] = defaultdict(int)
-        self.unobserved: dict[tuple[str, str], int] = defaultdict(int)
-        self.coin: dict[tuple[str, str], str] = {}
+        self.found: dict[tuple[str, str], Sum] = {}
 
     def add(self, row: Row) -> None:
         """Add one row under each of its keys."""
         if row.ledger["kind"] != RowKind.CLAIM or row.claimed is None:
             return
-        for key in (
-            ("label", plain(row.ledger["asset"])),
-            ("asset", row.ledger["asset_id"]),
-            ("coin", row.coin),
-        ):
-            self.coin.setdefault(key, row.coin)
-            self.published[key] += row.claimed
-            self.tolerance[key] += row.tolerance
+        label = plain(row.ledger["asset"])
+        keys = [("label", label)]
+        if row.ledger["asset_id"]:
+            keys += [("asset", row.ledger["asset_id"]), ("coin", row.coin)]
+        else:
+            keys.append(("unknown", label))
+        for key in keys:
+            total = self.found.setdefault(key, Sum(row.coin))
+            total.published += row.claimed
+            total.tolerance += row.tolerance
             if row.counted and row.observed is not None:
-                self.recounted[key] += row.observed
+                total.recounted += row.observed
             if row.counted and row.observed is None:
-                self.unobserved[key] += 1
+                total.unobserved += 1
+
+    def unknown_naming(self, coin: str) -> list[Sum]:
+        """Return the sums of unknown labels that name the coin."""
+        wanted = plain(coin)
+        return [
+            total
+            for (kind, label), total in self.found.items()
+            if kind == "unknown" and wanted in label
+        ]
 
 
 def check_totals(
@@ -75,28 +95,46 @@ def _check(
     exchange: Exchange | None,
     policy: Policy,
 ) -> TotalCheck:
-    key = next((key for key in _keys(total, world, exchange) if key in sums.published), None)
+    key = next((key for key in _keys(total, world, exchange) if key in sums.found), None)
     if key is None:
         return _line(total, "no-rows")
-    coin = sums.coin[key]
-    decimals = scale.decimals[coin]
+    parts = [sums.found[key]]
+    if key[0] == "coin":
+        parts += sums.unknown_naming(key[1])
+    decimals = max(scale.decimals[part.coin] for part in parts)
+
+    def added(name: str) -> int:
+        return sum(
+            getattr(part, name) * 10 ** (decimals - scale.decimals[part.coin]) for part in parts
+        )
+
+    published = added("published")
     try:
         stated = parse_amount(total.amount, decimals)
     except AmountError:
-        return _line(total, "differs", rows_sum=scale.text(coin, sums.published[key]))
-    difference = sums.published[key] - stated
-    _, _, fraction = total.amount.strip().partition(".")
-    place = 10 ** max(decimals - len(fraction), 0)
-    bought = min(place + sums.tolerance[key], int(policy.max_rounding * stated))
-    within = abs(difference) <= max(bought, 0)
-    verdict = "equal" if difference == 0 else "rounding" if within else "differs"
+        return _line(total, "differs", rows_sum=to_text(published, decimals))
+    difference = published - stated
+    bought = min(
+        10 ** max(decimals - stated_places(total.amount), 0) + added("tolerance"),
+        int(policy.max_rounding * stated),
+    )
+    within = abs(difference) <= bought
+    unobserved = any(part.unobserved for part in parts)
     return _line(
         total,
-        verdict,
-        rows_sum=scale.text(coin, sums.published[key]),
-        recounted=None if sums.unobserved[key] else scale.text(coin, sums.recounted[key]),
-        difference=scale.text(coin, difference),
+        "equal" if difference == 0 else "rounding" if within else "differs",
+        rows_sum=to_text(published, decimals),
+        recounted=None if unobserved else to_text(added("recounted"), decimals),
+        difference=to_text(difference, decimals),
     )
+
+
+def stated_places(text: str) -> int:
+    """Return how many places of a stated total say something: trailing zeros do not.
+
+    Large totals pass through floating point before they are published with two places.
+    """
+    return len(text.strip().partition(".")[2].rstrip("0"))
 
 
 def _keys(total: ListedTotal, world: World, exchange: Exchange | None) -> Iterable[tuple[str, str]]:

@@ -25,6 +25,7 @@ ROWS: dict[str, str] = {
     "message-not-pinned": "Signed over a text that no configuration expects; not counted as owned.",
     "not-a-claim": "The row carries no balance.",
     "no-account": "The address does not decode, so there is no account to ask for.",
+    "heights-replaced": "Balances were asked at the heights of a file, not at those of the list.",
     "unlisted": "The file holds lines that are no rows.",
 }
 
@@ -33,7 +34,7 @@ DOES_NOT_PROVE: tuple[str, ...] = (
     "That the assets are unencumbered: borrowed or pledged funds look the same on chain.",
     "More than one moment: balances are those of the pinned blocks, before and after is unknown.",
     "When a text was signed: an undated text may have been signed long ago by a former owner.",
-    "That a wrapped, bridged, receipt or self-issued form can be redeemed for the coin it counts as.",
+    "That a wrapped, bridged, receipt or self-issued form can be redeemed for its coin.",
 )
 
 

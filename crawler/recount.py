@@ -55,6 +55,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     lines: Mapping[str, int]
     liabilities: Mapping[str, Liability] = {}
     statement: Statement | None = None
+    heights_replaced: bool = False
 
 
 class ExchangeMissing(Exception):
@@ -208,6 +209,8 @@ def recount(
         )
     findings.add_totals(checks)
     findings.add_statement(stated)
+    if inputs.heights_replaced:
+        findings.add_note("heights-replaced")
     found = findings.findings()
     discrepancies = findings.discrepancies()
     result = Result(

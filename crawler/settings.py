@@ -95,6 +95,17 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     total_usd: str = ""
 
 
+class Heights(msgspec.Struct, frozen=True, kw_only=True):
+    """At which height to look, by CAIP-2 id, network label or asset label.
+
+    They fill in what a list does not say. With ``replaces`` they also stand instead of what it
+    says: for test chains that carry a real list's balances at heights of their own.
+    """
+
+    at: Mapping[str, int] = {}
+    replaces: bool = False
+
+
 class _ChainTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A chain as it stands in a file; ``ChainSpec`` plus its other names."""
 
@@ -188,18 +199,22 @@ def load_statement(path: Path) -> Statement:
     return statement
 
 
-def load_heights(path: Path) -> Mapping[str, int]:
-    """Load ``[heights]``: CAIP-2 id or published network label → height; raises ``ConfigError``."""
+def load_heights(path: Path) -> Heights:
+    """Load ``[heights]``: CAIP-2 id or published label → height; raises ``ConfigError``.
+
+    The file may say ``replaces = true`` before the table.
+    """
     file = path.name
     table = declarations.parse(declarations.read_bytes(path, file), file)
-    declarations.only(table, ("heights",), file)
+    declarations.only(table, ("replaces", "heights"), file)
+    replaces = declarations.convert(table.get("replaces", False), bool, file, "replaces")
     heights: dict[str, int] = {}
     for label, height in declarations.table_of(table, "heights", file).items():
         key = f"heights.{quoted(label)}"
         heights[label] = declarations.convert(height, int, file, key)
         if heights[label] < 0:
             raise fault(file, key, f"is {height}; it cannot be negative")
-    return heights
+    return Heights(at=heights, replaces=replaces)
 
 
 class _Builder:

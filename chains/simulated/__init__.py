@@ -1,0 +1,1 @@
+"""Small servers that speak the chains' node protocols, for the demo and the tests."""

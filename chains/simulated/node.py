@@ -76,35 +76,48 @@ class SimulatedNode:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         self.requests += 1
+        if self.faults.delay_s:
+            await asyncio.sleep(self.faults.delay_s)
+        fault = await self._fault(request)
+        if fault is not None:
+            return fault
+        return self._damaged(await self.answer(request, body))
+
+    async def _fault(self, request: web.Request) -> web.Response | None:
+        """Return what a struck request gets instead of an answer."""
         faults = self.faults
-        if faults.delay_s:
-            await asyncio.sleep(faults.delay_s)
+        fault: web.Response | None = None
         if self._strikes("rate-limit", faults.rate_limit_every):
             headers = {} if faults.retry_after is None else {"Retry-After": faults.retry_after}
-            return web.Response(status=429, headers=headers, text="slow down")
-        if self._strikes("hang", faults.hang_every):
+            fault = web.Response(status=429, headers=headers, text="slow down")
+        elif self._strikes("hang", faults.hang_every):
             await self._hanging.wait()
-        if self._strikes("error", faults.error_every):
-            return web.Response(status=faults.status, text="fault")
-        if self._strikes("html", faults.html_every):
-            return web.Response(text="<html><body>busy</body></html>", content_type="text/html")
-        if self._strikes("redirect", faults.redirect_every):
-            return web.Response(status=302, headers={"Location": "http://127.0.0.2:9/elsewhere"})
-        if self._strikes("oversize", faults.oversize_every):
-            return web.Response(body=b" " * faults.oversize_bytes)
-        if self._strikes("cut", faults.cut_every):
+        elif self._strikes("error", faults.error_every):
+            fault = web.Response(status=faults.status, text="fault")
+        elif self._strikes("html", faults.html_every):
+            fault = web.Response(text="<html><body>busy</body></html>", content_type="text/html")
+        elif self._strikes("redirect", faults.redirect_every):
+            fault = web.Response(status=302, headers={"Location": "http://127.0.0.2:9/elsewhere"})
+        elif self._strikes("oversize", faults.oversize_every):
+            fault = web.Response(body=b" " * faults.oversize_bytes)
+        elif self._strikes("cut", faults.cut_every):
             if request.transport is not None:
                 request.transport.abort()
-            return web.Response(status=500)
-        answer = await self.answer(request, body)
-        if isinstance(answer, web.Response) and isinstance(answer.body, bytes):
-            if self._strikes("truncate", faults.truncate_every):
-                return web.Response(
-                    body=answer.body[: len(answer.body) // 2], content_type="application/json"
-                )
-            if self._strikes("bad-json", faults.bad_json_every):
-                return web.Response(body=answer.body + b"}", content_type="application/json")
-        return answer
+            fault = web.Response(status=500)
+        return fault
+
+    def _damaged(self, answer: web.StreamResponse) -> web.StreamResponse:
+        """Damage the body of a struck answer."""
+        if not isinstance(answer, web.Response) or not isinstance(answer.body, bytes):
+            return answer
+        body = answer.body
+        if self._strikes("truncate", self.faults.truncate_every):
+            body = body[: len(body) // 2]
+        elif self._strikes("bad-json", self.faults.bad_json_every):
+            body += b"}"
+        else:
+            return answer
+        return web.Response(body=body, content_type="application/json")
 
     def _strikes(self, fault: str, every: int) -> bool:
         if every <= 0 or self.requests % every:

@@ -45,14 +45,7 @@ native = "$solana/slip44:501"
 source = "made up"
 params = { genesis = "$solana_genesis" }
 
-[assets]
-"$bitcoin/slip44:0" = { symbol = "BTC", decimals = 8, counts_as = "BTC", class = "native", source = "made up" }
-"$ethereum/slip44:60" = { symbol = "ETH", decimals = 18, counts_as = "ETH", class = "native", source = "made up" }
-"$tron/slip44:195" = { symbol = "TRX", decimals = 6, counts_as = "TRX", class = "native", source = "made up" }
-"$solana/slip44:501" = { symbol = "SOL", decimals = 9, counts_as = "SOL", class = "native", source = "made up" }
-"$ethereum/erc20:0xdAC17F958D2ee523a2206206994597C13D831ec7" = { symbol = "USDT", decimals = 6, counts_as = "USDT", class = "native", source = "made up" }
-"$ethereum/erc20:0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48" = { symbol = "USDC", decimals = 6, counts_as = "USDC", class = "native", source = "made up" }
-
+$assets
 [[exchanges]]
 name = "demo"
 title = "The demo exchange"
@@ -73,6 +66,26 @@ labels = [
     { asset = "USDC", id = "$ethereum/erc20:0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48" },
 ]
 """
+)
+
+_ASSET = Template(
+    """
+[assets."$id"]
+symbol = "$coin"
+decimals = $decimals
+counts_as = "$coin"
+class = "native"
+source = "made up"
+"""
+)
+
+ASSETS = (
+    (f"{BITCOIN}/slip44:0", "BTC", 8),
+    (f"{ETHEREUM}/slip44:60", "ETH", 18),
+    (f"{TRON}/slip44:195", "TRX", 6),
+    (f"{SOLANA}/slip44:501", "SOL", 9),
+    (f"{ETHEREUM}/erc20:0xdAC17F958D2ee523a2206206994597C13D831ec7", "USDT", 6),
+    (f"{ETHEREUM}/erc20:0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "USDC", 6),
 )
 
 _ENDPOINT = Template(
@@ -110,6 +123,10 @@ def world_toml(listening: Listening) -> str:
         chain_id=CHAIN_ID,
         magic=REGTEST_MAGIC,
         message=MESSAGE,
+        assets="".join(
+            _ASSET.substitute(id=asset, coin=coin, decimals=decimals)
+            for asset, coin, decimals in ASSETS
+        ),
         bitcoin_genesis=listening.genesis["bitcoin"],
         tron_genesis=listening.genesis["tron"],
         solana_genesis=listening.genesis["solana"],

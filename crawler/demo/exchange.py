@@ -94,7 +94,7 @@ class MadeUp(msgspec.Struct, kw_only=True):
     planted: list[Planted] = []
 
     def totals(self) -> dict[str, int]:
-        """Sums of the list's rows by label, as published."""
+        """Add up the list's rows by label, as published."""
         sums: dict[str, int] = {}
         for row in self.rows:
             sums[row.coin] = sums.get(row.coin, 0) + row.units

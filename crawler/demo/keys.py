@@ -82,7 +82,8 @@ def sign_bitcoin(key: PrivateKey) -> str:
 
 def sign_ed25519(key: SigningKey) -> str:
     """Sign the demo's text as an Ed25519 row does."""
-    return "0x" + key.sign(frame("OKX Signed Message:\n", MESSAGE)).signature.hex()
+    signature = bytes(key.sign(frame("OKX Signed Message:\n", MESSAGE)).signature)
+    return "0x" + signature.hex()
 
 
 def _recoverable(key: PrivateKey, digest: bytes) -> bytes:

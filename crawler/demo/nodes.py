@@ -97,4 +97,3 @@ async def serve(rows: int, directory: Path) -> None:
         sys.stdout.write(msgspec.json.encode(listening).decode() + "\n")
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.buffer.read)
-

@@ -22,7 +22,7 @@ VERSIONS = ("coincurve", "pynacl", "pyarrow", "aiohttp", "numba", "reserve-recou
 
 def run(name: str) -> dict[str, object]:
     """Run one benchmark; a failed or skipped one says so instead of a figure."""
-    done = subprocess.run(  # noqa: S603 - our own modules
+    done = subprocess.run(
         [sys.executable, "-m", f"tests.bench.{name}"], capture_output=True, text=True, check=False
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]

@@ -20,7 +20,8 @@ import sys
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1] / "integration")]
+sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
 from anvil import DEV_ACCOUNT, Anvil, running_anvil
 from evm_bytecode import token

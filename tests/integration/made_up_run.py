@@ -41,7 +41,7 @@ class MadeUpRun(msgspec.Struct):
 @contextlib.asynccontextmanager
 async def serving(directory: Path, rows: int = ROWS) -> AsyncIterator[MadeUpRun]:
     """Serve healthy nodes and write the inputs; faulty endpoints of the demo are left out."""
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a test may block
     world = exchange.made_up(rows)
     running = {
         name: node

@@ -81,7 +81,7 @@ def test_a_row_with_an_impossible_amount_adds_nothing(tmp_path):
     assert [(row["validity"], row["claimed"]) for row in rows] == [("bad-amount", None)]
 
 
-def test_every_row_of_the_lists_is_in_the_verdicts(tmp_path):
+def test_every_row_of_the_lists_is_in_the_verdicts():
     for path in sorted([*reference("okx").glob("*.csv"), *reference("htx").glob("*.csv")]):
         published = open_list(path)
         expected = sum(batch.num_rows for batch in published.batches())

@@ -7,7 +7,10 @@ import json
 import resource
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from aiohttp import web
 
 from tests.integration.made_up_run import recount, result_bytes, serving, start
 
@@ -26,6 +29,12 @@ async def undisturbed(made_up, run: Path) -> bytes:
     assert (code, err.count("Traceback")) == (1, 0), err
     assert len(finished_shards(run)) == SHARDS
     return result_bytes(run)
+
+
+async def appears(path: Path) -> None:
+    """Wait for a file; the test's own time limit ends a vain wait."""
+    while not path.exists():  # noqa: ASYNC110, ASYNC240 - another process makes it
+        await asyncio.sleep(0.01)
 
 
 async def kill_when(process, condition) -> bool:
@@ -87,13 +96,11 @@ async def test_transient_gaps_are_asked_again_and_become_observations(tmp_path):
             if request.path == "/wallet/getaccountbalance" and b'"hash"' in body:
                 seen += 1
                 if seen > 2:
-                    from aiohttp import web
-
                     return web.Response(status=500)
             return await answer(request, body)
 
         healthy, tron.answer = tron.answer, failing_balances
-        code, out, err = await recount(*made_up.arguments(run))
+        code, _, err = await recount(*made_up.arguments(run))
         assert code == 1, err
         assert "gap:server-error" in (run / "report.json").read_text()
         assert result_bytes(run) != expected
@@ -119,9 +126,6 @@ async def test_replay_needs_no_node_and_gives_the_same_result(tmp_path):
 
 
 async def test_changed_evidence_or_answers_stop_the_replay(tmp_path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     run = tmp_path / "run"
     async with serving(tmp_path / "inputs") as made_up:
         await undisturbed(made_up, run)
@@ -154,8 +158,7 @@ async def test_two_processes_on_one_run_directory(tmp_path):
             node.faults.delay_s = 0.1
         run = tmp_path / "run"
         first = await start(*made_up.arguments(run))
-        while not (run / "manifest.json").exists():
-            await asyncio.sleep(0.01)
+        await appears(run / "manifest.json")
         code, _, err = await recount("resume", str(run), "--quiet")
         assert code == 4
         assert "another process works on" in err

@@ -251,7 +251,9 @@ def test_a_bad_policy_is_refused(tmp_path: Path, text: str, what: str) -> None:
 
 def test_heights(tmp_path: Path) -> None:
     path = extra(tmp_path, '[heights]\n"eip155:1" = 20000000\nTRON = 0\n')
-    assert load_heights(path) == {"eip155:1": 20000000, "TRON": 0}
+    assert load_heights(path) == Heights(at={"eip155:1": 20000000, "TRON": 0})
+    path = extra(tmp_path, 'replaces = true\n[heights]\n"eip155:1" = 7\n')
+    assert load_heights(path) == Heights(at={"eip155:1": 7}, replaces=True)
 
 
 @pytest.mark.parametrize("value", ["-1", "true", '"7"', "7.0"])

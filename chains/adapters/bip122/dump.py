@@ -34,6 +34,7 @@ COIN = 100_000_000
 MAX_MONEY = 21_000_000 * COIN
 """src/consensus/amount.h, in satoshi. Litecoin has four times as much: spec.params."""
 
+_SIZES_WITH_SHORT_FORM = frozenset({23, 25, 35, 67})
 _FIELD = 2**256 - 2**32 - 977
 """The prime of secp256k1. Spec: https://www.secg.org/sec2-v2.pdf, section 2.4.1."""
 
@@ -95,6 +96,8 @@ def compress_script(script: bytes) -> bytes:
     A form byte of 6 stands for every raw script; the file itself has the size plus 6 there.
     """
     size = len(script)
+    if size not in _SIZES_WITH_SHORT_FORM:
+        return b"\x06" + script
     if size == 25 and script[:3] == b"\x76\xa9\x14" and script[23:] == b"\x88\xac":  # noqa: PLR2004
         return b"\x00" + script[3:23]
     if size == 23 and script[:2] == b"\xa9\x14" and script[22:] == b"\x87":  # noqa: PLR2004
