@@ -10,6 +10,7 @@ import pytest
 from chains.errors import ConfigError
 from chains.model import ChainId
 from crawler.settings import (
+    Heights,
     Policy,
     config_root,
     load_heights,

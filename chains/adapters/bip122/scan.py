@@ -80,9 +80,10 @@ class DumpScan(msgspec.Struct, frozen=True, kw_only=True):
 
 def wanted_digest(scripts: Sequence[bytes]) -> str:
     """Return the SHA-256 of scripts, each preceded by its length as u32, in the order given."""
-    lengths = [len(script).to_bytes(4, "little") for script in scripts]
-    joined = b"".join(part for pair in zip(lengths, scripts, strict=True) for part in pair)
-    return hashlib.sha256(joined).hexdigest()
+    digest = hashlib.sha256()
+    for script in scripts:
+        digest.update(len(script).to_bytes(4, "little") + script)
+    return digest.hexdigest()
 
 
 def scan_dump(
