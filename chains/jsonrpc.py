@@ -43,7 +43,7 @@ def result(exchange: Exchange) -> Any | Gap:
         return gap
     try:
         answer = _decode(exchange.body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return gap or malformed(exchange)
     return gap_or_result(answer, 0)
 
@@ -55,7 +55,7 @@ def results(exchange: Exchange, count: int) -> list[Any | Gap]:
         return [gap] * count
     try:
         answers = _decode_many(exchange.body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         single = result(exchange)
         gap = single if isinstance(single, Gap) else malformed(exchange)
         return [gap] * count

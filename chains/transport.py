@@ -182,9 +182,12 @@ class HttpTransport:
         return self.spec(endpoint).role == "witness"
 
     def local_path(self, endpoint: str) -> Path | None:
-        """Return the file behind a ``file:`` endpoint, else ``None``."""
+        """Return the file behind a ``file:`` endpoint, else ``None``; counts as one request."""
         parts = urlsplit(self._endpoints[endpoint].url)
-        return Path(unquote(parts.path)) if parts.scheme == "file" else None
+        if parts.scheme != "file":
+            return None
+        self._endpoints[endpoint].statistics.requests += 1
+        return Path(unquote(parts.path))
 
     @property
     def statistics(self) -> Mapping[str, EndpointStatistics]:
@@ -279,7 +282,7 @@ class HttpTransport:
                 raise Unreachable(
                     f"{spec.name} broke off its answer", code="truncated-answer"
                 ) from error
-            except (aiohttp.ClientError, OSError) as error:
+            except (aiohttp.ClientError, OSError, UnicodeError) as error:  # IDNA of the host name
                 statistics.unreachable += 1
                 raise Unreachable(f"{spec.name}: {type(error).__name__}") from error
             finally:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 import pyarrow as pa
 
-from chains.model import Answers, Gap, Part, PartKind, Questions, Source
+from chains.model import Answers, Gap, Part, Questions, Source
 from crawler.errors import EnvironmentFault
 from crawler.runs import RunDirectory, shard_name
 
@@ -93,9 +93,7 @@ class AnswerColumns:
         for position, gap in enumerate(self._gaps):
             if gap is not None or witness._gaps[position] is not None:
                 continue
-            same = self._units[position] == witness._units[position] and self._facts.get(
-                position
-            ) == witness._facts.get(position)
+            same = self._said(position) == witness._said(position)
             _, method, endpoint = self._origin[position]
             other = witness._origin[position][2]
             if same:
@@ -107,6 +105,15 @@ class AnswerColumns:
                     f"{other}: {witness._units[position]}",
                 )
                 self._units[position] = None
+
+    def _said(self, position: int) -> tuple[object, ...]:
+        """Everything that two endpoints must agree on."""
+        return (
+            self._units[position],
+            self._facts.get(position),
+            self._subjects.get(position),
+            self._parts.get(position),
+        )
 
     def table(self, asked: Questions) -> pa.Table:
         """Return the attempt as a table in position order."""
@@ -174,19 +181,23 @@ def merge(tables: Sequence[pa.Table], attempts: Sequence[int], digest: str) -> M
         return MergedShard(tables[0], [attempts[0]] * tables[0].num_rows)
     standing: dict[int, tuple[int, int]] = {}
     columns = [
-        (table["position"].to_pylist(), table["gap"].to_pylist(), table["units"].to_pylist())
+        (
+            table["position"].to_pylist(),
+            table["gap"].to_pylist(),
+            list(zip(table["units"].to_pylist(), table["facts"].to_pylist(), strict=True)),
+        )
         for table in tables
     ]
-    for number, (positions, gaps, units) in enumerate(columns):
+    for number, (positions, gaps, observed) in enumerate(columns):
         for i, position in enumerate(positions):
             before = standing.get(position)
             if before is not None and not columns[before[0]][1][before[1]]:
                 earlier = columns[before[0]][2][before[1]]
-                if not gaps[i] and units[i] != earlier:
+                if not gaps[i] and observed[i] != earlier:
                     raise EnvironmentFault(
                         f"shard {digest[:12]}, question {position}: attempt "
-                        f"{attempts[before[0]]} observed {earlier} and attempt "
-                        f"{attempts[number]} observed {units[i]}; one of them is wrong. "
+                        f"{attempts[before[0]]} observed {_shown(earlier)} and attempt "
+                        f"{attempts[number]} observed {_shown(observed[i])}; one of them is wrong. "
                         "Find out which endpoint is, remove it, and start a new run"
                     )
                 continue
@@ -200,8 +211,6 @@ def merge(tables: Sequence[pa.Table], attempts: Sequence[int], digest: str) -> M
     return MergedShard(taken, [attempts[number] for number, _ in order])
 
 
-def parts_of(text: str, units: int) -> tuple[Part, ...]:
-    """Read the ``parts`` column."""
-    if not text:
-        return (Part(PartKind.LIQUID, units),)
-    return tuple(msgspec.json.decode(text, type=list[Part]))
+def _shown(observed: tuple[str | None, str]) -> str:
+    units, facts = observed
+    return f"{units} {facts}".rstrip()

@@ -69,7 +69,8 @@ def main() -> None:
         show = getattr(error, "format_message", None)
         if show is None:
             raise
-        err(f"recount: {show()}")
+        text = show()
+        err(f"recount: {text}" if text else "recount: name a command, see above")
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -111,6 +111,10 @@ def _resolved_url(spec: EndpointSpec, env: Mapping[str, str], file: str, key: st
         raise fault(
             file, f"{key}.url", "is plain http to a third party; use https, or own_node = true"
         )
+    if "@" in parts.netloc and any(name.lower() == "authorization" for name in headers):
+        raise fault(
+            file, f"{key}.headers", "has Authorization, and the URL has credentials too; keep one"
+        )
     for name, text in headers.items():
         if any(c in "\r\n\0" for c in name + text):
             raise fault(file, f"{key}.headers.{name}", "contains a line break")

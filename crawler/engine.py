@@ -22,6 +22,7 @@ from chains.model import (
     Answers,
     ChainAdapter,
     ChainId,
+    Exchange,
     Extract,
     Gap,
     Questions,
@@ -42,12 +43,16 @@ SNAPSHOT_DECODER = "snapshot"
 
 
 class Pinned(msgspec.Struct, frozen=True, kw_only=True):
-    """A moment in the manifest: its snapshot, or why there is none."""
+    """A moment in the manifest: its snapshot, or why there is none.
+
+    ``pack`` is the evidence pack, inside the run directory, from which it was resolved first.
+    """
 
     snapshot: Snapshot | None
     reason: str = ""
     detail: str = ""
     retryable: bool = False
+    pack: str = ""
 
 
 class Engine:
@@ -98,52 +103,56 @@ class Engine:
 
         async def one(moment: Moment) -> None:
             before = known.get(moment.key)
-            pinned[moment.key] = await self._pin(moment, before.snapshot if before else None)
+            pinned[moment.key] = await self._pin(moment, before)
 
         async with _unwrapped_group() as group:
             for moment in moments:
                 group.create_task(one(moment))
         return dict(sorted(pinned.items()))
 
-    async def _pin(self, moment: Moment, before: Snapshot | None) -> Pinned:
+    async def _pin(self, moment: Moment, known: Pinned | None) -> Pinned:
         transport = await self._transport(moment.chain)
+        before = known.snapshot if known else None
         if not transport.endpoints:
-            return Pinned(snapshot=before, reason="" if before else "no-endpoint", retryable=True)
+            return _unpinned(known, "no-endpoint", "", retryable=True)
         adapter = self._adapter(moment.chain)
         try:
             exchanges = await adapter.pin(moment.height)
-            self._keep_snapshot_evidence(moment, exchanges)
+            pack = self._keep_snapshot_evidence(moment, exchanges)
             snapshot = adapter.snapshot(moment.height, exchanges)
         except Fatal:
             raise
         except ChainError as error:
-            if before is not None:
-                return Pinned(snapshot=msgspec.structs.replace(before, endpoints=()))
-            return Pinned(
-                snapshot=None,
-                reason=error.code,
-                detail=str(error),
-                retryable=isinstance(error, Transient),
-            )
+            return _unpinned(known, error.code, str(error), retryable=isinstance(error, Transient))
         self.rejected.update(snapshot.rejected)
-        if before is not None and before.block_hash != snapshot.block_hash:
+        if known is None or before is None:
+            return Pinned(snapshot=snapshot, pack=pack)
+        if before.block_hash != snapshot.block_hash:
             raise Reorganised(
                 f"{self._specs[moment.chain].name}: block {moment.height} was "
                 f"{before.block_hash} when this run began and is now {snapshot.block_hash}; "
                 "start a new run"
             )
-        if before is not None:
-            snapshot = msgspec.structs.replace(before, endpoints=snapshot.endpoints)
-        return Pinned(snapshot=snapshot)
+        # What was pinned first stays; only who may be asked is today's.
+        still = msgspec.structs.replace(
+            before,
+            endpoints=snapshot.endpoints,
+            rejected=snapshot.rejected,
+            detail={**snapshot.detail, **before.detail},
+        )
+        return Pinned(snapshot=still, pack=known.pack)
 
-    def _keep_snapshot_evidence(self, moment: Moment, exchanges: Sequence[Any]) -> None:
-        name = snapshot_pack(moment)
-        if (self._run.path / name).exists():
-            return
+    def _keep_snapshot_evidence(self, moment: Moment, exchanges: Sequence[Exchange]) -> str:
+        """Store the exchanges of one pin in a pack of their own; return its name."""
+        attempt = 1
+        while (self._run.path / snapshot_pack(moment, attempt)).exists():
+            attempt += 1
+        name = snapshot_pack(moment, attempt)
         with self._run.replacing(name) as path:
-            pack = PackWriter(path, Header(format=FORMAT, subject=moment.key, attempt=1))
+            pack = PackWriter(path, Header(format=FORMAT, subject=moment.key, attempt=attempt))
             pack.add(Extract(positions=[], decoder=SNAPSHOT_DECODER, exchanges=tuple(exchanges)))
             pack.close()
+        return name
 
     async def crawl(
         self, plan: Sequence[tuple[ShardEntry, Questions]], pinned: Mapping[str, Pinned]
@@ -272,7 +281,7 @@ class Engine:
 def decode(adapter: ChainAdapter, asked: Questions, extract: Extract, at: Snapshot) -> Answers:
     """Decode one extract; an error of the decoder becomes Gaps, never a number."""
     try:
-        return adapter.decode(asked, extract, at)
+        return _fitting(adapter.decode(asked, extract, at), extract)
     except Fatal:
         raise
     except ChainError as error:
@@ -281,6 +290,15 @@ def decode(adapter: ChainAdapter, asked: Questions, extract: Extract, at: Snapsh
         return all_gaps(
             extract, Gap("adapter-error", detail=f"{type(error).__name__}: {error}"[:200])
         )
+
+
+def _fitting(answers: Answers, extract: Extract) -> Answers:
+    """Return ``answers``; raises ``ValueError`` where they are not about the extract."""
+    if len(answers.units) != len(answers.positions):
+        raise ValueError(f"{len(answers.units)} units for {len(answers.positions)} positions")
+    if not set(answers.positions) <= set(extract.positions):
+        raise ValueError("positions that the extract is not about")
+    return answers
 
 
 def open_positions(run: RunDirectory, digest: str, questions: Questions) -> list[int]:
@@ -296,9 +314,18 @@ def evidence_pack(digest: str, attempt: int, *, witness: bool = False) -> str:
     return f"evidence/{digest}.{attempt}{'.witness' if witness else ''}.jsonl.zst"
 
 
-def snapshot_pack(moment: Moment) -> str:
-    """Name of the evidence pack of a pinned moment, inside the run directory."""
-    return f"evidence/snapshot.{moment.chain.replace(':', '.')}.{moment.height}.jsonl.zst"
+def snapshot_pack(moment: Moment, attempt: int) -> str:
+    """Name of the evidence pack of one pin of a moment, inside the run directory."""
+    chain = moment.chain.replace(":", ".")
+    return f"evidence/snapshot.{chain}.{moment.height}.{attempt}.jsonl.zst"
+
+
+def _unpinned(known: Pinned | None, reason: str, detail: str, *, retryable: bool) -> Pinned:
+    """Say that a moment cannot be pinned now; a known snapshot stays, with nobody to ask."""
+    if known is not None and known.snapshot is not None:
+        nobody = msgspec.structs.replace(known.snapshot, endpoints=())
+        return msgspec.structs.replace(known, snapshot=nobody)
+    return Pinned(snapshot=None, reason=reason, detail=detail, retryable=retryable)
 
 
 @contextlib.asynccontextmanager

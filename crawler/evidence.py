@@ -66,6 +66,7 @@ def digest(exchange: Exchange) -> str:
         request.path.encode(),
         request.body,
         exchange.endpoint.encode(),
+        b"own-node" if exchange.own_node else b"",
         str(exchange.status).encode(),
         exchange.failure.encode(),
         exchange.body,
@@ -105,7 +106,7 @@ def read_pack(path: Path) -> Iterator[Header | Extract]:
     try:
         with pa.input_stream(str(path), compression="zstd") as stream:
             lines = _lines(stream)
-            yield msgspec.json.decode(next(lines), type=Header)
+            yield _header(next(lines))
             decode = msgspec.json.Decoder(ExtractLine).decode
             for raw in lines:
                 line = decode(raw)
@@ -123,6 +124,13 @@ def read_pack(path: Path) -> Iterator[Header | Extract]:
 def extract_digests(extract: Extract) -> Sequence[str]:
     """Digests of an extract's exchanges, in order."""
     return [digest(exchange) for exchange in extract.exchanges]
+
+
+def _header(raw: bytes) -> Header:
+    header = msgspec.json.decode(raw, type=Header)
+    if header.format != FORMAT:
+        raise ValueError(f"its format is {header.format!r}, not {FORMAT!r}")
+    return header
 
 
 def _lines(stream: Any) -> Iterator[bytes]:

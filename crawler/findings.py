@@ -80,9 +80,15 @@ class Findings:
             if check.verdict == "fails":
                 self._line(EXCHANGE, "statement-fails", 0)
 
-    def add_note(self, code: str) -> None:
-        """Note something about the whole run."""
-        self._line(NOTE, code, 0)
+    def add_note(self, code: str, rows: Iterable[int]) -> None:
+        """Note something that a reader must know of these rows, though nobody is at fault."""
+        for row in rows:
+            self._line(NOTE, code, row)
+
+    def add_unread(self, columns: Iterable[str]) -> None:
+        """Note columns of the list that nothing reads."""
+        for _ in columns:
+            self._line(NOTE, "unread-column", 0)
 
     def findings(self) -> tuple[Finding, ...]:
         """Return all findings: the exchange's first, then ours, then notes."""

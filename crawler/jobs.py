@@ -83,11 +83,12 @@ def open_inputs(options: Options) -> Opened:
     if exchange and exchange not in world.exchanges:
         known = ", ".join(sorted(world.exchanges))
         raise UsageError(f"exchange {exchange!r} is not configured; known: {known}")
+    heights = load_heights(Path(options.heights)) if options.heights else Heights()
     reading = Reading(
         world=world,
         exchange=exchange,
         messages=_messages(options.messages) if options.messages else None,
-        heights=load_heights(Path(options.heights)) if options.heights else Heights(),
+        heights=heights,
     )
     inputs = Inputs(
         world=world,
@@ -98,10 +99,11 @@ def open_inputs(options: Options) -> Opened:
         exchange=exchange,
         rounding=published.rounding,
         totals=published.totals,
+        unread_columns=published.unread,
         lines={},
         liabilities=load_liabilities(Path(options.liabilities)) if options.liabilities else {},
         statement=load_statement(Path(options.statement)) if options.statement else None,
-        heights_replaced=reading.heights.replaces,
+        heights_replaced=tuple(sorted(set(heights.at.values()))) if heights.replaces else (),
     )
     return Opened(published, reading, inputs)
 
@@ -166,6 +168,7 @@ def replay(path: Path) -> Result:
     try:
         inputs = _stored_inputs(run)
         pinned = _stored_pins(run)
+        pure.replay_pins(run, inputs.world, pinned)
         shards_again = pure.replayed_shards(run, inputs.world, pinned)
         claims, signatures = load_examined(run)
         result, _, _ = pure.recount(inputs, claims, signatures, shards_again, pinned)
@@ -229,7 +232,7 @@ def planned(options: Options, progress: Progress) -> list[Mapping[str, Any]]:
 def _estimate(world: World, asked: Questions, specs: Sequence[EndpointSpec]) -> Mapping[str, Any]:
     spec = world.chains[asked.chain]
     mine = [e for e in specs if e.chain == asked.chain and e.role == "primary"]
-    batch = capabilities(spec).batch
+    batch = min((e.batch for e in mine if e.batch), default=capabilities(spec).batch)
     calls = -(-len(asked.accounts) // batch)
     rates = [endpoint.per_second for endpoint in mine]
     limited = bool(rates) and all(rates)
@@ -255,6 +258,8 @@ def _finish(
         _examine(run, options, opened, progress)
     inputs = _stored_inputs(run)
     specs = _endpoints(options, inputs.world)
+    run.manifest.endpoints = tuple(spec.redacted() for spec in specs)
+    run.save()
     claims, signatures = load_examined(run)
     asked = questions(inputs.world, claims, signatures)
     pinned, statistics, rejected = asyncio.run(
@@ -262,7 +267,7 @@ def _finish(
     )
     _keep_circumstances(run, specs, statistics, rejected)
     result, ledger, places = pure.recount(
-        inputs, claims, signatures, pure.stored_shards(run), pinned
+        inputs, claims, signatures, pure.stored_shards(run, pinned), pinned
     )
     return _report(run, result, ledger, places)
 
@@ -305,7 +310,7 @@ async def _crawl(
         run.manifest.plan = _freeze_plan(run, world, asked, pinned)
         run.save()
         try:
-            await engine.crawl(pure.planned_questions(run), pinned)
+            await engine.crawl(pure.planned_questions(run, pinned), pinned)
         except Fatal as error:
             raise EnvironmentFault(str(error)) from error
         return pinned, engine.statistics, engine.rejected
@@ -394,7 +399,7 @@ def _stored_inputs(run: RunDirectory) -> Inputs:
     file = run.path / INPUTS
     try:
         return msgspec.json.decode(file.read_bytes(), type=Inputs)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise EnvironmentFault(
             f"{file} is missing or damaged ({error}); continue the run with "
             f"'recount resume {run.path}' or start a new one"
@@ -425,7 +430,12 @@ def _stored_circumstances(run: RunDirectory) -> tuple[EndpointLine, ...]:
     file = run.path / CIRCUMSTANCES
     if not file.exists():
         return ()
-    return msgspec.json.decode(file.read_bytes(), type=tuple[EndpointLine, ...])
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=tuple[EndpointLine, ...])
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise EnvironmentFault(
+            f"{file} is damaged ({error}); delete it: it holds only counts of requests"
+        ) from error
 
 
 def _endpoint_line(
@@ -445,7 +455,9 @@ def _endpoint_line(
             if count:
                 troubles[reason] = troubles.get(reason, 0) + count
     requests = (before.requests if before else 0) + (now.requests if now else 0)
-    reason = rejected.get(spec.name, before.rejected if before else "")
+    asked_now = now is not None and now.requests > 0
+    earlier = before.rejected if before and not asked_now else ""
+    reason = rejected.get(spec.name, earlier)
     shown = spec.redacted()
     return EndpointLine(
         name=spec.name,
@@ -499,5 +511,6 @@ def _now() -> str:
 
 def default_run_path(options: Options, root: Path) -> Path:
     """Name a run by what goes into it: the same inputs always give the same directory."""
-    digest = canonical_digest([_input_digests(options), options.exchange])
+    config = load_world([Path(path) for path in options.config]).digest
+    digest = canonical_digest([_input_digests(options), options.exchange, config])
     return root / f"{Path(options.list_path).stem}-{digest[:12]}"

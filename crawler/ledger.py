@@ -18,8 +18,9 @@ import pyarrow.compute as pc
 from chains.model import AssetId, QueryKind, Questions
 from crawler.answers import MergedShard
 from crawler.control import final_verdict
+from crawler.errors import EnvironmentFault
 from crawler.model import RowKind
-from crawler.plan import Moment, why_not
+from crawler.plan import Moment, is_token, why_not
 from crawler.runs import ShardEntry
 from crawler.settings import World
 from crawler.validity import row_validity
@@ -83,7 +84,7 @@ def build(
     count = claims.num_rows
     balances = _standing(shards, QueryKind.BALANCE, unpinned)
     control = _standing(shards, QueryKind.CONTROL, unpinned)
-    asset_gaps = _asset_gaps(world, _standing(shards, QueryKind.ASSET_FACT, unpinned))
+    asset_gaps = _asset_gaps(world, _standing(shards, QueryKind.ASSET_FACT, unpinned), balances)
 
     @cache
     def blocked(chain: str, asset: str, height: int | None) -> str:
@@ -247,6 +248,11 @@ def _concatenate(parts: Shards, unpinned: Mapping[str, str]) -> _Standing:
                 columns[name].extend([value] * size)
             columns["subject"].extend(questions.accounts)
             continue
+        if merged.table["account"].to_pylist() != list(questions.accounts):
+            raise EnvironmentFault(
+                f"the answers of shard {entry.digest[:12]} are not those of its questions; delete "
+                "its files in shards/ and run 'recount resume' to ask again"
+            )
         for name in ("subject", "units", "facts", "gap", "extract"):
             columns[name].extend(merged.table[name].to_pylist())
         columns["attempt"].extend(merged.attempts)
@@ -254,10 +260,16 @@ def _concatenate(parts: Shards, unpinned: Mapping[str, str]) -> _Standing:
 
 
 def _asset_gaps(
-    world: World, facts_by_asset: Mapping[tuple[str, int], _Standing]
+    world: World,
+    facts_by_asset: Mapping[tuple[str, int], _Standing],
+    asked: Iterable[tuple[str, int]],
 ) -> dict[tuple[str, int], str]:
     """For each token and height: why its balances may not be used, where that is so."""
-    found: dict[tuple[str, int], str] = {}
+    found = {
+        (asset, height): "asset-unconfirmed"
+        for asset, height in asked
+        if is_token(AssetId(asset)) and (asset, height) not in facts_by_asset
+    }
     for (asset, height), standing in facts_by_asset.items():
         if standing.columns["gap"][0]:
             gap = standing.columns["gap"][0]

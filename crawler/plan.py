@@ -49,6 +49,11 @@ def asset_reference(asset: AssetId) -> str:
     return asset.partition("/")[2].partition(":")[2]
 
 
+def is_token(asset: AssetId) -> bool:
+    """Tell whether an asset has decimals and a symbol of its own that a contract states."""
+    return asset_namespace(asset) not in ("slip44", "native")
+
+
 def why_not(world: World, chain: str, asset: str, height: int | None) -> str:
     """Return why a row's balance cannot be asked, as a reason code, or ``""`` when it can."""
     spec = world.chains.get(ChainId(chain))
@@ -100,7 +105,7 @@ def questions(world: World, claims: pa.Table, signatures: pa.Table) -> list[Ques
     found += [
         _questions(QueryKind.ASSET_FACT, moment, asset, {_asset_account(world, asset)})
         for moment, asset in balances
-        if asset_namespace(asset) not in ("slip44", "native")
+        if is_token(asset)
     ]
     return sorted(found, key=lambda q: (q.chain, q.height, q.kind, q.asset))
 

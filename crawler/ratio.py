@@ -71,7 +71,7 @@ def _line(
         owned=ways.get("owned"),
         stated=stated,
         implied_liabilities=implied,
-        lower_bound=totals is None or totals.all.unobserved > 0,
+        lower_bound=totals is None or totals.observed_rows < totals.all.rows,
     )
 
 
@@ -81,6 +81,7 @@ def check_statement(
     rows: int,
     accounts: int,
     totals: Mapping[str, CoinTotals],
+    scale: Scales,
     ratios: Sequence[RatioLine],
 ) -> tuple[StatementCheck, ...]:
     """Check row count, coins and ratios that the exchange stated."""
@@ -109,17 +110,31 @@ def check_statement(
             )
         )
     by_coin = {line.asset: line for line in ratios}
+    exact = {coin: _recounted(totals.get(coin), scale, line) for coin, line in by_coin.items()}
     for coin, text in sorted(statement.ratios.items()):
-        checks.append(_check_ratio(f"{coin} reserve ratio", text, by_coin.get(coin)))
+        what = f"{coin} reserve ratio"
+        checks.append(_check_ratio(what, text, by_coin.get(coin), exact.get(coin)))
     if statement.minimum_ratio:
         for coin in sorted(set(statement.coins) - set(statement.ratios)):
             what = f"{coin} reserve ratio at least"
-            checks.append(_check_ratio(what, statement.minimum_ratio, by_coin.get(coin)))
+            checks.append(
+                _check_ratio(what, statement.minimum_ratio, by_coin.get(coin), exact.get(coin))
+            )
     return tuple(checks)
 
 
-def _check_ratio(what: str, stated: str, line: RatioLine | None) -> StatementCheck:
-    if line is None or line.recounted is None:
+def _recounted(totals: CoinTotals | None, scale: Scales, line: RatioLine) -> Fraction | None:
+    """Return the recounted ratio in percent, uncut: a stated one may have any places."""
+    if totals is None or line.recounted is None or line.liabilities is None:
+        return None
+    coins = Fraction(totals.all.observed, 10 ** scale.decimals[line.asset])
+    return coins / Fraction(line.liabilities) * 100
+
+
+def _check_ratio(
+    what: str, stated: str, line: RatioLine | None, exact: Fraction | None
+) -> StatementCheck:
+    if line is None or exact is None:
         return StatementCheck(
             what=what,
             stated=f"{stated}%",
@@ -127,7 +142,7 @@ def _check_ratio(what: str, stated: str, line: RatioLine | None) -> StatementChe
             verdict="cannot-tell",
             note="no liabilities were given for this coin",
         )
-    reached = rounds_to_at_least(Fraction(line.recounted), stated)
+    reached = rounds_to_at_least(exact, stated)
     note = f"as claimed {line.claimed}%, owned rows only {line.owned}%"
     if not reached and line.lower_bound:
         return StatementCheck(

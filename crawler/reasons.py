@@ -26,7 +26,7 @@ ROWS: dict[str, str] = {
     "not-a-claim": "The row carries no balance.",
     "no-account": "The address does not decode, so there is no account to ask for.",
     "heights-replaced": "Balances were asked at the heights of a file, not at those of the list.",
-    "unlisted": "The file holds lines that are no rows.",
+    "unread-column": "The list has a column that recount does not read.",
 }
 
 DOES_NOT_PROVE: tuple[str, ...] = (

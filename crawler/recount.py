@@ -12,8 +12,10 @@ from pathlib import Path
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from chains import adapters
+from chains.errors import ChainError
 from chains.model import AssetId, ChainId, Gap, QueryKind, Questions, Snapshot
 from crawler.answers import AnswerColumns, MergedShard, merge, read_shard
 from crawler.engine import Pinned, decode, evidence_pack
@@ -22,9 +24,9 @@ from crawler.evidence import Header, extract_digests, read_pack
 from crawler.findings import Findings
 from crawler.ledger import Place, Shards, build
 from crawler.liabilities import Liability
-from crawler.model import Exchange, ListedTotal, Rounding
+from crawler.model import Exchange, ListedTotal, Rounding, RowKind
 from crawler.outcome import judge
-from crawler.plan import Moment
+from crawler.plan import Moment, shard_digest
 from crawler.published_totals import LabelSums, check_totals
 from crawler.ratio import check_statement, ratio_lines
 from crawler.reasons import DOES_NOT_PROVE
@@ -40,9 +42,18 @@ from crawler.runs import RunDirectory, ShardEntry, shard_name
 from crawler.settings import Policy, Statement, World
 from crawler.totals import add_up, judged_rows, scales, validity_counts
 
+COMPARED = (
+    "position", "account", "subject", "units", "parts", "facts", "gap",
+    "source", "method", "endpoint",
+)  # fmt: skip
+"""What a replay must give again, column by column."""
+
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the report needs besides claims and answers."""
+    """Everything the report needs besides claims and answers.
+
+    ``heights_replaced``: heights of a file that stand instead of those of the list.
+    """
 
     world: World
     policy: Policy
@@ -53,9 +64,10 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     rounding: Rounding
     totals: tuple[ListedTotal, ...]
     lines: Mapping[str, int]
+    unread_columns: tuple[str, ...] = ()
     liabilities: Mapping[str, Liability] = {}
     statement: Statement | None = None
-    heights_replaced: bool = False
+    heights_replaced: tuple[int, ...] = ()
 
 
 class ExchangeMissing(Exception):
@@ -71,8 +83,10 @@ class NoTransport:
         raise ExchangeMissing(f"replay reached for the network ({name})")
 
 
-def planned_questions(run: RunDirectory) -> list[tuple[ShardEntry, Questions]]:
-    """Read the frozen plan."""
+def planned_questions(
+    run: RunDirectory, pinned: Mapping[str, Pinned]
+) -> list[tuple[ShardEntry, Questions]]:
+    """Read the frozen plan; raises ``EnvironmentFault`` where it is missing or was changed."""
     if run.manifest.plan is None:
         raise EnvironmentFault(f"{run.path} has no plan yet; continue it with 'recount resume'")
     found = []
@@ -85,16 +99,48 @@ def planned_questions(run: RunDirectory) -> list[tuple[ShardEntry, Questions]]:
             asset=AssetId(entry.asset),
             accounts=tuple(accounts),
         )
+        snapshot = pinned[Moment(questions.chain, questions.height).key].snapshot
+        if shard_digest(questions, snapshot.block_hash if snapshot else "") != entry.digest:
+            raise EnvironmentFault(
+                f"{run.path / 'plan' / entry.digest}.parquet is not what its digest says; the run "
+                "directory was changed; start a new run"
+            )
         found.append((entry, questions))
     return found
 
 
-def stored_shards(run: RunDirectory) -> Shards:
+def stored_shards(run: RunDirectory, pinned: Mapping[str, Pinned]) -> Shards:
     """Return the plan with the answers as stored."""
     return [
         (entry, questions, read_shard(run, entry.digest))
-        for entry, questions in planned_questions(run)
+        for entry, questions in planned_questions(run, pinned)
     ]
+
+
+def replay_pins(run: RunDirectory, world: World, pinned: Mapping[str, Pinned]) -> None:
+    """Resolve every pinned moment again from its evidence; raises ``EnvironmentFault``."""
+    for key, entry in pinned.items():
+        if entry.snapshot is None:
+            continue
+        spec = world.chains[entry.snapshot.chain]
+        adapter = adapters.load(spec.adapter)(spec, NoTransport())  # type: ignore[arg-type]
+        lines = [line for line in read_pack(run.path / entry.pack) if not isinstance(line, Header)]
+        exchanges = [exchange for line in lines for exchange in line.exchanges]
+        try:
+            again = adapter.snapshot(entry.snapshot.height, exchanges)
+        except ChainError as error:
+            raise EnvironmentFault(
+                f"replay of {key} does not resolve its block again: {error}"
+            ) from error
+        stored = entry.snapshot
+        same = (again.block_hash, again.time, again.canaries, again.detail) == (
+            stored.block_hash,
+            stored.time,
+            stored.canaries,
+            {name: stored.detail.get(name) for name in again.detail},
+        )
+        if not same:
+            raise EnvironmentFault(f"replay of {key} gives another snapshot than was stored")
 
 
 def replayed_shards(run: RunDirectory, world: World, pinned: Mapping[str, Pinned]) -> Shards:
@@ -104,7 +150,7 @@ def replayed_shards(run: RunDirectory, world: World, pinned: Mapping[str, Pinned
     answer.
     """
     found: list[tuple[ShardEntry, Questions, MergedShard | None]] = []
-    for entry, questions in planned_questions(run):
+    for entry, questions in planned_questions(run, pinned):
         stored = read_shard(run, entry.digest)
         if stored is None:
             found.append((entry, questions, None))
@@ -115,7 +161,7 @@ def replayed_shards(run: RunDirectory, world: World, pinned: Mapping[str, Pinned
         replay = _Replay(run, world, entry, questions, snapshot)
         attempts = run.attempts(entry.digest)
         again = merge([replay.attempt(number) for number in attempts], attempts, entry.digest)
-        for column in ("position", "account", "subject", "units", "parts", "facts", "gap"):
+        for column in COMPARED:
             if again.table[column].to_pylist() != stored.table[column].to_pylist():
                 raise EnvironmentFault(
                     f"replay of shard {entry.digest[:12]} gives another {column} than was stored; "
@@ -168,6 +214,10 @@ class _Replay(msgspec.Struct, frozen=True):
         for count, line in enumerate(lines):
             if isinstance(line, Header):
                 raise EnvironmentFault(f"{path} has a second header")
+            if not within.keys() >= set(line.positions):
+                raise EnvironmentFault(
+                    f"{path} answers positions that attempt {number} did not ask"
+                )
             local = msgspec.structs.replace(line, positions=[within[p] for p in line.positions])
             columns.add(decode(adapter, asked, local, self.snapshot), count)
         columns.fill(Gap("not-answered", retryable=True))
@@ -205,12 +255,14 @@ def recount(
             rows=sum(1 for row in rows if row.ledger["kind"] != "signer"),
             accounts=len(set(ledger["group"].to_pylist())),
             totals=totals,
+            scale=scale,
             ratios=ratios,
         )
     findings.add_totals(checks)
     findings.add_statement(stated)
+    findings.add_unread(inputs.unread_columns)
     if inputs.heights_replaced:
-        findings.add_note("heights-replaced")
+        findings.add_note("heights-replaced", _asked_at(claims, inputs.heights_replaced))
     found = findings.findings()
     discrepancies = findings.discrepancies()
     result = Result(
@@ -237,6 +289,13 @@ def recount(
         outcome=judge(policy, found, totals),
     )
     return result, ledger, places
+
+
+def _asked_at(claims: pa.Table, heights: Sequence[int]) -> list[int]:
+    """Return the lines of the claims whose balances are asked at one of ``heights``."""
+    of_file = pc.is_in(claims["at_height"], value_set=pa.array(heights, pa.int64()))
+    chosen = pc.and_(of_file, pc.equal(claims["kind"], RowKind.CLAIM.value))
+    return list(claims["row"].filter(chosen).to_pylist())
 
 
 def evidence_pointers(

@@ -1,7 +1,7 @@
 """The run directory: everything a run knows, written so that a kill at any moment loses nothing.
 
     RUN/manifest.json            inputs and config by digest, snapshots, the frozen plan
-    RUN/inputs/                  copies of the small inputs: config, policy, statement, …
+    RUN/inputs/inputs.json       declarations, policy, liabilities, statement, list totals
     RUN/claims/  RUN/signatures/ Parquet, one file per batch of the list
     RUN/plan/<digest>.parquet    the questions of one shard
     RUN/shards/<digest>.<attempt>.parquet        answers
@@ -75,6 +75,8 @@ class RunDirectory:
     @classmethod
     def create(cls, path: Path, manifest: Manifest) -> RunDirectory:
         """Make the directory; raises ``UsageError`` when it already holds something."""
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"{path} is no directory; choose another --run directory")
         if path.exists() and any(path.iterdir()):
             raise UsageError(
                 f"{path} is not empty; choose another --run directory, or continue it with "
@@ -100,7 +102,7 @@ class RunDirectory:
             ) from error
         try:
             manifest = msgspec.json.decode(raw, type=Manifest)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise EnvironmentFault(f"{file} is damaged: {error}") from error
         if manifest.format != FORMAT:
             raise UsageError(f"{file}: format {manifest.format!r}; this version reads {FORMAT!r}")

@@ -130,7 +130,7 @@ def last_place(text: str, decimals: int, rounding: Rounding) -> int:
     _, _, fraction = text.strip().partition(".")
     if rounding.significant:
         digits = len(text.strip().replace(".", "").lstrip("0"))
-        places = len(fraction) + rounding.significant - max(digits, rounding.significant)
+        places = len(fraction) + rounding.significant - digits  # zeros at the end are not written
     elif rounding.places == "exact":
         return 1
     elif rounding.places == "as-written":

@@ -57,8 +57,9 @@ def _judge_group(
         for i in members[1:]:
             verdicts[i] = f"{Validity.REPEAT_OF.value}:{rows[first]}"
         return
+    second = next(i for i in members if units[i] != units[first])
     for i in members:
-        other = next(j for j in members if units[j] != units[i])
+        other = second if units[i] == units[first] else first
         verdicts[i] = f"{Validity.CONFLICT.value}:{rows[other]}"
 
 

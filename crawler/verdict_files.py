@@ -19,7 +19,7 @@ from crawler.ledger import iter_rows
 from crawler.runs import environment_faults
 
 COLUMNS = ["row", "network", "asset", "address", "status", "reason", "validity"]
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 """Spec: https://owasp.org/www-community/attacks/CSV_Injection"""
 
 

@@ -11,7 +11,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from crawler.reports import terminal
+from crawler.reports import display, terminal
 from crawler.result import Result, TotalCheck
 from crawler.units import to_text
 
@@ -86,7 +86,7 @@ def summarise(result: Result) -> VerifySummary:
 def render(summary: VerifySummary, result: Result, console: Console) -> None:
     """Print the summary as tables."""
     console.print(
-        f"{summary.list}: {summary.dialect}, {summary.lines['lines']} lines, "
+        f"{display.visible(summary.list)}: {summary.dialect}, {summary.lines['lines']} lines, "
         f"{summary.rows} rows, sha256 {summary.sha256}",
         markup=False,
         highlight=False,
@@ -101,7 +101,8 @@ def render(summary: VerifySummary, result: Result, console: Console) -> None:
     for check in summary.totals:
         if check.verdict in ("differs", "no-rows"):
             console.print(
-                f"  line {check.row}: total {check.label} {check.stated}: {check.verdict}, rows "
+                f"  line {check.row}: total {display.visible(check.label)} "
+                f"{display.visible(check.stated)}: {check.verdict}, rows "
                 f"add up to {check.rows_sum or 'nothing'}",
                 markup=False,
                 highlight=False,
@@ -130,9 +131,15 @@ def render_plan(entries: Sequence[Mapping[str, Any]], console: Console) -> None:
             str(entry["questions"]),
             str(entry["calls"]),
             ", ".join(entry["endpoints"]) or "none configured",
-            "as fast as it answers" if seconds is None else f"{seconds} s at the declared rate",
+            _time(entry, seconds),
         )
     console.print(table)
+
+
+def _time(entry: Mapping[str, Any], seconds: int | None) -> str:
+    if not entry["endpoints"]:
+        return "nobody to ask"
+    return "as fast as it answers" if seconds is None else f"{seconds} s at the declared rate"
 
 
 def _text(value: Fraction) -> str:

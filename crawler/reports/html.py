@@ -23,6 +23,7 @@ from crawler.result import AssetLine, EvidencePointer, RatioLine, Report
 
 SHOWN_DISCREPANCIES = 200
 SHOWN_ROWS = 12
+SHOWN_POINTERS = 2
 SHOWN_DIGITS = 16
 _LINES = ("lines", "header", "total", "claim", "signer", "malformed", "blank", "continuation")
 _RECONCILIATION = ("shortfall", "unobserved", "surplus", "match")
@@ -86,6 +87,7 @@ def _environment() -> jinja2.Environment:
         places=places,
         ordered=ordered,
         digest=_digest,
+        short=display.short,
     )
     environment.globals.update(
         CLAIM_KEYS=charts.CLAIM_KEYS,
@@ -94,6 +96,7 @@ def _environment() -> jinja2.Environment:
         ABOUT=display.ABOUT,
         LINES=_LINES,
         RECONCILIATION=_RECONCILIATION,
+        SHOWN_POINTERS=SHOWN_POINTERS,
         SHOWN_ROWS=SHOWN_ROWS,
         count=display.count,
         class_bar=_class_bar,

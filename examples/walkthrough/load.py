@@ -23,7 +23,7 @@ import base64
 import http.client
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,9 @@ from Crypto.Hash import keccak
 
 from chains import addresses
 from chains.model import AssetId, ChainId, ChainSpec
+from chains.signatures.bitcoin import MESSAGE_HEADERS
 from chains.simulated.bip122 import REGTEST_MAGIC, SimulatedCoin, SimulatedCore
+from crawler.declarations import quoted
 from crawler.labels import chain_named, resolve
 from crawler.lists import open_list
 from crawler.lists.amounts import parse_amount
@@ -51,17 +53,17 @@ RICH = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266"
 DUMP_HEIGHT = 200
 
 TOKEN = bytes.fromhex(
-    "600035" "60e01c"  # the selector: the first four bytes of the call
-    "80" "6370a08231" "14" "6033" "57"  # balanceOf(address): go to 0x33
-    "80" "6318160ddd" "14" "604d" "57"  # totalSupply(): go to 0x4d
-    "80" "63313ce567" "14" "6059" "57"  # decimals(): go to 0x59
-    "80" "6395d89b41" "14" "6065" "57"  # symbol(): go to 0x65
-    "60006000fd"  # anything else reverts
-    "5b" "600435" "600052" "6000602052" "6040600020" "54" "600052" "60206000f3"  # mapping at slot 0
-    "5b" "600154" "600052" "60206000f3"  # slot 1
-    "5b" "600254" "600052" "60206000f3"  # slot 2
-    "5b" "6020600052" "600354602052" "600454604052" "60606000f3"  # a text: 32, slot 3, slot 4
-)  # fmt: skip
+    "6000 35 60e0 1c"  # the selector: the first four bytes of the call
+    "80 63 70a08231 14 6033 57"  # balanceOf(address): go to 33
+    "80 63 18160ddd 14 604d 57"  # totalSupply(): go to 4d
+    "80 63 313ce567 14 6059 57"  # decimals(): go to 59
+    "80 63 95d89b41 14 6065 57"  # symbol(): go to 65
+    "6000 6000 fd"  # anything else: revert
+    "5b 6004 35 6000 52 6000 6020 52 6040 6000 20 54 6000 52 6020 6000 f3"  # 33: mapping, slot 0
+    "5b 6001 54 6000 52 6020 6000 f3"  # 4d: slot 1
+    "5b 6002 54 6000 52 6020 6000 f3"  # 59: slot 2
+    "5b 6020 6000 52 6003 54 6020 52 6004 54 6040 52 6060 6000 f3"  # 65: 32, slot 3, slot 4
+)
 """The least of an ERC-20 that can be read; it cannot be transferred."""
 SUPPLY, DECIMALS, LENGTH, TEXT = 1, 2, 3, 4
 
@@ -94,7 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         spec = world.chains[chain]
         twin = _load(world, spec, nodes[chain], balances)
         if twin.spec.id in world.chains or twin.spec.id in {t.spec.id for t in twins.values()}:
-            sys.exit(f"{nodes[chain]} is {twin.spec.id}, which is taken: give the node an id of its own")
+            sys.exit(
+                f"{nodes[chain]} is {twin.spec.id}, which is taken: give the node an id of its own"
+            )
         twins[chain] = twin
         count = sum(len(accounts) for accounts in balances.values())
         _say(f"{spec.name}: {count} balances on {twin.spec.id}, height {twin.height}")
@@ -267,12 +271,16 @@ def _write_dump(spec: ChainSpec, url: str, coins: Mapping[bytes, int]) -> Twin:
 
 def _twin(spec: ChainSpec, id_: str, params: Mapping[str, Any]) -> ChainSpec:
     """Return the test chain's declaration: the real one's address form, the node's identity."""
+    forms = dict(spec.address_params)
+    if spec.id in MESSAGE_HEADERS:  # the words that a signed text begins with
+        forms.setdefault("message_header", list(MESSAGE_HEADERS[spec.id]))
     return msgspec.structs.replace(
         spec,
         id=ChainId(id_),
         name=f"{spec.name} (test)",
         native=_moved(spec.native, spec.id, id_),
         source="a test node loaded by examples/walkthrough/load.py",
+        address_params=forms,
         params=dict(params),
     )
 
@@ -343,47 +351,42 @@ class Rpc:
 def world_toml(world: World, exchange: str, twins: Mapping[ChainId, Twin]) -> str:
     """Declare the test chains, their assets, and the exchange with its labels moved to them."""
     lines = ["replaces = true", ""]
-    for chain, twin in twins.items():
+    for twin in twins.values():
         fields = msgspec.to_builtins(twin.spec)
-        lines += [f'[chains."{fields.pop("id")}"]', *_pairs(fields), ""]
-        lines.append("[assets]" if chain == next(iter(twins)) else "")
-        lines.pop()
+        lines += [f"[chains.{_toml(fields.pop('id'))}]", *_pairs(fields), ""]
     lines.append("[assets]")
-    for chain, twin in twins.items():
-        for asset in world.assets.values():
-            if asset.chain == chain:
-                fields = msgspec.to_builtins(asset)
-                moved = _moved(fields.pop("id"), fields.pop("chain"), twin.spec.id)
-                lines.append(f"{_toml(moved)} = {_toml(fields)}")
+    for asset in world.assets.values():
+        if asset.chain in twins:
+            fields = msgspec.to_builtins(asset)
+            moved = _moved(fields.pop("id"), fields.pop("chain"), twins[asset.chain].spec.id)
+            lines.append(f"{_toml(moved)} = {_toml(fields)}")
     fields = msgspec.to_builtins(world.exchanges[exchange])
     for rule in fields["networks"]:
-        rule["chain"] = twins[rule["chain"]].spec.id if rule["chain"] in twins else rule["chain"]
+        if rule["chain"] in twins:
+            rule["chain"] = twins[rule["chain"]].spec.id
     for label in fields["labels"]:
-        chain = label["id"].partition("/")[0]
+        chain = ChainId(label["id"].partition("/")[0])
         if chain in twins:
-            label["id"] = _moved(label["id"], chain, twins[ChainId(chain)].spec.id)
+            label["id"] = _moved(label["id"], chain, twins[chain].spec.id)
     return "\n".join([*lines, "", "[[exchanges]]", *_pairs(fields), ""])
 
 
-def endpoints_toml(twins: Iterator[Twin] | Sequence[Twin] | Any) -> str:
+def endpoints_toml(twins: Iterable[Twin]) -> str:
     """Declare the test nodes as endpoints."""
-    return "\n".join(
-        line
-        for twin in twins
-        for line in [
-            "[[endpoints]]",
-            *_pairs({"name": twin.spec.name.partition(" (")[0].lower().replace(" ", "-")}),
-            *_pairs({"chain": twin.spec.id, "url": twin.url, "protocol": twin.protocol}),
-            "own_node = true",
-            "",
-        ]
-    )
+    lines: list[str] = []
+    for twin in twins:
+        name = twin.spec.name.partition(" (")[0].lower().replace(" ", "-")
+        fields = {"name": name, "chain": twin.spec.id, "url": twin.url, "own_node": True}
+        if twin.protocol:
+            fields["protocol"] = twin.protocol
+        lines += ["[[endpoints]]", *_pairs(fields), ""]
+    return "\n".join(lines)
 
 
-def heights_toml(twins: Any) -> str:
+def heights_toml(twins: Iterable[Twin]) -> str:
     """Say at which heights the test chains hold the balances."""
-    heights = {twin.spec.id: twin.height for twin in twins}
-    return "\n".join(["replaces = true", "[heights]", *_pairs(heights), ""])
+    heights = {str(twin.spec.id): twin.height for twin in twins}
+    return "\n".join(["replaces = true", "", "[heights]", *_pairs(heights), ""])
 
 
 def _moved(asset: str, chain: str, to: str) -> AssetId:
@@ -391,7 +394,7 @@ def _moved(asset: str, chain: str, to: str) -> AssetId:
 
 
 def _pairs(fields: Mapping[str, Any]) -> list[str]:
-    return [f"{_toml(key)} = {_toml(value)}" for key, value in fields.items()]
+    return [f"{quoted(key)} = {_toml(value)}" for key, value in fields.items()]
 
 
 def _toml(value: Any) -> str:

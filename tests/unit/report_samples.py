@@ -105,7 +105,7 @@ def asset(
         unobserved=unseen[1],
         excluded=excluded,
         coverage=cut_percent(text(seen), text(claimed)),
-        owned_share=cut_percent(owned, text(claimed)),
+        owned_share=cut_percent(owned, text(observed)),
         reconciliation=groups,
         ownership=tuple(
             OwnershipGroup(status=s, reason=r, rows=n, claimed=a) for s, r, n, a in ownership

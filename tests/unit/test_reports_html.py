@@ -14,11 +14,12 @@ from report_samples import result, sample
 from report_variants import HOSTILE, all_good, empty, hostile, many, twenty_two, with_result
 
 from crawler.reports import display, document, html
-from crawler.result import Report
+from crawler.result import EvidencePointer, Report
 
 pytestmark = pytest.mark.unit
 
 GOLDEN = Path(__file__).parents[2] / "fixtures" / "reports"
+UPDATE = "if that is meant: RECOUNT_UPDATE_GOLDEN=1 pytest tests/unit/test_reports_html.py"
 
 
 class Page(HTMLParser):
@@ -71,7 +72,7 @@ def test_the_golden_page_and_document_are_reproduced() -> None:
     for name, data in pages.items():
         if os.environ.get("RECOUNT_UPDATE_GOLDEN"):
             (GOLDEN / name).write_bytes(data)
-        assert data == (GOLDEN / name).read_bytes(), name
+        assert data == (GOLDEN / name).read_bytes(), f"{name} differs; {UPDATE}"
 
 
 def test_the_page_of_a_decoded_report_is_the_same() -> None:
@@ -221,6 +222,19 @@ def test_evidence_is_joined_by_row() -> None:
     row = source.partition('<th scope="row" class="r">402113</th>')[2].partition("</tr>")[0]
     assert "7f7f7f7f7f7f7f7f…" in row
     assert "evidence/77b0c2.2.zst" in row
+
+
+def test_of_many_pointers_to_evidence_two_are_shown_and_the_rest_counted() -> None:
+    base = sample()
+    pointers = tuple(
+        EvidencePointer(row=77, pack=f"evidence/{'ab' * 32}.1.zst", sha256=f"{i}" * 64)
+        for i in range(5)
+    )
+    facts = msgspec.structs.replace(base.circumstances, evidence=pointers)
+    text = page(Report(result=base.result, circumstances=facts)).text
+    assert "1111111111111111…" in text
+    assert "2222222222222222…" not in text
+    assert "and 3 more in report.json" in text
 
 
 def test_snapshots_state_their_spread_and_who_tells_no_time() -> None:

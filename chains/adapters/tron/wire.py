@@ -115,7 +115,7 @@ def read_object(exchange: Exchange) -> dict[str, Any] | Gap:
         return gap
     try:
         answer = _decode(exchange.body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return jsonrpc.malformed(exchange)
     error = answer.get("Error")
     return answer if error is None else _error_gap(str(error))
