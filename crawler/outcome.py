@@ -32,7 +32,9 @@ def judge(policy: Policy, findings: Sequence[Finding], totals: Mapping[str, Coin
             f"{refuted} row(s) with a refuted proof of ownership; the policy allows "
             f"{policy.refuted_allowed}."
         )
-    sentences += [f"{count} time(s) {code}." for code, count in sorted(others.items())]
+    sentences += [
+        f"{code}: {count}; the policy allows none." for code, count in sorted(others.items())
+    ]
     incomplete = False
     for coin, total in totals.items():
         share = observed_share(total)

@@ -85,6 +85,7 @@ class SimulatedCore(SimulatedNode):
         super().__init__(faults or CoreFaults())
         self.coins = list(coins)
         self.tip = tip
+        self.genesis_time = GENESIS_TIME
         self._salt = salt
         self._headers: dict[str, list[bytes]] = {}
 
@@ -100,7 +101,7 @@ class SimulatedCore(SimulatedNode):
         while len(headers) <= height:
             parent = _sha256d(headers[-1]) if headers else bytes(32)
             root = hashlib.sha256(f"{salt}:{len(headers)}".encode()).digest()
-            time = (GENESIS_TIME + BLOCK_SECONDS * len(headers)).to_bytes(4, "little")
+            time = (self.genesis_time + BLOCK_SECONDS * len(headers)).to_bytes(4, "little")
             headers.append(
                 (1).to_bytes(4, "little") + parent + root + time + b"\xff\xff\x7f\x20" + bytes(4)
             )

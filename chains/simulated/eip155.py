@@ -54,6 +54,7 @@ class SimulatedEvm(SimulatedNode):
     ) -> None:
         super().__init__(faults)
         self.chain_id = chain_id
+        self.genesis_time = GENESIS_TIME
         self.head = height + CONFIRMATIONS if head is None else head
         own = EvmState(native=native or {}, tokens=tokens or {}, contracts=contracts or {})
         self.history: dict[int, EvmState] = {height: own, **(history or {})}
@@ -211,7 +212,7 @@ class SimulatedEvm(SimulatedNode):
             "hash": "0x" + self.block_hash(number).hex(),
             "parentHash": "0x" + self.block_hash(number - 1).hex(),
             "stateRoot": "0x" + hashlib.sha256(b"state" + self.block_hash(number)).hexdigest(),
-            "timestamp": hex(GENESIS_TIME + number * BLOCK_SECONDS),
+            "timestamp": hex(self.genesis_time + number * BLOCK_SECONDS),
             "miner": "0x" + bytes(20).hex(),
             "transactions": [payment if full else payment["hash"]],
         }

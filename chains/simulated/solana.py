@@ -73,6 +73,7 @@ class SimulatedSolana(SimulatedNode):
     ) -> None:
         super().__init__(faults)
         self.slot = slot
+        self.start_s = START_S
         self.balances = balances
         self.finalized = slot + 50 if finalized is None else finalized
         self.touched = dict(touched or {})
@@ -164,7 +165,7 @@ class SimulatedSolana(SimulatedNode):
             parent -= 1
         return {
             "blockHeight": slot,
-            "blockTime": START_S + slot * 2 // 5,
+            "blockTime": self.start_s + slot * 2 // 5,
             "blockhash": self.block_hash(slot),
             "parentSlot": parent,
             "previousBlockhash": self.block_hash(parent),
@@ -216,7 +217,7 @@ class SimulatedSolana(SimulatedNode):
         signature = sha256(f"{key} {last}".encode()).digest() * 2
         return [
             {
-                "blockTime": START_S + last * 2 // 5,
+                "blockTime": self.start_s + last * 2 // 5,
                 "confirmationStatus": "finalized",
                 "err": None,
                 "memo": None,

@@ -66,6 +66,7 @@ class SimulatedTron(SimulatedNode):
     ) -> None:
         super().__init__(faults)
         self.height = height
+        self.start_ms = START_MS
         self.balances = balances
         self.head = height + 100 if head is None else head
         self.history = dict(history or {})
@@ -107,7 +108,7 @@ class SimulatedTron(SimulatedNode):
 
     def block_time_ms(self, number: int) -> int:
         """Return the time of a block in milliseconds."""
-        return START_MS + BLOCK_MS * number if number else 0
+        return self.start_ms + BLOCK_MS * number if number else 0
 
     def changes(self, account: bytes) -> Sequence[tuple[int, int]]:
         """Return (block, balance after it) of an account, ascending."""
@@ -164,7 +165,7 @@ class SimulatedTron(SimulatedNode):
             "block_header": {"raw_data": raw, "witness_signature": "00" * 65},
         }
         if number and not self.empty_blocks:
-            block["transactions"] = [_payment(number)]
+            block["transactions"] = [_payment(number, self.start_ms)]
         return block
 
     def _balance(self, asked: _Asked) -> web.Response:
@@ -214,7 +215,7 @@ class SimulatedTron(SimulatedNode):
         return json_response(answer)
 
 
-def _payment(number: int) -> dict[str, Any]:
+def _payment(number: int, start_ms: int) -> dict[str, Any]:
     """Return the one transaction of a block: the treasury pays the till."""
     return {
         "ret": [{"contractRet": "SUCCESS"}],
@@ -236,8 +237,8 @@ def _payment(number: int) -> dict[str, Any]:
             ],
             "ref_block_bytes": "0000",
             "ref_block_hash": "0000000000000000",
-            "expiration": START_MS + BLOCK_MS * (number + 20),
-            "timestamp": START_MS + BLOCK_MS * number,
+            "expiration": start_ms + BLOCK_MS * (number + 20),
+            "timestamp": start_ms + BLOCK_MS * number,
         },
         "raw_data_hex": "",
     }

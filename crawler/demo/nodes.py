@@ -31,6 +31,8 @@ from crawler.demo.exchange import (
 )
 
 CHAIN_ID = 31337
+MOMENT = 1_717_977_600
+"""2024-06-10 00:00 UTC: all pinned blocks of the demo lie within seconds of it."""
 
 
 class Listening(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,16 +45,24 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True):
 def nodes(world: MadeUp) -> dict[str, SimulatedNode]:
     """Make the nodes, faulty ones included, not yet listening."""
     core = SimulatedCore(world.coins, tip=BITCOIN_HEIGHT)
+    core.genesis_time = MOMENT - 600 * BITCOIN_HEIGHT
     tron_empty = SimulatedTron(TRON_HEIGHT, world.tron)
     tron_empty.zero_for_everything = True
+    tron_one = SimulatedTron(TRON_HEIGHT, world.tron)
+    for tron in (tron_one, tron_empty):
+        tron.start_ms = (MOMENT + 9 - 3 * TRON_HEIGHT) * 1000
+    solana_one = SimulatedSolana(SOLANA_SLOT, world.solana)
+    solana_silent = SimulatedSolana(SOLANA_SLOT, world.solana, faults=Faults(hang_every=1))
+    for solana in (solana_one, solana_silent):
+        solana.start_s = MOMENT + 2 - SOLANA_SLOT * 2 // 5
     return {
         "bitcoin-core": core,
         "ethereum-one": _evm(world, Faults()),
         "ethereum-busy": _evm(world, Faults(rate_limit_every=2, retry_after="0")),
-        "tron-one": SimulatedTron(TRON_HEIGHT, world.tron),
+        "tron-one": tron_one,
         "tron-empty": tron_empty,
-        "solana-one": SimulatedSolana(SOLANA_SLOT, world.solana),
-        "solana-silent": SimulatedSolana(SOLANA_SLOT, world.solana, faults=Faults(hang_every=1)),
+        "solana-one": solana_one,
+        "solana-silent": solana_silent,
     }
 
 
@@ -62,7 +72,7 @@ def _evm(world: MadeUp, faults: Faults) -> SimulatedEvm:
         account: Contract(safe_owners=owners, threshold=len(owners))
         for account, owners in world.safes.items()
     }
-    return SimulatedEvm(
+    node = SimulatedEvm(
         chain_id=CHAIN_ID,
         height=ETHEREUM_HEIGHT,
         native=world.ether,
@@ -73,6 +83,8 @@ def _evm(world: MadeUp, faults: Faults) -> SimulatedEvm:
         contracts=contracts,
         faults=faults,
     )
+    node.genesis_time = MOMENT + 11 - 12 * ETHEREUM_HEIGHT
+    return node
 
 
 async def serve(rows: int, directory: Path) -> None:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 
 from chains import reasons
+from crawler.reasons import ROWS
 
 CUT = "…"
 UNSAID = "cannot be said"
@@ -155,7 +156,7 @@ def moment(seconds: int) -> str:
 def explain(code: str) -> str:
     """Return the sentence of a reason code (``kind:reason`` or ``reason``), "" where none is."""
     reason = code.rpartition(":")[2]
-    for table in (reasons.OWNERSHIP, reasons.GAPS, reasons.SNAPSHOT):
+    for table in (ROWS, reasons.OWNERSHIP, reasons.GAPS, reasons.SNAPSHOT):
         if reason in table:
             return table[reason]
     return ""

@@ -113,4 +113,5 @@ def test_reasons_are_explained_with_or_without_their_kind() -> None:
     sentence = "The list publishes no signature for this row."
     assert sentence == display.explain("no-signature")
     assert sentence == display.explain("unsigned:no-signature")
+    assert display.explain("bad-amount").startswith("The amount is not a plain decimal")
     assert display.explain("nobody-knows") == ""
