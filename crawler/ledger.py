@@ -42,6 +42,8 @@ LEDGER = pa.schema(
         pa.field("claimed", pa.string(), nullable=True),  # base units
         pa.field("observed", pa.string(), nullable=True),  # base units; null: see gap
         pa.field("gap", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),  # who answered, "" with a gap
+        pa.field("method", pa.string(), nullable=False),
         pa.field("status", pa.string(), nullable=False),
         pa.field("reason", pa.string(), nullable=False),
         pa.field("validity", pa.string(), nullable=False),
@@ -51,6 +53,9 @@ LEDGER = pa.schema(
         pa.field("extract", pa.int32(), nullable=False),
     ]
 )
+
+STORED = ("subject", "units", "facts", "gap", "source", "method", "extract")
+"""Columns of an answer that the ledger needs."""
 
 Shards = Sequence[tuple[ShardEntry, Questions, MergedShard | None]]
 
@@ -97,6 +102,8 @@ def build(
     accounts = claims["account"].to_pylist()
     observed: list[str | None] = [None] * count
     gaps = ["not-answered"] * count
+    sources = [""] * count
+    methods = [""] * count
     subjects = list(accounts)
     shard_of = [""] * count
     attempt_of = [0] * count
@@ -123,7 +130,10 @@ def build(
             attempt_of[i] = columns["attempt"][position]
             extract_of[i] = columns["extract"][position]
             gaps[i] = columns["gap"][position] or gap_of_asset
-            observed[i] = None if gaps[i] else columns["units"][position]
+            if not gaps[i]:
+                observed[i] = columns["units"][position]
+                sources[i] = columns["source"][position]
+                methods[i] = columns["method"][position]
     statuses, reasons, places = _verdicts(claims, signatures, control)
     resolved = claims.set_column(
         claims.schema.get_field_index("account"), "account", pa.array(subjects, pa.binary())
@@ -146,6 +156,8 @@ def build(
             claims["units"],
             pa.array(observed, pa.string()),
             pa.array(gaps, pa.string()),
+            pa.array(sources, pa.string()),
+            pa.array(methods, pa.string()),
             pa.array(statuses, pa.string()),
             pa.array(reasons, pa.string()),
             validity,
@@ -228,7 +240,7 @@ def _concatenate(parts: Shards, unpinned: Mapping[str, str]) -> _Standing:
     accounts: list[bytes] = []
     columns: dict[str, list[Any]] = {
         name: []
-        for name in ("subject", "units", "facts", "gap", "extract", "shard", "attempt", "chain")
+        for name in (*STORED, "shard", "attempt", "chain")
     }
     for entry, questions, merged in parts:
         size = len(questions.accounts)
@@ -244,6 +256,8 @@ def _concatenate(parts: Shards, unpinned: Mapping[str, str]) -> _Standing:
                 ("gap", gap),
                 ("extract", -1),
                 ("attempt", 0),
+                ("source", ""),
+                ("method", ""),
             ):
                 columns[name].extend([value] * size)
             columns["subject"].extend(questions.accounts)
@@ -253,7 +267,7 @@ def _concatenate(parts: Shards, unpinned: Mapping[str, str]) -> _Standing:
                 f"the answers of shard {entry.digest[:12]} are not those of its questions; delete "
                 "its files in shards/ and run 'recount resume' to ask again"
             )
-        for name in ("subject", "units", "facts", "gap", "extract"):
+        for name in STORED:
             columns[name].extend(merged.table[name].to_pylist())
         columns["attempt"].extend(merged.attempts)
     return _Standing(pa.array(accounts, pa.binary()), columns)

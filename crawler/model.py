@@ -7,7 +7,6 @@ exactly what was published; nothing is trimmed or folded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
@@ -167,10 +166,9 @@ class NetworkRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One exchange of ``config/exchanges/``: texts it signs, labels it uses, how it rounds.
+    """One exchange of ``config/exchanges/``: texts it signs, labels it uses.
 
-    ``plain_types`` are texts of the ``Type`` column that change nothing. ``rounding`` is keyed
-    by asset label, ``*`` for all others.
+    ``plain_types`` are texts of the ``Type`` column that change nothing.
     """
 
     name: str
@@ -179,7 +177,6 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     networks: tuple[NetworkRule, ...]
     labels: tuple[Label, ...]
     plain_types: tuple[str, ...] = ("",)
-    rounding: Mapping[str, Rounding] = {}
     source: str = ""
 
 

@@ -39,7 +39,7 @@ class LabelSums:
     """Sums of the rows by label, by asset and by coin."""
 
     def __init__(self) -> None:
-        self.found: dict[tuple[str, str], Sum] = {}
+        self.found: dict[tuple[str, str], dict[str, Sum]] = {}
 
     def add(self, row: Row) -> None:
         """Add one row under each of its keys."""
@@ -52,7 +52,7 @@ class LabelSums:
         else:
             keys.append(("unknown", label))
         for key in keys:
-            total = self.found.setdefault(key, Sum(row.coin))
+            total = self.found.setdefault(key, {}).setdefault(row.coin, Sum(row.coin))
             total.published += row.claimed
             total.tolerance += row.tolerance
             if row.counted and row.observed is not None:
@@ -65,8 +65,9 @@ class LabelSums:
         wanted = plain(coin)
         return [
             total
-            for (kind, label), total in self.found.items()
+            for (kind, label), by_coin in self.found.items()
             if kind == "unknown" and wanted in label
+            for total in by_coin.values()
         ]
 
 
@@ -98,7 +99,7 @@ def _check(
     key = next((key for key in _keys(total, world, exchange) if key in sums.found), None)
     if key is None:
         return _line(total, "no-rows")
-    parts = [sums.found[key]]
+    parts = [*sums.found[key].values()]
     if key[0] == "coin":
         parts += sums.unknown_naming(key[1])
     decimals = max(scale.decimals[part.coin] for part in parts)

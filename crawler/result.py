@@ -55,6 +55,7 @@ class AssetLine(msgspec.Struct, frozen=True, kw_only=True):
     ``observed``: what the chains hold for those rows. ``owned``: the part of ``observed``
     whose rows are valid and bound or controlled. ``unobserved``: claimed amount of rows
     that could not be looked at. ``coverage``: observed rows' share of the claimed amount.
+    ``sources``: the observed amount by who answered and how (``quorum/state``, …).
     ``verdict``: ``stands``, ``shortfall``, ``surplus``, ``incomplete`` or ``not-looked-at``.
     """
 
@@ -72,6 +73,7 @@ class AssetLine(msgspec.Struct, frozen=True, kw_only=True):
     ownership: tuple[OwnershipGroup, ...]
     networks: tuple[NetworkLine, ...]
     classes: Mapping[str, Group]
+    sources: Mapping[str, str]
 
 
 class TotalCheck(msgspec.Struct, frozen=True, kw_only=True):

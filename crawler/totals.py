@@ -197,6 +197,7 @@ class CoinTotals:
         self.classes: dict[str, _Sum] = {}
         self.networks: dict[tuple[str, str, str, str], _Sum] = {}
         self.ownership: dict[tuple[str, str], list[int]] = {}
+        self.sources: dict[str, int] = {}
 
     def add(self, row: Row) -> None:
         """Add a row, counted or not."""
@@ -217,6 +218,9 @@ class CoinTotals:
             self.networks.setdefault(key, _Sum()),
         ):
             total.add(row)
+        if row.observed is not None:
+            source = f"{entry['source']}/{entry['method']}"
+            self.sources[source] = self.sources.get(source, 0) + row.observed
 
     @property
     def seen(self) -> int:
@@ -261,6 +265,9 @@ class CoinTotals:
                 )
                 for (status, reason), (rows, claimed) in sorted(self.ownership.items())
             ),
+            sources={
+                source: scale.text(coin, units) for source, units in sorted(self.sources.items())
+            },
             networks=tuple(self._network_lines(world, scale)),
             classes={
                 name: total.group(coin, scale) for name, total in sorted(self.classes.items())

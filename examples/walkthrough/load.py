@@ -13,7 +13,7 @@ each address its published balance on the test node, and writes to the directory
 A node is an anvil, a bitcoind on regtest, or ``file:PATH``: then a UTXO set dump is made up and
 written there. Published amounts are rounded; the balances given differ from them by less than the
 rounding, one row upwards, the next downwards. ``--short LINE=AMOUNT`` holds an amount back from
-the row on that line of the list (``all``: all of it); recount has to find it again.
+the row on that line of the list (``all``: all of it): just these rows must then fall short.
 """
 
 from __future__ import annotations
@@ -345,7 +345,7 @@ class Rpc:
         return answer["result"]
 
 
-# --- what recount is told ------------------------------------------------------------------
+# --- what the command is told ---------------------------------------------------------------
 
 
 def world_toml(world: World, exchange: str, twins: Mapping[ChainId, Twin]) -> str:

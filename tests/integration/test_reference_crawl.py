@@ -7,6 +7,8 @@ from a few rows. The whole job has to find those rows and no other.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
@@ -37,9 +39,10 @@ from reference_crawl import (
     recount,
     run,
     stated_totals,
+    verified,
 )
 
-from tests.reference import reference
+from tests.reference import ROOT, reference
 
 pytestmark = [pytest.mark.integration]
 needs_anvil = pytest.mark.skipif(find_anvil() is None, reason=f"anvil is not installed: {INSTALL}")
@@ -87,7 +90,7 @@ def check_against_verify(ran: Ran, shown_on_chain: str = ""):
 
     ``shown_on_chain``: what became of the one row whose owners the chain was asked about.
     """
-    _, offline = recount("verify", str(ran.list), "--processes=1", "--quiet", "--json")
+    offline = verified(ran.list)
     expected = Counter(offline["reasons"])
     if shown_on_chain:
         expected.update({shown_on_chain: 1, "signer-only:control-unobserved": -1})
@@ -149,6 +152,22 @@ def test_with_nothing_held_back_nothing_falls_short(tmp_path: Path):
         ran = run(load(path, tmp_path / "in", urls, {}), tmp_path / "run")
     assert ran.code == 3  # DOGE, SOL, TRX, … were not looked at, and nothing else is wrong
     check(ran, {}, {BITCOIN, *chains})
+
+
+def test_the_walkthrough_names_these_very_files():
+    """Name, commit and digest in the document's table are those of the files tested here."""
+    text = (ROOT / "docs/walkthrough.md").read_text(encoding="utf-8")
+    table = re.findall(
+        r"^\| (\S+\.csv) \|.* `([0-9a-f]{40})` .* `([0-9a-f]{64})` \|$", text, re.MULTILINE
+    )
+    assert len(table) == 3
+    for name, commit, digest in table:
+        folder = "okx" if name.startswith("okx") else "htx"
+        assert hashlib.sha256(reference(f"{folder}/{name}").read_bytes()).hexdigest() == digest
+        provenance = reference(f"{folder}/PROVENANCE.md").read_text(encoding="utf-8")
+        assert commit in provenance
+    for line in ("--short 55=1000 --short 88=0.05 --short 41=all", "lines 41, 55, 88"):
+        assert line in text
 
 
 SAFE, OWNERS = (

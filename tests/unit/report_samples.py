@@ -112,6 +112,7 @@ def asset(
         ),
         networks=lines,
         classes=classes,
+        sources={"quorum/state": text(observed)} if rows > unseen[0] else {},
     )
 
 

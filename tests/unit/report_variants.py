@@ -63,6 +63,7 @@ def hostile() -> Report:
                                    for n in line.networks),
                     ownership=tuple(replace(o, status=bad, reason=bad) for o in line.ownership),
                     classes={bad: group(1, "1", "1")},
+                    sources={bad: "1"},
                 )
                 for i, line in enumerate(base.assets)
             ),

@@ -1,0 +1,262 @@
+"""Claims, answers and verdicts joined: a failure never reads as zero."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pytest
+
+from chains.model import Gap, QueryKind
+from crawler.control import CONTROLLED, UNOBSERVED
+from crawler.errors import EnvironmentFault
+from crawler.ledger import LEDGER, build, iter_rows
+from tests.unit.ledger_rows import (
+    ACCOUNT_A,
+    ACCOUNT_B,
+    ACCOUNT_C,
+    ETH,
+    HEIGHT,
+    USDT,
+    WORLD,
+    A,
+    B,
+    C,
+    balances,
+    claim,
+    examined,
+    shard,
+    with_signatures,
+)
+
+pytestmark = pytest.mark.unit
+
+TOKEN = bytes.fromhex("dac17f958d2ee523a2206206994597c13d831ec7")
+SYMBOL = '{"decimals":6,"symbol":"USDT"}'
+OWNER = "0x" + "1" * 40
+
+
+def ledger(*claims: dict[str, Any], shards: Any = (), unpinned: Any = None) -> list[dict[str, Any]]:
+    found, _ = build(WORLD, *examined(claims), shards, unpinned or {})
+    assert found.schema == LEDGER
+    return list(iter_rows(found))
+
+
+def told(rows: list[dict[str, Any]]) -> list[tuple[str | None, str]]:
+    return [(row["observed"], row["gap"]) for row in rows]
+
+
+def usdt(row: int, address: str = ACCOUNT_A, **more: Any) -> dict[str, Any]:
+    return claim(row, address, asset="USDT", **more)
+
+
+def facts(said: str | Gap) -> Any:
+    return shard(QueryKind.ASSET_FACT, USDT, {TOKEN: said})
+
+
+def test_each_row_gets_the_balance_of_its_own_account() -> None:
+    shards = [balances(ETH, {A: 5, B: 0, C: 2**256 - 1})]
+    rows = ledger(claim(1, ACCOUNT_C), claim(2, ACCOUNT_A), claim(3, ACCOUNT_B), shards=shards)
+    assert told(rows) == [(str(2**256 - 1), ""), ("5", ""), ("0", "")]
+
+
+def test_rows_keep_the_order_of_the_list_and_what_was_published() -> None:
+    rows = ledger(claim(9, ACCOUNT_B, " 2 "), claim(4, ACCOUNT_A, "oops"))
+    assert [(row["row"], row["amount"], row["claimed"]) for row in rows] == [
+        (9, " 2 ", str(2 * 10**18)),
+        (4, "oops", None),
+    ]
+
+
+@pytest.mark.parametrize("reason", ["timeout", "canary-wrong", "witness-disagrees"])
+def test_a_gap_is_no_balance_at_all(reason: str) -> None:
+    rows = ledger(claim(1), claim(2, ACCOUNT_B), shards=[balances(ETH, {A: Gap(reason), B: 1})])
+    assert told(rows) == [(None, reason), ("1", "")]
+
+
+def test_a_shard_that_was_never_answered_is_no_balance() -> None:
+    missing = shard(QueryKind.BALANCE, ETH, None, accounts=[A])
+    assert told(ledger(claim(1), shards=[missing])) == [(None, "not-answered")]
+
+
+def test_an_unanswered_shard_does_not_shift_its_neighbours() -> None:
+    for order in (1, -1):
+        pair = [shard(QueryKind.BALANCE, ETH, None, accounts=[A, C]), balances(ETH, {B: 7})]
+        rows = ledger(claim(1, ACCOUNT_B), claim(2), claim(3, ACCOUNT_C), shards=pair[::order])
+        assert told(rows) == [("7", ""), (None, "not-answered"), (None, "not-answered")]
+
+
+def test_a_row_that_nobody_asked_about_is_no_balance() -> None:
+    rows = ledger(claim(1), shards=[balances(ETH, {B: 5})])
+    assert told(rows) == [(None, "not-answered")]
+
+
+def test_a_moment_that_could_not_be_pinned_gives_its_reason() -> None:
+    missing = shard(QueryKind.BALANCE, ETH, None, accounts=[A])
+    rows = ledger(claim(1), shards=[missing], unpinned={f"eip155:1@{HEIGHT}": "no-endpoint"})
+    assert told(rows) == [(None, "no-endpoint")]
+
+
+def test_a_balance_at_another_height_is_not_taken() -> None:
+    rows = ledger(claim(1, height="101"), shards=[balances(ETH, {A: 5})])
+    assert told(rows) == [(None, "not-answered")]
+
+
+@pytest.mark.parametrize(
+    ("more", "gap"),
+    [
+        ({"network": "NOWHERE"}, "unknown-network"),
+        ({"asset": "WHAT"}, "unknown-label"),
+        ({"network": "COSMOS", "asset": "ATOM"}, "no-adapter"),
+        ({"asset": "CAT"}, "asset-unsupported"),
+        ({"height": ""}, "no-height"),
+        ({"address": "0xNO"}, "no-account"),
+        ({"kind": "signer", "amount": "", "height": ""}, "not-a-claim"),
+        ({"kind": "malformed", "problem": "broken"}, "not-a-claim"),
+    ],
+)
+def test_what_cannot_be_asked_says_why(more: dict[str, str], gap: str) -> None:
+    assert told(ledger(claim(1, **more), shards=[balances(ETH, {A: 5})])) == [(None, gap)]
+
+
+def test_a_token_whose_facts_are_as_declared_is_counted() -> None:
+    rows = ledger(usdt(1), shards=[balances(USDT, {A: 5}), facts(SYMBOL)])
+    assert told(rows) == [("5", "")]
+
+
+@pytest.mark.parametrize(
+    ("said", "gap"),
+    [
+        ('{"decimals":18,"symbol":"USDT"}', "asset-mismatch"),
+        ('{"decimals":6,"symbol":"USDC"}', "asset-mismatch"),
+        ('{"decimals":6,"symbol":null}', "asset-mismatch"),
+        ('{"symbol":"USDT"}', "asset-mismatch"),
+        (Gap("no-contract"), "no-contract"),
+        (Gap("call-failed"), "asset-unconfirmed"),
+        (Gap("timeout", retryable=True), "asset-unconfirmed"),
+    ],
+)
+def test_a_token_that_is_not_as_declared_spoils_every_row_of_it(said: str | Gap, gap: str) -> None:
+    shards = [balances(USDT, {A: 5, B: 6}), facts(said), balances(ETH, {A: 1})]
+    rows = ledger(usdt(1), usdt(2, ACCOUNT_B), claim(3), shards=shards)
+    assert told(rows) == [(None, gap), (None, gap), ("1", "")]
+
+
+@pytest.mark.parametrize("unanswered", [False, True])
+def test_a_token_that_nobody_confirmed_is_not_counted(*, unanswered: bool) -> None:
+    shards = [balances(USDT, {A: 5})]
+    if unanswered:
+        shards.append(shard(QueryKind.ASSET_FACT, USDT, None, accounts=[TOKEN]))
+    assert told(ledger(usdt(1), shards=shards)) == [(None, "asset-unconfirmed")]
+
+
+def test_an_undeclared_symbol_leaves_the_decimals_to_be_compared() -> None:
+    asset = msgspec.structs.replace(WORLD.assets[USDT], symbol="")
+    world = msgspec.structs.replace(WORLD, assets={**WORLD.assets, USDT: asset})
+    for said, expected in (
+        ('{"decimals":6,"symbol":"???"}', ("5", "")),
+        ('{"decimals":7,"symbol":"???"}', (None, "asset-mismatch")),
+    ):
+        shards = [balances(USDT, {A: 5}), facts(said)]
+        found, _ = build(world, *examined([usdt(1)]), shards, {})
+        assert told(list(iter_rows(found))) == [expected]
+
+
+def test_a_gap_of_the_balance_comes_before_that_of_the_token() -> None:
+    shards = [balances(USDT, {A: Gap("timeout"), B: 1}), facts(Gap("no-contract"))]
+    rows = ledger(usdt(1), usdt(2, ACCOUNT_B), shards=shards)
+    assert told(rows) == [(None, "timeout"), (None, "no-contract")]
+
+
+def test_answers_of_other_questions_are_refused() -> None:
+    entry, asked, merged = balances(ETH, {A: 1, B: 2})
+    assert merged is not None
+    for table in (merged.table.slice(0, 1), merged.table.take(pa.array([1, 0]))):
+        wrong = msgspec.structs.replace(merged, table=table, attempts=[1] * table.num_rows)
+        with pytest.raises(EnvironmentFault, match="are not those of its questions"):
+            ledger(claim(1), shards=[(entry, asked, wrong)])
+
+
+def test_two_spellings_that_the_chain_resolves_to_one_account_are_a_repeat() -> None:
+    one_account = balances(ETH, {A: 5, B: 5}, subjects={B: A})
+    rows = ledger(claim(1), claim(2, ACCOUNT_B), shards=[one_account])
+    assert [row["validity"] for row in rows] == ["valid", "repeat-of:1"]
+    assert rows[0]["group"] == rows[1]["group"]
+
+
+def test_a_row_says_where_its_evidence_lies() -> None:
+    entry, asked, merged = balances(ETH, {A: 5})
+    (row,) = ledger(claim(1), shards=[(entry, asked, merged)])
+    assert (row["shard"], row["attempt"], row["extract"]) == (entry.digest, 1, 0)
+
+
+def verdicts(
+    control: str | Gap | None, *, pinned: bool = True, asked: bool = True
+) -> tuple[str, str, dict[int, Any]]:
+    claims, signatures = examined([claim(3)])
+    signatures = with_signatures(signatures, {0: UNOBSERVED}, OWNER, pinned=pinned)
+    said = None if control is None else {A: control}
+    shards = [shard(QueryKind.CONTROL, ETH, said, accounts=[A])] if asked else []
+    found, places = build(WORLD, claims, signatures, shards, {})
+    (row,) = iter_rows(found)
+    return row["status"], row["reason"], dict(places)
+
+
+def contract(owner: str) -> str:
+    return json.dumps({"code": True, "owner": owner, "safe": None})
+
+
+def test_an_owner_whom_the_chain_shows_in_control_makes_the_row_controlled() -> None:
+    status, reason, places = verdicts(contract(OWNER))
+    assert (status, reason) == CONTROLLED
+    assert places[3].extract == 0
+
+
+def test_an_owner_whom_the_chain_denies_refutes_the_row() -> None:
+    assert verdicts(contract("0x" + "2" * 40))[:2] == ("refuted", "owner-not-in-control")
+
+
+@pytest.mark.parametrize("control", [None, Gap("timeout"), Gap("rpc-error")])
+def test_without_an_answer_about_control_the_row_stays_open(control: Gap | None) -> None:
+    assert verdicts(control) == (*UNOBSERVED, {})
+    assert verdicts(control, asked=False) == (*UNOBSERVED, {})
+
+
+def test_control_shown_for_an_unexpected_text_is_marked() -> None:
+    found = verdicts(contract(OWNER), pinned=False)
+    assert found[:2] == ("controlled", "message-not-pinned")
+    denied = verdicts(contract("0x" + "2" * 40), pinned=False)
+    assert denied[:2] == ("refuted", "owner-not-in-control")
+
+
+def test_control_of_one_account_says_nothing_about_another() -> None:
+    claims, signatures = examined([claim(1, ACCOUNT_A), claim(2, ACCOUNT_B)])
+    signatures = with_signatures(signatures, dict.fromkeys((0, 1), UNOBSERVED), OWNER)
+    shards = [shard(QueryKind.CONTROL, ETH, {A: contract(OWNER)})]
+    found, _ = build(WORLD, claims, signatures, shards, {})
+    assert found["status"].to_pylist() == ["controlled", "signer-only"]
+
+
+def test_control_at_another_height_says_nothing() -> None:
+    claims, signatures = examined([claim(1, height="101")])
+    signatures = with_signatures(signatures, {0: UNOBSERVED}, OWNER)
+    shards = [shard(QueryKind.CONTROL, ETH, {A: contract(OWNER)})]
+    found, _ = build(WORLD, claims, signatures, shards, {})
+    assert found["status"].to_pylist() == ["signer-only"]
+
+
+def test_an_empty_list_gives_an_empty_ledger() -> None:
+    claims, signatures = examined([claim(1)])
+    found, places = build(WORLD, claims.slice(0, 0), signatures.slice(0, 0), [], {})
+    assert (found.num_rows, dict(places)) == (0, {})
+
+
+def test_the_ledger_is_the_same_however_the_list_is_batched() -> None:
+    rows = [claim(i, address) for i, address in enumerate((ACCOUNT_A, ACCOUNT_B) * 3, start=1)]
+    shards = [balances(ETH, {A: 5, B: 6})]
+    whole, _ = build(WORLD, *examined(rows), shards, {})
+    for batch in (1, 2, 5):
+        pieces, _ = build(WORLD, *examined(rows, batch=batch), shards, {})
+        assert pieces.to_pylist() == whole.to_pylist()
