@@ -15,9 +15,9 @@ import typer
 from rich.console import Console
 
 from chains.errors import ConfigError, Fatal
-from crawler import jobs, verify_summary
+from crawler import inputs, jobs, verify_summary
 from crawler.errors import EnvironmentFault, RecountError
-from crawler.jobs import Options
+from crawler.inputs import Options
 from crawler.live import Live, err
 from crawler.reports import document, terminal
 from crawler.result import Report
@@ -108,7 +108,7 @@ def run(
         exchange=exchange,
         processes=processes,
     )
-    path = run_path or jobs.default_run_path(options, Path("runs"))
+    path = run_path or inputs.default_run_path(options, Path("runs"))
     with Live(quiet=quiet) as progress:
         if (path / "manifest.json").exists() and run_path is None:
             report = jobs.resume(path, progress, endpoints=options.endpoints)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +21,21 @@ from chains.errors import Fatal
 from chains.model import ChainId, Questions
 from chains.transport import EndpointStatistics, RetryPolicy
 from crawler import recount as pure
+from crawler.circumstances import keep_circumstances, stored_circumstances
 from crawler.endpoints import load_endpoints
 from crawler.engine import Engine, Pinned
 from crawler.errors import EnvironmentFault, UsageError
+from crawler.inputs import Opened, Options, input_digests, open_inputs, versions
 from crawler.ledger import Place
-from crawler.liabilities.table import load_liabilities
-from crawler.lists import PublishedList, open_list
-from crawler.ownership import EXAMINED, SIGNATURES, Reading, examine
+from crawler.lists import PublishedList
+from crawler.ownership import EXAMINED, SIGNATURES, examine
 from crawler.plan import PLAN, Moment, capabilities, questions, shard_digest, shards
 from crawler.progress import Progress
 from crawler.recount import Inputs
 from crawler.reports import document, html
-from crawler.result import Circumstances, EndpointLine, Report, Result
-from crawler.runs import FORMAT, Manifest, RunDirectory, ShardEntry, canonical_digest, sha256_file
-from crawler.settings import Heights, World, load_heights, load_policy, load_statement, load_world
+from crawler.result import Circumstances, Report, Result
+from crawler.runs import FORMAT, Manifest, RunDirectory, ShardEntry
+from crawler.settings import World
 
 CLAIM_COLUMNS = [
     "row", "kind", "network", "asset", "address", "amount", "chain", "asset_id", "counts_as",
@@ -45,79 +44,6 @@ CLAIM_COLUMNS = [
 """What the recount needs of a claim; messages and signatures stay on disk."""
 SIGNATURE_COLUMNS = ["status", "reason", "signers", "pinned"]
 INPUTS = "inputs/inputs.json"
-CIRCUMSTANCES = "inputs/circumstances.json"
-
-
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user asked for; paths are absolute texts, ``""`` where absent."""
-
-    list_path: str
-    companions: tuple[str, ...] = ()
-    config: tuple[str, ...] = ()
-    policy: str = ""
-    endpoints: str = ""
-    liabilities: str = ""
-    statement: str = ""
-    heights: str = ""
-    messages: str = ""
-    exchange: str = ""
-    processes: int = 0
-    retry: RetryPolicy = RetryPolicy()
-
-
-class Opened(msgspec.Struct, frozen=True):
-    """A list with everything that is needed to read it."""
-
-    published: Any
-    reading: Reading
-    inputs: Inputs
-
-
-def open_inputs(options: Options) -> Opened:
-    """Open the list and load every input file; raises ``UsageError``/``ConfigError``."""
-    world = load_world([Path(path) for path in options.config])
-    published = open_list(
-        Path(options.list_path), companions=[Path(path) for path in options.companions]
-    )
-    exchange = options.exchange or published.exchange or ""
-    if exchange and exchange not in world.exchanges:
-        known = ", ".join(sorted(world.exchanges))
-        raise UsageError(f"exchange {exchange!r} is not configured; known: {known}")
-    heights = load_heights(Path(options.heights)) if options.heights else Heights()
-    reading = Reading(
-        world=world,
-        exchange=exchange,
-        messages=_messages(options.messages) if options.messages else None,
-        heights=heights,
-    )
-    inputs = Inputs(
-        world=world,
-        policy=load_policy(Path(options.policy) if options.policy else None),
-        list_name=published.path.name,
-        list_sha256=published.sha256,
-        dialect=published.dialect,
-        exchange=exchange,
-        rounding=published.rounding,
-        totals=published.totals,
-        unread_columns=published.unread,
-        lines={},
-        liabilities=load_liabilities(Path(options.liabilities)) if options.liabilities else {},
-        statement=load_statement(Path(options.statement)) if options.statement else None,
-        heights_replaced=tuple(sorted(set(heights.at.values()))) if heights.replaces else (),
-    )
-    return Opened(published, reading, inputs)
-
-
-def _messages(path: str) -> tuple[str, ...]:
-    """Read expected texts, one a line, exactly as they stand."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read as UTF-8 text ({error})") from error
-    lines = tuple(line for line in text.split("\n") if line)
-    if not lines:
-        raise UsageError(f"{path}: holds no text; one expected message a line was looked for")
-    return lines
 
 
 def start(options: Options, path: Path, progress: Progress) -> Report:
@@ -127,8 +53,8 @@ def start(options: Options, path: Path, progress: Progress) -> Report:
         format=FORMAT,
         run=path.name,
         started=_now(),
-        versions=_versions(),
-        inputs=_input_digests(options),
+        versions=versions(),
+        inputs=input_digests(options),
         options=msgspec.to_builtins(options),
         config_sha256=opened.inputs.world.digest,
     )
@@ -150,7 +76,7 @@ def resume(path: Path, progress: Progress, *, endpoints: str = "") -> Report:
         if run.manifest.examined is None:
             opened = open_inputs(options)
             stored = run.manifest.inputs
-            if _input_digests(options) != stored:
+            if input_digests(options) != stored:
                 raise UsageError(f"an input of {path} has changed since it began; start a new run")
             if opened.inputs.world.digest != run.manifest.config_sha256:
                 raise UsageError(f"the configuration has changed since {path} began; start anew")
@@ -265,7 +191,7 @@ def _finish(
     pinned, statistics, rejected = asyncio.run(
         _crawl(run, inputs.world, asked, specs=specs, retry=options.retry, progress=progress)
     )
-    _keep_circumstances(run, specs, statistics, rejected)
+    keep_circumstances(run, specs, statistics, rejected)
     result, ledger, places = pure.recount(
         inputs, claims, signatures, pure.stored_shards(run, pinned), pinned
     )
@@ -343,7 +269,7 @@ def _freeze_plan(
 def _report(
     run: RunDirectory, result: Result, ledger: pa.Table, places: Mapping[int, Place]
 ) -> Report:
-    kept = _stored_circumstances(run)
+    kept = stored_circumstances(run)
     report = Report(
         result=result,
         circumstances=Circumstances(
@@ -411,106 +337,5 @@ def _stored_pins(run: RunDirectory) -> dict[str, Pinned]:
     return {key: msgspec.convert(entry, Pinned) for key, entry in stored.items()}
 
 
-def _keep_circumstances(
-    run: RunDirectory,
-    specs: Sequence[EndpointSpec],
-    statistics: Mapping[str, EndpointStatistics],
-    rejected: Mapping[str, str],
-) -> None:
-    """Add what happened in this process to what earlier ones kept."""
-    before = {line.name: line for line in _stored_circumstances(run)}
-    lines = [
-        _endpoint_line(spec, statistics.get(spec.name), rejected, before.get(spec.name))
-        for spec in specs
-    ]
-    run.write(CIRCUMSTANCES, msgspec.json.encode(lines))
-
-
-def _stored_circumstances(run: RunDirectory) -> tuple[EndpointLine, ...]:
-    file = run.path / CIRCUMSTANCES
-    if not file.exists():
-        return ()
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=tuple[EndpointLine, ...])
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise EnvironmentFault(
-            f"{file} is damaged ({error}); delete it: it holds only counts of requests"
-        ) from error
-
-
-def _endpoint_line(
-    spec: EndpointSpec,
-    now: EndpointStatistics | None,
-    rejected: Mapping[str, str],
-    before: EndpointLine | None,
-) -> EndpointLine:
-    troubles = dict(before.troubles) if before else {}
-    if now is not None:
-        for reason, count in (
-            ("rate-limited", now.rate_limited),
-            ("timeout", now.timeouts),
-            ("unreachable", now.unreachable),
-            ("server-error", now.server_errors),
-        ):
-            if count:
-                troubles[reason] = troubles.get(reason, 0) + count
-    requests = (before.requests if before else 0) + (now.requests if now else 0)
-    asked_now = now is not None and now.requests > 0
-    earlier = before.rejected if before and not asked_now else ""
-    reason = rejected.get(spec.name, earlier)
-    shown = spec.redacted()
-    return EndpointLine(
-        name=spec.name,
-        chain=spec.chain,
-        role=spec.role,
-        url=str(shown["url"]),
-        used=requests > 0 and not reason,
-        rejected=reason,
-        troubles=troubles,
-        requests=requests,
-    )
-
-
-def _input_digests(options: Options) -> Mapping[str, Mapping[str, str]]:
-    """Name and digest of every input file; endpoints are left out, they may change."""
-    singles = {
-        "list": options.list_path,
-        "policy": options.policy,
-        "liabilities": options.liabilities,
-        "statement": options.statement,
-        "heights": options.heights,
-        "messages": options.messages,
-    }
-    several = {
-        f"{role}-{i}": path
-        for role, paths in (("companion", options.companions), ("config", options.config))
-        for i, path in enumerate(paths)
-    }
-    return {
-        role: {"name": Path(path).name, "sha256": _digest(Path(path))}
-        for role, path in {**singles, **several}.items()
-        if path
-    }
-
-
-def _digest(path: Path) -> str:
-    try:
-        return sha256_file(path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def _versions() -> Mapping[str, str]:
-    names = ("reserve-recount", "coincurve", "pynacl", "pyarrow", "aiohttp")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
-
-
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def default_run_path(options: Options, root: Path) -> Path:
-    """Name a run by what goes into it: the same inputs always give the same directory."""
-    config = load_world([Path(path) for path in options.config]).digest
-    digest = canonical_digest([_input_digests(options), options.exchange, config])
-    return root / f"{Path(options.list_path).stem}-{digest[:12]}"

@@ -238,10 +238,7 @@ def _standing(
 
 def _concatenate(parts: Shards, unpinned: Mapping[str, str]) -> _Standing:
     accounts: list[bytes] = []
-    columns: dict[str, list[Any]] = {
-        name: []
-        for name in (*STORED, "shard", "attempt", "chain")
-    }
+    columns: dict[str, list[Any]] = {name: [] for name in (*STORED, "shard", "attempt", "chain")}
     for entry, questions, merged in parts:
         size = len(questions.accounts)
         accounts.extend(questions.accounts)

@@ -22,6 +22,7 @@ from crawler.demo.declarations import endpoints_toml, world_toml
 from crawler.demo.exchange import MadeUp, Planted, made_up
 from crawler.demo.nodes import Listening
 from crawler.errors import EnvironmentFault
+from crawler.inputs import Options
 from crawler.progress import Progress
 from crawler.result import Report
 
@@ -76,7 +77,7 @@ def run(*, rows: int, path: Path | None, keep: bool, progress: Progress) -> Show
     return Shown(report=report, path=target, named=named, unexpected=unexpected)
 
 
-def write_inputs(world: MadeUp, listening: Listening, directory: Path) -> jobs.Options:
+def write_inputs(world: MadeUp, listening: Listening, directory: Path) -> Options:
     """Write list, declarations, endpoints and liabilities; return the run's options."""
     files = {
         "list.csv": world.list_text(),
@@ -86,7 +87,7 @@ def write_inputs(world: MadeUp, listening: Listening, directory: Path) -> jobs.O
     }
     for name, text in files.items():
         (directory / name).write_text(text, encoding="utf-8")
-    return jobs.Options(
+    return Options(
         list_path=str(directory / "list.csv"),
         config=(str(directory / "world.toml"),),
         endpoints=str(directory / "endpoints.toml"),

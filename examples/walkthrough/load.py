@@ -135,9 +135,6 @@ def _named(world: World, text: str) -> tuple[ChainId, str]:
     return chain, url
 
 
-# --- what the list says --------------------------------------------------------------------
-
-
 def _holdings(
     world: World, path: Path, nodes: Mapping[ChainId, str], short: dict[int, str]
 ) -> dict[ChainId, Balances]:
@@ -160,7 +157,8 @@ def _holdings(
         decimals = world.assets[asset].decimals
         units = parse_amount(row["amount"], decimals)
         units += _below_rounding(row, units, decimals, published.rounding)
-        accounts[account] = units - _held_back(short.pop(row["row"], "0"), units, decimals)
+        held = short.pop(row["row"], "0")
+        accounts[account] = 0 if held == "all" else units - parse_amount(held, decimals)
     if short:
         sys.exit(f"--short: no row that was loaded stands on line {min(short)}")
     return holdings
@@ -174,13 +172,6 @@ def _below_rounding(row: Mapping[str, Any], units: int, decimals: int, rounding:
     if hidden * 200 > units:  # so small an amount would be visibly another
         return 0
     return int(hidden) if row["row"] % 2 else -int(hidden)
-
-
-def _held_back(text: str, units: int, decimals: int) -> int:
-    return units if text == "all" else parse_amount(text, decimals)
-
-
-# --- test nodes ----------------------------------------------------------------------------
 
 
 def _load(world: World, spec: ChainSpec, url: str, balances: Balances) -> Twin:
@@ -343,9 +334,6 @@ class Rpc:
         if answer.get("error"):
             sys.exit(f"{method}: {answer['error']}")
         return answer["result"]
-
-
-# --- what the command is told ---------------------------------------------------------------
 
 
 def world_toml(world: World, exchange: str, twins: Mapping[ChainId, Twin]) -> str:

@@ -15,7 +15,7 @@ from chains.simulated.bip122 import SimulatedCore
 from chains.simulated.node import SimulatedNode
 from crawler.demo import exchange, write_inputs
 from crawler.demo.nodes import Listening, nodes
-from crawler.jobs import Options
+from crawler.inputs import Options
 
 ROWS = 60
 

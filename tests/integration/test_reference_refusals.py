@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from crawler import jobs
+from crawler.inputs import Options
 from crawler.ledger import iter_rows
 from crawler.lists import open_list
 from crawler.progress import Silent
@@ -33,7 +34,7 @@ def refusals(layout: str) -> list[dict]:
 
 def judged(path: Path, text: str) -> list[dict]:
     path.write_text(text, encoding="utf-8")
-    _, ledger = jobs.verify(jobs.Options(list_path=str(path), processes=1), Silent())
+    _, ledger = jobs.verify(Options(list_path=str(path), processes=1), Silent())
     return list(iter_rows(ledger))
 
 
@@ -85,6 +86,6 @@ def test_every_row_of_the_lists_is_in_the_verdicts():
     for path in sorted([*reference("okx").glob("*.csv"), *reference("htx").glob("*.csv")]):
         published = open_list(path)
         expected = sum(batch.num_rows for batch in published.batches())
-        _, ledger = jobs.verify(jobs.Options(list_path=str(path), processes=1), Silent())
+        _, ledger = jobs.verify(Options(list_path=str(path), processes=1), Silent())
         assert ledger.num_rows == expected
         assert len(set(ledger["row"].to_pylist())) == expected

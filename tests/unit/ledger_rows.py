@@ -19,6 +19,7 @@ from chains.model import (
     Source,
 )
 from crawler.answers import AnswerColumns, MergedShard, merge
+from crawler.demo.keys import MESSAGE
 from crawler.jobs import CLAIM_COLUMNS, SIGNATURE_COLUMNS
 from crawler.ledger import LEDGER
 from crawler.model import (
@@ -37,7 +38,6 @@ from crawler.runs import ShardEntry
 from crawler.settings import Heights, Policy, World
 from crawler.totals import CoinTotals, Row, Scales, add_up, judged_rows, scales
 
-MESSAGE = "I am acme"
 EVM, BNB, BITCOIN, NAMED = (
     ChainId(text) for text in ("eip155:1", "eip155:56", "bip122:acme", "cosmos:acme")
 )
@@ -103,9 +103,9 @@ WORLD = World(
             title="Acme",
             messages=(MESSAGE,),
             networks=(
-                NetworkRule(network="ETH", chain=EVM, schemes=("eip191",)),
-                NetworkRule(network="BSC", chain=BNB, schemes=("eip191",)),
-                NetworkRule(network="BTC", chain=BITCOIN, schemes=("bip137",)),
+                NetworkRule(network="ETH", chain=EVM, schemes=("okx-evm",)),
+                NetworkRule(network="BSC", chain=BNB, schemes=("okx-evm",)),
+                NetworkRule(network="BTC", chain=BITCOIN, schemes=("okx-utxo",)),
                 NetworkRule(network="COSMOS", chain=NAMED, schemes=("unheard-of",)),
             ),
             labels=(

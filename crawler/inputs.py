@@ -1,0 +1,134 @@
+"""What a command was given: options, the opened list, and every input file by digest."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from chains.transport import RetryPolicy
+from crawler.errors import UsageError
+from crawler.liabilities.table import load_liabilities
+from crawler.lists import open_list
+from crawler.ownership import Reading
+from crawler.recount import Inputs
+from crawler.runs import canonical_digest, sha256_file
+from crawler.settings import Heights, load_heights, load_policy, load_statement, load_world
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user asked for; paths are absolute texts, ``""`` where absent."""
+
+    list_path: str
+    companions: tuple[str, ...] = ()
+    config: tuple[str, ...] = ()
+    policy: str = ""
+    endpoints: str = ""
+    liabilities: str = ""
+    statement: str = ""
+    heights: str = ""
+    messages: str = ""
+    exchange: str = ""
+    processes: int = 0
+    retry: RetryPolicy = RetryPolicy()
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A list with everything that is needed to read it."""
+
+    published: Any
+    reading: Reading
+    inputs: Inputs
+
+
+def open_inputs(options: Options) -> Opened:
+    """Open the list and load every input file; raises ``UsageError``/``ConfigError``."""
+    world = load_world([Path(path) for path in options.config])
+    published = open_list(
+        Path(options.list_path), companions=[Path(path) for path in options.companions]
+    )
+    exchange = options.exchange or published.exchange or ""
+    if exchange and exchange not in world.exchanges:
+        known = ", ".join(sorted(world.exchanges))
+        raise UsageError(f"exchange {exchange!r} is not configured; known: {known}")
+    heights = load_heights(Path(options.heights)) if options.heights else Heights()
+    reading = Reading(
+        world=world,
+        exchange=exchange,
+        messages=_messages(options.messages) if options.messages else None,
+        heights=heights,
+    )
+    inputs = Inputs(
+        world=world,
+        policy=load_policy(Path(options.policy) if options.policy else None),
+        list_name=published.path.name,
+        list_sha256=published.sha256,
+        dialect=published.dialect,
+        exchange=exchange,
+        rounding=published.rounding,
+        totals=published.totals,
+        unread_columns=published.unread,
+        lines={},
+        liabilities=load_liabilities(Path(options.liabilities)) if options.liabilities else {},
+        statement=load_statement(Path(options.statement)) if options.statement else None,
+        heights_replaced=tuple(sorted(set(heights.at.values()))) if heights.replaces else (),
+    )
+    return Opened(published, reading, inputs)
+
+
+def _messages(path: str) -> tuple[str, ...]:
+    """Read expected texts, one a line, exactly as they stand."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as UTF-8 text ({error})") from error
+    lines = tuple(line for line in text.split("\n") if line)
+    if not lines:
+        raise UsageError(f"{path}: holds no text; one expected message a line was looked for")
+    return lines
+
+
+def input_digests(options: Options) -> Mapping[str, Mapping[str, str]]:
+    """Name and digest of every input file; endpoints are left out, they may change."""
+    singles = {
+        "list": options.list_path,
+        "policy": options.policy,
+        "liabilities": options.liabilities,
+        "statement": options.statement,
+        "heights": options.heights,
+        "messages": options.messages,
+    }
+    several = {
+        f"{role}-{i}": path
+        for role, paths in (("companion", options.companions), ("config", options.config))
+        for i, path in enumerate(paths)
+    }
+    return {
+        role: {"name": Path(path).name, "sha256": _digest(Path(path))}
+        for role, path in {**singles, **several}.items()
+        if path
+    }
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def versions() -> Mapping[str, str]:
+    """Return what the result may depend on besides its inputs: our version and the libraries'."""
+    names = ("reserve-recount", "coincurve", "pynacl", "pyarrow", "aiohttp")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def default_run_path(options: Options, root: Path) -> Path:
+    """Name a run by what goes into it: the same inputs always give the same directory."""
+    config = load_world([Path(path) for path in options.config]).digest
+    digest = canonical_digest([input_digests(options), options.exchange, config])
+    return root / f"{Path(options.list_path).stem}-{digest[:12]}"
