@@ -79,7 +79,7 @@ def test_a_row_signed_by_the_key_of_its_address_is_bound() -> None:
         ({"message": MESSAGE + " "}, ("refuted", "unexpected-message")),
         ({"message": MESSAGE.lower()}, ("refuted", "unexpected-message")),
         ({"network": "NOWHERE"}, ("unsupported", "unknown-network")),
-        ({"network": ""}, ("unsupported", "unknown-label")),
+        ({"network": "", "asset": "USDT"}, ("unsupported", "unknown-label")),
         ({"network": "COSMOS", "asset": "ATOM"}, ("unsupported", "unsupported-address-type")),
         ({"scheme": "unheard-of"}, ("unsupported", "unknown-scheme")),
         ({"kind": "malformed", "problem": "torn"}, ("refuted", "malformed-row")),
