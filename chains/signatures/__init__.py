@@ -3,18 +3,23 @@
 ``judge`` tries the candidate schemes of a row in order and returns what the first that
 verifies shows. It returns evidence or raises: ``Refused`` where the row contradicts
 itself, ``Unsupported`` where recount has no rule. Nothing passes by default.
+
+A family is a module of this package that has ``SCHEMES`` (what it can judge), ``judge``, and
+perhaps ``ALIASES`` (other names of its schemes). It is found by being there: there is no table
+to edit. Libraries that are heavy to import belong inside the functions that need them.
 """
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
 from types import ModuleType
 
 import msgspec
 
 from chains.model import Ownership
-from chains.signatures import bitcoin, ed25519, evm, tron
 from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
 
 __all__ = [
@@ -29,7 +34,15 @@ __all__ = [
     "judge",
 ]
 
-_FAMILIES: tuple[ModuleType, ...] = (evm, bitcoin, tron, ed25519)
+
+def _families() -> tuple[ModuleType, ...]:
+    """Import every module of this package that declares schemes, in the order of their names."""
+    names = sorted(info.name for info in pkgutil.iter_modules(__path__))
+    modules = [import_module(f"{__name__}.{name}") for name in names]
+    return tuple(module for module in modules if hasattr(module, "SCHEMES"))
+
+
+_FAMILIES = _families()
 
 SCHEMES: dict[str, Scheme] = {
     scheme.name: scheme for family in _FAMILIES for scheme in family.SCHEMES
@@ -37,6 +50,8 @@ SCHEMES: dict[str, Scheme] = {
 """Every scheme that can bind an address, by its stable name."""
 
 ALIASES: dict[str, str] = {
+    alias: name for family in _FAMILIES for alias, name in getattr(family, "ALIASES", {}).items()
+} | {
     "okx-evm-eip191-keccak32": "okx-evm",
     "okx-evm-owner": "okx-evm",
     "htx-evm: keccak(msg) or EIP-191": "htx-evm",
@@ -58,39 +73,43 @@ ALIASES: dict[str, str] = {
 }
 """Other names of the same schemes, accepted wherever a name is."""
 
-KNOWN_UNSUPPORTED = frozenset(
-    {
-        "adr36",
-        "aptos-fullMessage",
-        "bip137-on-p2tr(BIP86 key)",
-        "bip322",
-        "bip322-error",
-        "bip322-full",
-        "bip322-simple",
-        "cfx-personal_sign",
-        "cip8/cip30-datasignature",
-        "fil-f3-bls(RO_NUL)",
-        "nep413",
-        "okx-bls",
-        "okx-ecdsa-keccak-pubkey-only",
-        "okx-eos",
-        "okx-starknet",
-        "sep53",
-        "sol-offchain-v0",
-        "substrate-any",
-        "substrate-ecdsa",
-        "substrate-ethereum(keccak)",
-        "substrate-sr25519",
-        "substrate-sr25519-<Bytes>",
-        "sui-personal-message",
-        "ton-connect-signData-binary",
-        "ton-connect-signData-text",
-        "ton-proof-v2",
-        "ton-safe-sign-magic",
-        "utxo-recover-pubkey",
-        "xrpl-keypairs-ed25519",
-        "xrpl-keypairs-secp256k1",
-    }
+KNOWN_UNSUPPORTED = (
+    frozenset(
+        {
+            "adr36",
+            "aptos-fullMessage",
+            "bip137-on-p2tr(BIP86 key)",
+            "bip322",
+            "bip322-error",
+            "bip322-full",
+            "bip322-simple",
+            "cfx-personal_sign",
+            "cip8/cip30-datasignature",
+            "fil-f3-bls(RO_NUL)",
+            "nep413",
+            "okx-bls",
+            "okx-ecdsa-keccak-pubkey-only",
+            "okx-eos",
+            "okx-starknet",
+            "sep53",
+            "sol-offchain-v0",
+            "substrate-any",
+            "substrate-ecdsa",
+            "substrate-ethereum(keccak)",
+            "substrate-sr25519",
+            "substrate-sr25519-<Bytes>",
+            "sui-personal-message",
+            "ton-connect-signData-binary",
+            "ton-connect-signData-text",
+            "ton-proof-v2",
+            "ton-safe-sign-magic",
+            "utxo-recover-pubkey",
+            "xrpl-keypairs-ed25519",
+            "xrpl-keypairs-secp256k1",
+        }
+    )
+    - SCHEMES.keys()
+    - ALIASES.keys()
 )
 """Schemes that recount knows of but cannot check yet."""
 
@@ -162,7 +181,7 @@ def _without_empty_end(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _rank(refusal: Refused) -> int:
-    return _TELLING.index(refusal.code)
+    return _TELLING.index(refusal.code) if refusal.code in _TELLING else len(_TELLING)
 
 
 @lru_cache(maxsize=1024)
