@@ -33,6 +33,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if hasattr(terminalreporter.config, "workerinput"):
+        return
     names = exercised()
     shown = ", ".join(f"{name} ({count} starts)" for name, count in sorted(names.items()))
     terminalreporter.write_line(f"real nodes exercised: {shown or 'none'}")
