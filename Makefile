@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types bench soak lock clean
+.PHONY: demo test lint types bench lock clean
 
 demo: $(READY)
 	$(BIN)/recount demo
@@ -22,9 +22,6 @@ types: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench
-
-soak: $(READY)
-	$(BIN)/python -m pytest tests/soak -m soak --timeout 3600
 
 $(READY): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

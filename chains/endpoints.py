@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import msgspec
 
@@ -31,6 +31,8 @@ HIDDEN = "***"
 
 _TEMPLATE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SHORTEST_KEY = 12
+_SHORTEST_SECRET = 6
+"""Shorter texts are words; hiding each of them would hide the message."""
 _LONGEST_WORD = 20
 
 
@@ -77,6 +79,21 @@ class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def resolved_headers(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the headers with their secrets; otherwise as ``resolved_url``."""
         return {name: self._fill(text, env) for name, text in self.headers.items()}
+
+    def secrets(self, env: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        """Return what an echoing node must not get into our files: keys, passwords, headers.
+
+        Longest first, so that no part of one is left behind.
+        """
+        parts = urlsplit(self.resolved_url(env))
+        found = {parts.username or "", parts.password or "", parts.query}
+        found.update(value for _, value in parse_qsl(parts.query))
+        found.update(piece for piece in parts.path.split("/") if len(piece) >= _SHORTEST_KEY)
+        for value in self.resolved_headers(env).values():
+            found.update((value, *value.split()))
+        return tuple(
+            sorted((s for s in found if len(s) >= _SHORTEST_SECRET), key=len, reverse=True)
+        )
 
     def _fill(self, text: str, env: Mapping[str, str] | None) -> str:
         known = os.environ if env is None else env

@@ -60,6 +60,7 @@ OWNERSHIP: dict[str, str] = {
     "no-address-rule": "A key signed, but no rule ties this kind of address to a key.",
     "owner-in-control": "A named owner signed and the chain shows that it controls the address.",
     "owner-not-in-control": "A named owner signed, but the chain shows that it has no control.",
+    "not-a-contract": "A named owner signed, but no contract was seen at the address.",
     "no-control-rule": "A named owner signed, but the contract shows no owner to read.",
     "owners-below-threshold": "Fewer named owners signed than the contract itself demands.",
     "no-signature": "The list publishes no signature for this row.",

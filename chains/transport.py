@@ -33,7 +33,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from chains.endpoints import EndpointSpec
+from chains.endpoints import HIDDEN, EndpointSpec
 from chains.errors import ConfigError, RateLimited, Transient, Unreachable
 from chains.model import ChainId, Exchange, Request
 
@@ -117,6 +117,7 @@ class _Endpoint:
     def __init__(self, spec: EndpointSpec) -> None:
         self.spec = spec
         self.url = spec.resolved_url().rstrip("/")
+        self.secrets = () if spec.is_file else spec.secrets()
         self.slot = Slot(spec.concurrency)
         self.limiter = (
             AsyncLimiter(max(1.0, float(spec.per_second)), max(1.0, float(1 / spec.per_second)))
@@ -188,6 +189,13 @@ class HttpTransport:
             return None
         self._endpoints[endpoint].statistics.requests += 1
         return Path(unquote(parts.path))
+
+    def redact(self, text: str) -> str:
+        """Hide this chain's secrets in a text that an endpoint may have echoed them into."""
+        for endpoint in self._endpoints.values():
+            for secret in endpoint.secrets:
+                text = text.replace(secret, HIDDEN)
+        return text
 
     @property
     def statistics(self) -> Mapping[str, EndpointStatistics]:

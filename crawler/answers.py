@@ -6,7 +6,7 @@ question stop the run, because one of them is wrong and nothing tells which.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import pyarrow as pa
@@ -39,7 +39,10 @@ _parts = msgspec.json.Encoder()
 class AnswerColumns:
     """Collects the answers of one attempt, in any order, each position once."""
 
-    def __init__(self, positions: Sequence[int]) -> None:
+    def __init__(
+        self, positions: Sequence[int], redact: Callable[[str], str] = lambda text: text
+    ) -> None:
+        self._redact = redact
         count = len(positions)
         self._positions = list(positions)
         self._units: list[str | None] = [None] * count
@@ -141,7 +144,7 @@ class AnswerColumns:
                 pa.array([origin[2] for origin in self._origin], pa.string()),
                 pa.array(["" if gap is None else gap.reason for gap in gaps], pa.string()),
                 pa.array([gap is not None and gap.retryable for gap in gaps], pa.bool_()),
-                pa.array(["" if gap is None else gap.detail for gap in gaps], pa.string()),
+                pa.array(["" if g is None else self._redact(g.detail) for g in gaps], pa.string()),
                 pa.array(self._extract, pa.int32()),
             ],
             schema=ANSWERS,

@@ -6,6 +6,7 @@ failed, 2 usage, 3 incomplete, 4 environment; the first that applies of 4, 2, 1,
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +22,7 @@ from crawler.inputs import Options
 from crawler.live import Live, err
 from crawler.reports import document, terminal
 from crawler.result import Report
-from crawler.verdict_files import write_verdicts
+from crawler.verdict_files import check_suffix, write_verdicts
 
 app = typer.Typer(
     add_completion=False,
@@ -68,7 +69,13 @@ def main() -> None:
     except Exception as error:  # the last resort: a usage error of the parser, or a defect
         show = getattr(error, "format_message", None)
         if show is None:
-            raise
+            if os.environ.get("RECOUNT_DEBUG"):
+                raise
+            err(
+                f"recount: a defect of recount: {type(error).__name__}: {error}; nothing that was "
+                "finished is lost. Set RECOUNT_DEBUG=1 to see where, and please report it"
+            )
+            sys.exit(4)
         text = show()
         err(f"recount: {text}" if text else "recount: name a command, see above")
         sys.exit(2)
@@ -164,6 +171,8 @@ def verify(
     quiet: Quiet = False,
 ) -> None:
     """Judge signatures only, offline: opens no socket."""
+    if verdicts is not None:
+        check_suffix(verdicts)
     worst = 0
     summaries = []
     for number, list_path in enumerate(lists):

@@ -3,7 +3,8 @@
 A named owner's signature proves the owner's key only. It becomes ``controlled`` when the chain
 shows, at the snapshot, that every owner who signed controls the account and that they meet the
 account's own threshold; it becomes ``refuted`` when the chain denies one of them; and it stays
-``signer-only`` when the chain did not answer or has no rule for this kind of account.
+``signer-only`` when the chain did not answer or has no rule for this kind of account. Only a
+named other owner denies: that no contract or owner was seen may be the endpoint's silence.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ import msgspec
 CONTROLLED = ("controlled", "owner-in-control")
 DENIED = ("refuted", "owner-not-in-control")
 UNOBSERVED = ("signer-only", "control-unobserved")
+NO_CONTRACT = ("signer-only", "not-a-contract")
+NO_RULE = ("signer-only", "no-control-rule")
+NOBODY = 20 * "00"
+"""The zero address: an owner that was given up, or a node that answers zeros."""
 
 
 def final_verdict(
@@ -36,16 +41,16 @@ def judge_owners(signers: Sequence[str], facts: dict[str, Any]) -> tuple[str, st
     if not signers:
         return UNOBSERVED
     if not facts["code"]:
-        return DENIED
+        return NO_CONTRACT
     signed = {signer.lower() for signer in signers}
     safe = facts.get("safe")
-    if safe is not None:
+    if safe is not None and safe["owners"] and safe["threshold"] >= 1:
         owners = {owner.lower() for owner in safe["owners"]}
         if not signed <= owners:
             return DENIED
-        enough = 1 <= safe["threshold"] <= len(signed)
+        enough = safe["threshold"] <= len(signed)
         return CONTROLLED if enough else ("signer-only", "owners-below-threshold")
     owner = facts.get("owner")
-    if owner is not None:
+    if owner is not None and owner.lower().removeprefix("0x") != NOBODY:
         return CONTROLLED if signed == {owner.lower()} else DENIED
-    return "signer-only", "no-control-rule"
+    return NO_RULE

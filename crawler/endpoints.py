@@ -93,7 +93,7 @@ def _resolved_url(spec: EndpointSpec, env: Mapping[str, str], file: str, key: st
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        _ = parts.port
+        _ = parts.port, host.encode("idna")
     except ValueError as error:
         raise fault(file, f"{key}.url", "is not a URL") from error
     if parts.scheme not in SCHEMES:

@@ -40,6 +40,8 @@ ATTEMPTS = 3
 """Attempts of a shard within one command; ``resume`` starts anew where Gaps are left."""
 SHARDS_AT_ONCE = 4
 SNAPSHOT_DECODER = "snapshot"
+DEFECTS = (ValueError, TypeError, KeyError, IndexError, ArithmeticError, AttributeError)
+"""What an adapter may raise on an answer that nobody foresaw; it becomes a Gap, never a number."""
 
 
 class Pinned(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +125,11 @@ class Engine:
         except Fatal:
             raise
         except ChainError as error:
-            return _unpinned(known, error.code, str(error), retryable=isinstance(error, Transient))
+            detail = transport.redact(str(error))
+            return _unpinned(known, error.code, detail, retryable=isinstance(error, Transient))
+        except DEFECTS as error:
+            detail = transport.redact(_named(error))
+            return _unpinned(known, "adapter-error", detail, retryable=False)
         self.rejected.update(snapshot.rejected)
         if known is None or before is None:
             return Pinned(snapshot=snapshot, pack=pack)
@@ -190,6 +196,8 @@ class Engine:
     async def _complete(self, entry: ShardEntry, questions: Questions, at: Snapshot) -> None:
         """Make attempts until nothing retryable is left or the attempts are used up."""
         attempt = len(self._run.attempts(entry.digest))
+        if attempt and not at.endpoints:
+            return
         for _ in range(ATTEMPTS):
             positions = open_positions(self._run, entry.digest, questions)
             if not positions:
@@ -233,7 +241,7 @@ class Engine:
         attempt: int,
         witness: bool,
     ) -> AnswerColumns:
-        columns = AnswerColumns(positions)
+        columns = AnswerColumns(positions, (await self._transport(asked.chain)).redact)
         if not endpoints:
             columns.fill(Gap("no-usable-endpoint", retryable=True))
             return columns
@@ -259,6 +267,8 @@ class Engine:
                 columns.fill(
                     Gap(error.code, retryable=isinstance(error, Transient), detail=str(error)[:200])
                 )
+            except DEFECTS as error:
+                columns.fill(Gap("adapter-error", detail=_named(error)))
             finally:
                 pack.close()
         columns.fill(Gap("not-answered", retryable=True))
@@ -286,10 +296,13 @@ def decode(adapter: ChainAdapter, asked: Questions, extract: Extract, at: Snapsh
         raise
     except ChainError as error:
         return all_gaps(extract, Gap(error.code, isinstance(error, Transient), str(error)[:200]))
-    except (ValueError, TypeError, KeyError, IndexError, ArithmeticError, AttributeError) as error:
-        return all_gaps(
-            extract, Gap("adapter-error", detail=f"{type(error).__name__}: {error}"[:200])
-        )
+    except DEFECTS as error:
+        return all_gaps(extract, Gap("adapter-error", detail=_named(error)))
+
+
+def _named(error: Exception) -> str:
+    """Describe an error that nobody foresaw, in at most 200 characters."""
+    return f"{type(error).__name__}: {error}"[:200]
 
 
 def _fitting(answers: Answers, extract: Extract) -> Answers:

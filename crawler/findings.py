@@ -71,6 +71,8 @@ class Findings:
         for check in checks:
             if check.verdict == "differs":
                 self._line(EXCHANGE, "total-differs", check.row)
+            elif check.verdict == "unclear":
+                self._line(RECOUNT, "total-unclear", check.row)
             elif check.verdict == "no-rows" and check.stated.strip("0.") != "":
                 self._line(EXCHANGE, "total-without-rows", check.row)
 

@@ -69,6 +69,7 @@ def open_inputs(options: Options) -> Opened:
         list_sha256=published.sha256,
         dialect=published.dialect,
         exchange=exchange,
+        expected=_expected(reading),
         rounding=published.rounding,
         totals=published.totals,
         unread_columns=published.unread,
@@ -78,6 +79,14 @@ def open_inputs(options: Options) -> Opened:
         heights_replaced=tuple(sorted(set(heights.at.values()))) if heights.replaces else (),
     )
     return Opened(published, reading, inputs)
+
+
+def _expected(reading: Reading) -> tuple[str, ...] | None:
+    """Return the texts that this list may sign, ``None`` where none is pinned for all of it."""
+    if reading.messages is not None:
+        return reading.messages
+    whose = reading.world.exchanges.get(reading.exchange)
+    return whose.messages if whose else None
 
 
 def _messages(path: str) -> tuple[str, ...]:

@@ -39,16 +39,17 @@ from crawler.settings import World
 
 CLAIM_COLUMNS = [
     "row", "kind", "network", "asset", "address", "amount", "chain", "asset_id", "counts_as",
-    "asset_class", "decimals", "account", "units", "at_height",
+    "asset_class", "decimals", "account", "units", "at_height", "message",
 ]  # fmt: skip
-"""What the recount needs of a claim; messages and signatures stay on disk."""
-SIGNATURE_COLUMNS = ["status", "reason", "signers", "pinned"]
+"""What the recount needs of a claim; signatures and keys stay on disk."""
+SIGNATURE_COLUMNS = ["status", "reason", "scheme", "signers", "pinned"]
 INPUTS = "inputs/inputs.json"
 
 
 def start(options: Options, path: Path, progress: Progress) -> Report:
     """Make a new run and bring it to its report."""
     opened = open_inputs(options)
+    _endpoints(options, opened.inputs.world)  # a mistake in it shows before there is a directory
     manifest = Manifest(
         format=FORMAT,
         run=path.name,
@@ -171,7 +172,7 @@ def _estimate(world: World, asked: Questions, specs: Sequence[EndpointSpec]) -> 
         "questions": len(asked.accounts),
         "calls": calls,
         "endpoints": [endpoint.name for endpoint in mine],
-        "seconds": -(-calls // max(1, int(sum(rates)))) if limited else None,
+        "seconds": -(-calls // sum(rates)) if limited else None,
     }
 
 

@@ -128,7 +128,7 @@ def _named(exchange: Exchange, asset_label: str) -> Iterator[Label]:
 
 
 def _default_schemes(world: World, chain: ChainId) -> tuple[str, ...]:
-    return world.schemes.get(world.chains[chain].namespace, ())
+    return world.schemes.get(chain) or world.schemes.get(world.chains[chain].namespace, ())
 
 
 def _asset_id(world: World, text: str) -> AssetId | None:

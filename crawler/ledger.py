@@ -57,6 +57,8 @@ LEDGER = pa.schema(
 STORED = ("subject", "units", "facts", "gap", "source", "method", "extract")
 """Columns of an answer that the ledger needs."""
 
+PROVEN = frozenset({"bound", "controlled"})
+
 Shards = Sequence[tuple[ShardEntry, Questions, MergedShard | None]]
 
 
@@ -138,7 +140,8 @@ def build(
     resolved = claims.set_column(
         claims.schema.get_field_index("account"), "account", pa.array(subjects, pa.binary())
     )
-    validity, groups = row_validity(resolved)
+    proven = [status in PROVEN for status in statuses]
+    validity, groups = row_validity(resolved, proven)
     ledger = pa.Table.from_arrays(
         [
             claims["row"],

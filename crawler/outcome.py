@@ -35,9 +35,14 @@ def judge(policy: Policy, findings: Sequence[Finding], totals: Mapping[str, Coin
     sentences += [
         f"{code}: {count}; the policy allows none." for code, count in sorted(others.items())
     ]
-    incomplete = False
+    incomplete = not any(total.all.rows for total in totals.values())
+    if incomplete:
+        sentences.append("No row of the list claims an amount that counts: nothing was recounted.")
     for coin, total in totals.items():
         share = observed_share(total)
+        if share is None and total.all.rows and not total.observed_rows:
+            incomplete = True
+            sentences.append(f"{coin}: none of its rows was observed.")
         if share is not None and share < policy.min_observed:
             incomplete = True
             sentences.append(

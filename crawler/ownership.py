@@ -1,9 +1,12 @@
 """Claims to canonical rows and signature results, in bulk.
 
-Each batch of claims goes to a worker process, which resolves its labels, decodes its addresses,
-turns its amounts into base units and judges its signatures, and comes back as two batches:
-the claims with what they mean (``EXAMINED``) and the signature results (``SIGNATURES``). The work
-is offline and deterministic; results keep the order of the list.
+Whole columns are dealt with here: labels are resolved, amounts turned into base units and heights
+read once for each distinct text. Rows that must be judged alike (same chain, address, text,
+signatures, keys) become one task; tasks go in small parts to worker processes, which decode
+addresses and check signatures (``judging``). The same task is not done again within the list,
+however far apart its rows lie. Two batches come back for each batch of claims: the claims with what
+they mean (``EXAMINED``) and the signature results (``SIGNATURES``). The work is offline and
+deterministic; results keep the order of the list.
 """
 
 from __future__ import annotations
@@ -11,20 +14,40 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from functools import lru_cache
-from typing import Any
+from functools import partial
+from hashlib import blake2b
 
 import msgspec
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from chains import addresses, signatures
-from chains.model import ChainSpec, Ownership
-from crawler.labels import Resolved, chain_named, resolve, resolve_generic
-from crawler.lists.amounts import AmountError, parse_amount
-from crawler.model import CLAIMS, Exchange, RowKind
-from crawler.settings import Heights, World
+from crawler.judging import (
+    LONGEST_DETAIL,
+    TASKS,
+    UNKNOWN_DECIMALS,
+    VERDICTS,
+    Judge,
+    Meaning,
+    Meanings,
+    Reading,
+    start_worker,
+    work,
+)
+from crawler.lists.amounts import amounts_to_units
+from crawler.model import CLAIMS, RowKind
+
+__all__ = [
+    "EXAMINED",
+    "LONGEST_DETAIL",
+    "SIGNATURES",
+    "UNKNOWN_DECIMALS",
+    "Examiner",
+    "Reading",
+    "examine",
+]
 
 EXAMINED = pa.schema(
     [
@@ -57,23 +80,17 @@ SIGNATURES = pa.schema(
 )
 """What the signatures of each row show; final but for control on chain."""
 
-UNKNOWN_DECIMALS = 18
-"""Amounts of unknown assets are added up at this scale; it is never compared with a chain."""
-LONGEST_DETAIL = 200
+TASKS_A_PART = 1024
+"""Tasks that a worker gets at a time: some tens of milliseconds."""
+AHEAD = 3
+"""Batches of the list under work at a time, besides one for each process."""
+REMEMBERED = 1 << 20
+"""Distinct tasks whose verdicts are kept at a time, about 300 bytes each."""
+_TEXT, _ELEMENT = "\x1f", "\x1e"
+"""They part texts, and elements of lists, in the keys of tasks."""
+_KEY = ("scheme", "address", "message", "signatures", "script", "public_key", "owners")
 
-
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a worker needs besides the claims.
-
-    ``exchange`` is whose list it is, ``""`` for a generic table. ``messages`` replace the
-    exchange's expected texts where given. ``heights`` fill in what the list does not say, or
-    replace what it says where they declare so.
-    """
-
-    world: World
-    exchange: str
-    messages: tuple[str, ...] | None = None
-    heights: Heights = Heights()
+Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 def examine(
@@ -81,240 +98,267 @@ def examine(
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
     """Yield (``EXAMINED``, ``SIGNATURES``) for each batch of claims, in order."""
     processes = processes or os.cpu_count() or 1
-    waiting: deque[Future[tuple[pa.RecordBatch, pa.RecordBatch]]] = deque()
+    examiner = Examiner(reading)
     source = iter(batches)
     first = next(source, None)
     if first is None:
         return
     second = next(source, None)
     if second is None or processes == 1:
-        examiner = Examiner(reading)
         yield examiner.examine(first)
         if second is not None:
             yield examiner.examine(second)
-        yield from (examiner.examine(batch) for batch in source)
+        yield from map(examiner.examine, source)
         return
     with ProcessPoolExecutor(
         processes,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
+        initializer=start_worker,
         initargs=(msgspec.json.encode(reading),),
     ) as pool:
-        for batch in (first, second):
-            waiting.append(pool.submit(_work, batch))
+        for _ in range(processes):
+            pool.submit(work, pa.RecordBatch.from_pylist([], TASKS))  # they start meanwhile
+        waiting: deque[tuple[_Part, list[Future[pa.RecordBatch]]]] = deque()
+
+        def send(batch: pa.RecordBatch) -> None:
+            part = examiner.begin(batch)
+            slices = [
+                part.tasks.slice(at, TASKS_A_PART)
+                for at in range(0, part.tasks.num_rows, TASKS_A_PART)
+            ]
+            waiting.append((part, [pool.submit(work, tasks) for tasks in slices]))
+
+        send(first)
+        send(second)
         for batch in source:
-            waiting.append(pool.submit(_work, batch))
-            if len(waiting) > processes + 1:
-                yield waiting.popleft().result()
+            send(batch)
+            if len(waiting) > processes + AHEAD:
+                yield _collect(examiner, *waiting.popleft())
         while waiting:
-            yield waiting.popleft().result()
+            yield _collect(examiner, *waiting.popleft())
 
 
-_examiner: Examiner | None = None
+def _collect(
+    examiner: Examiner, part: _Part, futures: Sequence[Future[pa.RecordBatch]]
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    return examiner.finish(part, _one_batch([future.result() for future in futures]))
 
 
-def _start_worker(encoded: bytes) -> None:
-    global _examiner  # noqa: PLW0603 - one per worker process, set once by the pool
-    _examiner = Examiner(msgspec.json.decode(encoded, type=Reading))
+class _Results:
+    """The verdicts of one batch's tasks, once they are known."""
+
+    def __init__(self) -> None:
+        self.verdicts: pa.RecordBatch | None = None
 
 
-def _work(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    if _examiner is None:
-        raise RuntimeError("the worker was not initialised")
-    return _examiner.examine(batch)
+class _Part(msgspec.Struct, frozen=True):
+    """A batch of claims on its way: its meaning, its tasks, and where its verdicts will be.
 
+    ``sources`` are the results that its rows rest on, the last being its own. Row i rests on
+    verdict ``position[distinct[i]]`` of source ``source[distinct[i]]``.
+    """
 
-class Verdict(msgspec.Struct, frozen=True):
-    """What the signatures of one row show."""
-
-    status: str
-    reason: str
-    scheme: str = ""
-    keys: tuple[bytes, ...] = ()
-    signers: tuple[str, ...] = ()
-    detail: str = ""
-    pinned: bool = True
-
-
-class Meaning(msgspec.Struct, frozen=True, kw_only=True):
-    """What the labels of a row mean; shared by all rows with the same labels."""
-
-    resolved: Resolved
-    spec: ChainSpec | None
-    counts_as: str
-    asset_class: str
-    decimals: int
+    batch: pa.RecordBatch
+    meant: list[pa.Array]
+    tasks: pa.RecordBatch
+    sources: list[_Results]
+    source: Numbers
+    position: Numbers
+    distinct: Numbers
 
 
 class Examiner:
-    """Examines batches for one list."""
+    """Examines the batches of one list, in their order."""
 
     def __init__(self, reading: Reading) -> None:
-        self._reading = reading
-        self._world = reading.world
-        self._meaning = lru_cache(maxsize=65536)(self._find_meaning)
+        self._meanings = Meanings(reading)
+        self._judge = Judge(self._meanings)
+        self._known: dict[bytes, tuple[_Results, int]] = {}
 
     def examine(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """Examine one batch of ``CLAIMS``."""
-        columns = {name: batch.column(name).to_pylist() for name in batch.schema.names}
-        names = list(columns)
-        meanings: list[Meaning] = []
-        accounts: list[bytes] = []
-        units: list[str | None] = []
-        heights: list[int | None] = []
-        verdicts: list[Verdict] = []
-        for values in zip(*columns.values(), strict=True):
-            row = dict(zip(names, values, strict=True))
-            meaning = self._meaning(row["exchange"], row["network"], row["asset"], row["type"])
-            account, verdict = self._judge(row, meaning)
-            meanings.append(meaning)
-            accounts.append(account)
-            verdicts.append(verdict)
-            units.append(_units(row["amount"], meaning.decimals))
-            heights.append(self._height(row, meaning))
+        """Examine one batch of ``CLAIMS`` in this process."""
+        part = self.begin(batch)
+        return self.finish(part, self._judge.judge(part.tasks))
+
+    def begin(self, batch: pa.RecordBatch) -> _Part:
+        """Find out what the rows mean and which tasks they bring that are new."""
+        codes, meanings = self._meant(batch)
+        groups = pa.array([meaning.group for meaning in meanings], pa.string()).take(codes)
+        keys, distinct, firsts = _tasks(batch, groups)
+        own = _Results()
+        sources: dict[int, tuple[int, _Results]] = {}
+        found: list[tuple[_Results, int]] = []
+        rows: list[int] = []
+        if len(self._known) > REMEMBERED:
+            self._known.clear()
+        for key, row in zip(keys, firsts.tolist(), strict=True):
+            known = self._known.get(key) if key is not None else None
+            if known is None:
+                known = (own, len(rows))
+                rows.append(row)
+                if key is not None:
+                    self._known[key] = known
+            found.append(known)
+        for results, _ in found:
+            if results is not own and id(results) not in sources:
+                sources[id(results)] = (len(sources), results)
+        sources[id(own)] = (len(sources), own)
+        return _Part(
+            batch=batch,
+            meant=self._columns(batch, codes, meanings),
+            tasks=batch.select(TASKS.names).take(pa.array(rows, pa.int64())),
+            sources=[results for _, results in sources.values()],
+            source=np.array([sources[id(results)][0] for results, _ in found], np.int64),
+            position=np.array([position for _, position in found], np.int64),
+            distinct=distinct,
+        )
+
+    def finish(
+        self, part: _Part, verdicts: pa.RecordBatch
+    ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """Put the verdicts of the part's tasks beside its rows; parts finish in their order."""
+        part.sources[-1].verdicts = verdicts
+        of_rows = _gathered(part)
+        account, *judged = of_rows.columns
+        *meant, units, heights = part.meant
         examined = pa.RecordBatch.from_arrays(
-            [
-                *batch.columns,
-                pa.array([m.resolved.chain or "" for m in meanings], pa.string()),
-                pa.array([m.resolved.asset or "" for m in meanings], pa.string()),
-                pa.array([m.counts_as for m in meanings], pa.string()),
-                pa.array([m.asset_class for m in meanings], pa.string()),
-                pa.array([m.decimals for m in meanings], pa.int16()),
-                pa.array(accounts, pa.binary()),
-                pa.array(units, pa.string()),
-                pa.array(heights, pa.int64()),
-            ],
-            schema=EXAMINED,
+            [*part.batch.columns, *meant, account, units, heights], schema=EXAMINED
         )
-        return examined, _signature_batch(columns["row"], verdicts)
+        signed = pa.RecordBatch.from_arrays([part.batch.column("row"), *judged], schema=SIGNATURES)
+        return examined, signed
 
-    def _find_meaning(self, exchange: str, network: str, asset: str, row_type: str) -> Meaning:
-        whose = self._exchange(exchange)
-        generic = not self._reading.exchange
-        if generic:
-            resolved = resolve_generic(self._world, asset, network)
-            if whose is not None:
-                named = resolve(self._world, whose, asset, network, row_type)
-                resolved = resolved if named.chain is None else named
-        elif whose is None:
-            resolved = Resolved(reason="unknown-network")
-        else:
-            resolved = resolve(self._world, whose, asset, network, row_type)
-        known = self._world.assets.get(resolved.asset) if resolved.asset else None
-        return Meaning(
-            resolved=resolved,
-            spec=self._world.chains.get(resolved.chain) if resolved.chain else None,
-            counts_as=known.counts_as if known else asset or network,
-            asset_class=known.asset_class.value if known else "unknown",
-            decimals=known.decimals if known else UNKNOWN_DECIMALS,
-        )
+    def _meant(self, batch: pa.RecordBatch) -> tuple[pa.Array, list[Meaning]]:
+        """Return the distinct meanings, and each row's number among them."""
+        names = ("exchange", "network", "asset", "type")
+        codes, firsts = _distinct([batch.column(name) for name in names])
+        labels = batch.select(names).take(pa.array(firsts))
+        texts = zip(*(column.to_pylist() for column in labels.columns), strict=True)
+        return pa.array(codes), [self._meanings.of(*text) for text in texts]
 
-    def _exchange(self, named: str) -> Exchange | None:
-        return self._world.exchanges.get((self._reading.exchange or named).lower())
+    def _columns(
+        self, batch: pa.RecordBatch, codes: pa.Array, meanings: list[Meaning]
+    ) -> list[pa.Array]:
+        """Return the columns of ``EXAMINED`` behind ``CLAIMS``, save the account."""
 
-    def _expected(self, row: Mapping[str, Any]) -> tuple[str, ...] | None:
-        if self._reading.messages is not None:
-            return self._reading.messages
-        whose = self._exchange(row["exchange"])
-        return whose.messages if whose is not None else None
+        def spread(values: Sequence[object], kind: pa.DataType) -> pa.Array:
+            return pa.array(values, kind).take(codes)
 
-    def _height(self, row: Mapping[str, Any], meaning: Meaning) -> int | None:
-        text = row["height"].strip()
-        usable = text.isascii() and text.isdigit() and len(text) <= 18  # noqa: PLR2004 - int64
-        published = int(text) if usable else None
-        if published is not None and not self._reading.heights.replaces:
-            return published
-        given = self._given_height(row, meaning)
-        return published if given is None else given
+        return [
+            spread([meaning.resolved.chain or "" for meaning in meanings], pa.string()),
+            spread([meaning.resolved.asset or "" for meaning in meanings], pa.string()),
+            spread([meaning.counts_as for meaning in meanings], pa.string()),
+            spread([meaning.asset_class for meaning in meanings], pa.string()),
+            spread([meaning.decimals for meaning in meanings], pa.int16()),
+            _units(batch.column("amount"), codes, [meaning.decimals for meaning in meanings]),
+            self._heights(batch, codes, meanings),
+        ]
 
-    def _given_height(self, row: Mapping[str, Any], meaning: Meaning) -> int | None:
-        given = self._reading.heights.at
-        for key in (row["network"], meaning.resolved.chain or "", row["asset"]):
-            if key in given:
-                return given[key]
-        for label, height in given.items():
-            if meaning.resolved.chain and chain_named(self._world, label) == meaning.resolved.chain:
-                return height
-        return None
-
-    def _judge(self, row: Mapping[str, Any], meaning: Meaning) -> tuple[bytes, Verdict]:
-        if row["kind"] == RowKind.MALFORMED:
-            return b"", Verdict("refuted", "malformed-row", detail=row["problem"][:LONGEST_DETAIL])
-        spec = meaning.spec
-        if spec is None:
-            return b"", Verdict("unsupported", meaning.resolved.reason or "unknown-network")
-        try:
-            account = addresses.decode(spec, row["address"])
-        except addresses.AddressError as error:
-            status = "unsupported" if error.code == "unsupported-address-type" else "refuted"
-            return b"", Verdict(status, error.code, detail=str(error)[:LONGEST_DETAIL])
-        if not row["signatures"] or not any(row["signatures"]):
-            return account, Verdict("unsigned", "no-signature")
-        return account, self._judge_signed(row, meaning, spec, account)
-
-    def _judge_signed(
-        self, row: Mapping[str, Any], meaning: Meaning, spec: ChainSpec, account: bytes
-    ) -> Verdict:
-        expected = self._expected(row)
-        message = row["message"]
-        if not message:
-            return Verdict("refuted", "missing-message")
-        if expected is not None and message not in expected:
-            return Verdict("refuted", "unexpected-message", detail=message[:LONGEST_DETAIL])
-        schemes = (row["scheme"],) if row["scheme"] else meaning.resolved.schemes
-        if not schemes:
-            return Verdict("unsupported", "unsupported-scheme")
-        try:
-            outcome = signatures.judge(
-                signatures.SignedAddress(
-                    spec=spec,
-                    address=row["address"],
-                    account=account,
-                    message=message,
-                    signatures=tuple(row["signatures"]),
-                    schemes=schemes,
-                    script=row["script"],
-                    public_key=row["public_key"],
-                    owners=tuple(row["owners"]),
-                )
-            )
-        except signatures.Refused as refused:
-            return Verdict("refuted", refused.code, detail=refused.message[:LONGEST_DETAIL])
-        except signatures.Unsupported as unsupported:
-            return Verdict(
-                "unsupported", unsupported.code, detail=unsupported.message[:LONGEST_DETAIL]
-            )
-        pinned = expected is not None
-        unpinned_bound = not pinned and outcome.status is Ownership.BOUND
-        return Verdict(
-            outcome.status.value,
-            "message-not-pinned" if unpinned_bound else outcome.reason,
-            outcome.scheme,
-            outcome.keys,
-            outcome.signers,
-            outcome.detail[:LONGEST_DETAIL],
-            pinned,
-        )
+    def _heights(self, batch: pa.RecordBatch, codes: pa.Array, meanings: list[Meaning]) -> pa.Array:
+        numbers, firsts = _distinct([batch.column("height"), codes])
+        names = ("height", "network", "asset")
+        texts = batch.select(names).take(pa.array(firsts)).to_pydict()
+        of_firsts = [meanings[code] for code in codes.take(pa.array(firsts)).to_pylist()]
+        columns = (texts[name] for name in names)
+        found = [self._meanings.height(*row) for row in zip(*columns, of_firsts, strict=True)]
+        return pa.array(found, pa.int64()).take(pa.array(numbers))
 
 
-def _units(text: str, decimals: int) -> str | None:
-    try:
-        return str(parse_amount(text, decimals))
-    except AmountError:
-        return None
+MOST_UNITS = str(2**256 - 1)
+"""No account of any chain holds more base units of anything; a claim beyond is no amount."""
 
 
-def _signature_batch(rows: list[int], verdicts: list[Verdict]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(
-        [
-            pa.array(rows, pa.int64()),
-            pa.array([v.status for v in verdicts], pa.string()),
-            pa.array([v.reason for v in verdicts], pa.string()),
-            pa.array([v.scheme for v in verdicts], pa.string()),
-            pa.array([v.keys for v in verdicts], pa.list_(pa.binary())),
-            pa.array([v.signers for v in verdicts], pa.list_(pa.string())),
-            pa.array([v.detail for v in verdicts], pa.string()),
-            pa.array([v.pinned for v in verdicts], pa.bool_()),
-        ],
-        schema=SIGNATURES,
+def _units(amounts: pa.Array, codes: pa.Array, decimals: Sequence[int]) -> pa.Array:
+    """Turn each amount into base units at the decimals of its row's meaning."""
+    scales = np.array(decimals, np.int64)[codes.to_numpy(zero_copy_only=False)]
+    present = np.unique(scales).tolist()
+    if len(present) == 1:
+        return _possible(amounts_to_units(amounts, present[0]))
+    rows = [np.flatnonzero(scales == scale) for scale in present]
+    parts = [
+        amounts_to_units(amounts.take(pa.array(chosen)), scale)
+        for chosen, scale in zip(rows, present, strict=True)
+    ]
+    order = pa.array(np.argsort(np.concatenate(rows)))
+    return _possible(pa.concat_arrays(parts).take(order))
+
+
+def _possible(units: pa.Array) -> pa.Array:
+    """Leave out amounts beyond ``MOST_UNITS``; texts of one length compare as numbers do."""
+    length, longest = pc.binary_length(units), len(MOST_UNITS)
+    short = pc.less(length, longest)
+    if pc.all(short).as_py():
+        return units
+    fits = pc.or_(short, pc.and_(pc.equal(length, longest), pc.less_equal(units, MOST_UNITS)))
+    return pc.if_else(fits, units, pa.scalar(None, pa.string()))
+
+
+def _tasks(batch: pa.RecordBatch, groups: pa.Array) -> tuple[list[bytes | None], Numbers, Numbers]:
+    """Return the distinct tasks' keys, each row's number among them, and their first rows.
+
+    A key is a digest of all texts on which the verdict rests. Malformed rows, and rows whose
+    texts hold the characters that part texts in keys, are tasks of their own without a key.
+    """
+    columns = [batch.column(name) for name in _KEY]
+    texts = [
+        pc.binary_join(column, _ELEMENT) if pa.types.is_list(column.type) else column
+        for column in columns
+    ]
+    joined = pc.binary_join_element_wise(groups, *texts, _TEXT)
+    elements = sum(
+        pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False).clip(1) - 1
+        for column in columns
+        if pa.types.is_list(column.type)
     )
+    regular = _count(joined, _TEXT) == len(_KEY)
+    regular &= _count(joined, _ELEMENT) == elements
+    regular &= pc.not_equal(batch.column("kind"), RowKind.MALFORMED.value).to_numpy(
+        zero_copy_only=False
+    )
+    encoded = joined.dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    alone = np.flatnonzero(~regular)
+    codes[alone] = len(encoded.dictionary) + np.arange(len(alone))
+    present, firsts, distinct = np.unique(codes, return_index=True, return_inverse=True)
+    digest = partial(blake2b, digest_size=16)
+    shared = present[present < len(encoded.dictionary)]
+    used = encoded.dictionary.take(pa.array(shared)).cast(pa.binary())
+    keys: list[bytes | None] = [digest(text).digest() for text in used.to_pylist()]
+    keys += [None] * len(alone)
+    return keys, distinct, firsts
+
+
+def _count(texts: pa.Array, character: str) -> Numbers:
+    """Count a character in each text; -1 where there is no text."""
+    found = pc.fill_null(pc.count_substring(texts, character), -1)
+    return np.asarray(found.to_numpy(zero_copy_only=False), np.int64)
+
+
+def _distinct(columns: Sequence[pa.Array]) -> tuple[Numbers, Numbers]:
+    """Return each row's number among the distinct rows of several columns, and their firsts."""
+    codes = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        encoded = column.dictionary_encode()
+        own = encoded.indices.to_numpy(zero_copy_only=False)
+        codes = codes * max(1, len(encoded.dictionary)) + own
+        _, codes = np.unique(codes, return_inverse=True)
+    _, firsts, codes = np.unique(codes, return_index=True, return_inverse=True)
+    return codes, firsts
+
+
+def _gathered(part: _Part) -> pa.RecordBatch:
+    """Return the verdict of each row."""
+    pieces, places = [], []
+    for number, results in enumerate(part.sources):
+        if results.verdicts is None:
+            raise RuntimeError("a part was finished before one that it rests on")
+        chosen = np.flatnonzero(part.source == number)
+        pieces.append(results.verdicts.take(pa.array(part.position[chosen])))
+        places.append(chosen)
+    at = np.argsort(np.concatenate(places))
+    return _one_batch(pieces).take(pa.array(at[part.distinct]))
+
+
+def _one_batch(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """Join batches of ``VERDICTS`` into one."""
+    whole = pa.Table.from_batches(batches, VERDICTS).combine_chunks()
+    return next(iter(whole.to_batches()), pa.RecordBatch.from_pylist([], VERDICTS))

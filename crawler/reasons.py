@@ -16,6 +16,7 @@ ROWS: dict[str, str] = {
     "malformed-row": "The row could not be read.",
     "refuted": "The row's ownership proof is wrong.",
     "total-differs": "A total that the list states differs from the sum of its rows.",
+    "total-unclear": "A total cannot be checked: rows of labels that recount does not know.",
     "total-without-rows": "A total that the list states has no rows behind it.",
     "statement-fails": "Something the exchange stated does not hold.",
     "unsigned": "The list publishes no signature for these rows.",

@@ -22,6 +22,7 @@ from crawler.engine import Pinned, decode, evidence_pack
 from crawler.errors import EnvironmentFault
 from crawler.evidence import Header, extract_digests, read_pack
 from crawler.findings import Findings
+from crawler.hygiene import message_lines
 from crawler.ledger import Place, Shards, build
 from crawler.liabilities import Liability
 from crawler.model import Exchange, ListedTotal, Rounding, RowKind
@@ -40,7 +41,7 @@ from crawler.result import (
 )
 from crawler.runs import RunDirectory, ShardEntry, shard_name
 from crawler.settings import Policy, Statement, World
-from crawler.totals import add_up, judged_rows, scales, validity_counts
+from crawler.totals import Totals, judged_rows, scales, validity_counts
 
 COMPARED = (
     "position", "account", "subject", "units", "parts", "facts", "gap",
@@ -61,6 +62,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     list_sha256: str
     dialect: str
     exchange: str
+    expected: tuple[str, ...] | None
     rounding: Rounding
     totals: tuple[ListedTotal, ...]
     lines: Mapping[str, int]
@@ -236,13 +238,14 @@ def recount(
     unpinned = {key: entry.reason for key, entry in pinned.items() if entry.snapshot is None}
     ledger, places = build(world, claims, signatures, shards, unpinned)
     scale = scales(ledger)
-    rows = list(judged_rows(ledger, policy, inputs.rounding, scale))
-    totals = add_up(rows)
+    running = Totals()
     findings = Findings(scale)
     sums = LabelSums()
-    for row in rows:
+    for row in judged_rows(ledger, policy, inputs.rounding, scale):
+        running.add(row)
         findings.add_row(row)
         sums.add(row)
+    totals = running.by_coin()
     exchange: Exchange | None = world.exchanges.get(inputs.exchange)
     checks = check_totals(
         inputs.totals, sums, scale=scale, world=world, exchange=exchange, policy=policy
@@ -252,8 +255,9 @@ def recount(
     if inputs.statement is not None:
         stated = check_statement(
             inputs.statement,
-            rows=sum(1 for row in rows if row.ledger["kind"] != "signer"),
-            accounts=len(set(ledger["group"].to_pylist())),
+            rows=pc.sum(pc.equal(claims["kind"], RowKind.CLAIM.value)).as_py(),
+            accounts=_different_accounts(claims),
+            unknown_labels=bool(pc.any(pc.equal(claims["asset_id"], "")).as_py()),
             totals=totals,
             scale=scale,
             ratios=ratios,
@@ -263,6 +267,9 @@ def recount(
     findings.add_unread(inputs.unread_columns)
     if inputs.heights_replaced:
         findings.add_note("heights-replaced", _asked_at(claims, inputs.heights_replaced))
+    messages, messages_left_out = message_lines(
+        claims["message"], signatures["scheme"], ledger, scale, inputs.expected
+    )
     found = findings.findings()
     discrepancies = findings.discrepancies()
     result = Result(
@@ -282,6 +289,8 @@ def recount(
         totals=checks,
         ratios=ratios,
         statement=stated,
+        messages=messages,
+        messages_left_out=messages_left_out,
         findings=found,
         discrepancies=discrepancies,
         discrepancies_left_out=findings.left_out,
@@ -289,6 +298,16 @@ def recount(
         outcome=judge(policy, found, totals),
     )
     return result, ledger, places
+
+
+def _different_accounts(claims: pa.Table) -> int:
+    """Count the accounts of the claims: the same account under two assets is one."""
+    chosen = claims.filter(pc.equal(claims["kind"], RowKind.CLAIM.value))
+    chosen = chosen.select(["chain", "account", "address"])
+    decoded = pc.greater(pc.binary_length(chosen["account"]), 0)
+    text = pc.if_else(decoded, "", chosen["address"])
+    chosen = chosen.set_column(2, "address", text)
+    return int(chosen.group_by(["chain", "account", "address"]).aggregate([]).num_rows)
 
 
 def _asked_at(claims: pa.Table, heights: Sequence[int]) -> list[int]:

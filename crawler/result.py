@@ -17,12 +17,15 @@ SCHEMA = "recount/report/1"
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows added up. ``observed`` and ``difference`` cover only the rows that were observed."""
+    """Rows added up. ``observed`` and ``difference`` cover only the rows that were observed.
+
+    They are null where no row was.
+    """
 
     rows: int
     claimed: str
-    observed: str
-    difference: str
+    observed: str | None
+    difference: str | None
 
 
 class OwnershipGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +46,8 @@ class NetworkLine(msgspec.Struct, frozen=True, kw_only=True):
     asset_class: str
     rows: int
     claimed: str
-    observed: str
-    owned: str
+    observed: str | None
+    owned: str | None
     unobserved: str
 
 
@@ -53,7 +56,8 @@ class AssetLine(msgspec.Struct, frozen=True, kw_only=True):
 
     ``claimed``: valid rows, repeats once, conflicts and bad amounts left out.
     ``observed``: what the chains hold for those rows. ``owned``: the part of ``observed``
-    whose rows are valid and bound or controlled. ``unobserved``: claimed amount of rows
+    whose rows are valid and bound or controlled; both are null where no row was observed.
+    ``unobserved``: claimed amount of rows
     that could not be looked at. ``coverage``: observed rows' share of the claimed amount.
     ``sources``: the observed amount by who answered and how (``quorum/state``, …).
     ``verdict``: ``stands``, ``shortfall``, ``surplus``, ``incomplete`` or ``not-looked-at``.
@@ -63,8 +67,8 @@ class AssetLine(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     rows: int
     claimed: str
-    observed: str
-    owned: str
+    observed: str | None
+    owned: str | None
     unobserved: str
     excluded: str
     coverage: str | None
@@ -80,7 +84,8 @@ class TotalCheck(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the list's own totals section against the rows and the recount.
 
     ``verdict``: ``equal``, ``rounding`` (equal within the published precision),
-    ``differs`` or ``no-rows``.
+    ``differs``, ``no-rows``, or ``unclear`` where rows of unknown labels stand in the way.
+    ``recounted`` is null while a row under the label was not observed or is in conflict.
     """
 
     row: int
@@ -139,6 +144,22 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     amounts: Mapping[str, str]
 
 
+class MessageLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One signed text. ``text`` is cut at 200 characters.
+
+    ``dated``: ``time``, ``date``, ``block``, ``year`` or ``undated``. ``expected``: whether the
+    configuration expects it, null where it pins none. ``schemes`` counts rows by the scheme that
+    verified (``not verified`` where none did); ``claimed`` maps coin to amount.
+    """
+
+    text: str
+    dated: str
+    expected: bool | None
+    rows: int
+    schemes: Mapping[str, int]
+    claimed: Mapping[str, str]
+
+
 class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
     """One row that does not stand. ``claimed``/``observed``/``difference`` in coin units."""
 
@@ -194,6 +215,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     totals: tuple[TotalCheck, ...]
     ratios: tuple[RatioLine, ...]
     statement: tuple[StatementCheck, ...]
+    messages: tuple[MessageLine, ...]
+    messages_left_out: int
     findings: tuple[Finding, ...]
     discrepancies: tuple[Discrepancy, ...]
     discrepancies_left_out: int

@@ -161,6 +161,7 @@ class _Sum:
         self.owned = 0
         self.difference = 0
         self.unobserved = 0
+        self.observed_rows = 0
 
     def add(self, row: Row) -> None:
         """Add a counted row."""
@@ -170,6 +171,7 @@ class _Sum:
         if row.observed is None:
             self.unobserved += claimed
             return
+        self.observed_rows += 1
         self.observed += row.observed
         self.difference += row.observed - claimed
         if row.owned:
@@ -180,9 +182,13 @@ class _Sum:
         return Group(
             rows=self.rows,
             claimed=scale.text(coin, self.claimed),
-            observed=scale.text(coin, self.observed),
-            difference=scale.text(coin, self.difference),
+            observed=self.seen(coin, scale, self.observed),
+            difference=self.seen(coin, scale, self.difference),
         )
+
+    def seen(self, coin: str, scale: Scales, units: int) -> str | None:
+        """Write an observed amount; ``None`` where no row was observed, which is not zero."""
+        return scale.text(coin, units) if self.observed_rows else None
 
 
 class CoinTotals:
@@ -230,7 +236,7 @@ class CoinTotals:
     @property
     def observed_rows(self) -> int:
         """Counted rows that were observed."""
-        return self.all.rows - self.outcomes[Reconciliation.UNOBSERVED.value].rows
+        return self.all.observed_rows
 
     def verdict(self) -> str:
         """Say in one word how the coin stands."""
@@ -250,8 +256,8 @@ class CoinTotals:
             verdict=self.verdict(),
             rows=self.rows,
             claimed=scale.text(coin, total.claimed),
-            observed=scale.text(coin, total.observed),
-            owned=scale.text(coin, total.owned),
+            observed=total.seen(coin, scale, total.observed),
+            owned=total.seen(coin, scale, total.owned),
             unobserved=scale.text(coin, total.unobserved),
             excluded=scale.text(coin, self.excluded),
             coverage=percent(self.seen, total.claimed),
@@ -284,18 +290,35 @@ class CoinTotals:
                 asset_class=asset_class,
                 rows=total.rows,
                 claimed=scale.text(self.coin, total.claimed),
-                observed=scale.text(self.coin, total.observed),
-                owned=scale.text(self.coin, total.owned),
+                observed=total.seen(self.coin, scale, total.observed),
+                owned=total.seen(self.coin, scale, total.owned),
                 unobserved=scale.text(self.coin, total.unobserved),
             )
 
 
+class Totals:
+    """Running totals of every coin."""
+
+    def __init__(self) -> None:
+        self._coins: dict[str, CoinTotals] = {}
+
+    def add(self, row: Row) -> None:
+        """Add a row to the totals of its coin."""
+        if row.coin not in self._coins:
+            self._coins[row.coin] = CoinTotals(row.coin)
+        self._coins[row.coin].add(row)
+
+    def by_coin(self) -> dict[str, CoinTotals]:
+        """Return the totals, sorted by coin."""
+        return dict(sorted(self._coins.items()))
+
+
 def add_up(rows: Iterable[Row]) -> dict[str, CoinTotals]:
     """Add every row to the totals of its coin."""
-    totals: dict[str, CoinTotals] = {}
+    totals = Totals()
     for row in rows:
-        totals.setdefault(row.coin, CoinTotals(row.coin)).add(row)
-    return dict(sorted(totals.items()))
+        totals.add(row)
+    return totals.by_coin()
 
 
 def observed_share(totals: CoinTotals) -> Fraction | None:

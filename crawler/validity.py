@@ -8,6 +8,8 @@ another of them, whatever their order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,10 +17,14 @@ import pyarrow.compute as pc
 from crawler.model import RowKind, Validity
 
 
-def row_validity(claims: pa.Table) -> tuple[pa.Array, pa.Array]:
+def row_validity(
+    claims: pa.Table, proven: Sequence[bool] | None = None
+) -> tuple[pa.Array, pa.Array]:
     """Return, per row of ``claims`` (``ownership.EXAMINED``), its validity text and its group.
 
-    Rows of one group are about the same asset and account.
+    Rows of one group are about the same asset and account. Of equal rows the first counts, or
+    the first that is ``proven`` to be owned, so that a bare repeat does not hide a proof. A row
+    that claims no amount at all repeats one that does.
     """
     count = claims.num_rows
     kinds = claims["kind"].to_pylist()
@@ -44,21 +50,34 @@ def row_validity(claims: pa.Table) -> tuple[pa.Array, pa.Array]:
     ends = np.r_[starts[1:], len(order)]
     for start, end in zip(starts, ends, strict=True):
         if end - start > 1:
-            _judge_group([int(i) for i in order[start:end]], rows, units, verdicts)
+            members = [int(i) for i in order[start:end]]
+            shown = [i for i in members if proven is not None and proven[i]]
+            ordered = [*shown, *members]
+            first = next((i for i in ordered if units[i] is not None), ordered[0])
+            _judge_group(members, first, rows, units, verdicts)
     return pa.array(verdicts, pa.string()), pa.array(groups, pa.int64())
 
 
 def _judge_group(
-    members: list[int], rows: list[int], units: list[str | None], verdicts: list[str]
+    members: list[int],
+    first: int,
+    rows: list[int],
+    units: list[str | None],
+    verdicts: list[str],
 ) -> None:
-    """Mark the members of one group; ``members`` are indices in list order."""
-    first = members[0]
-    if len({units[i] for i in members}) == 1:
-        for i in members[1:]:
-            verdicts[i] = f"{Validity.REPEAT_OF.value}:{rows[first]}"
+    """Mark the members of one group; ``members`` are indices in list order, ``first`` counts."""
+    claiming = [i for i in members if units[i] is not None]
+    if len({units[i] for i in claiming}) <= 1:
+        for i in members:
+            if i != first:
+                verdicts[i] = f"{Validity.REPEAT_OF.value}:{rows[first]}"
         return
-    second = next(i for i in members if units[i] != units[first])
+    first = claiming[0]
+    second = next(i for i in claiming if units[i] != units[first])
     for i in members:
+        if units[i] is None:
+            verdicts[i] = f"{Validity.REPEAT_OF.value}:{rows[first]}"
+            continue
         other = second if units[i] == units[first] else first
         verdicts[i] = f"{Validity.CONFLICT.value}:{rows[other]}"
 

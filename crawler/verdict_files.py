@@ -23,13 +23,17 @@ FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 """Spec: https://owasp.org/www-community/attacks/CSV_Injection"""
 
 
+def check_suffix(path: Path) -> None:
+    """Raise ``UsageError`` for a suffix that names no format."""
+    if path.suffix.lower() not in WRITERS:
+        raise UsageError(f"{path}: the suffix must be one of {', '.join(sorted(WRITERS))}")
+
+
 def write_verdicts(ledger: pa.Table, path: Path) -> None:
     """Write the verdicts; raises ``UsageError`` for another suffix."""
-    writer = WRITERS.get(path.suffix.lower())
-    if writer is None:
-        raise UsageError(f"{path}: the suffix must be one of {', '.join(sorted(WRITERS))}")
+    check_suffix(path)
     with environment_faults(path):
-        writer(ledger.select(COLUMNS), path)
+        WRITERS[path.suffix.lower()](ledger.select(COLUMNS), path)
 
 
 def _jsonl(table: pa.Table, path: Path) -> None:

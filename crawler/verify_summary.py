@@ -99,7 +99,7 @@ def render(summary: VerifySummary, result: Result, console: Console) -> None:
         if kind != "valid":
             console.print(f"  {count:>8}  of them {kind}", markup=False, highlight=False)
     for check in summary.totals:
-        if check.verdict in ("differs", "no-rows"):
+        if check.verdict in ("differs", "no-rows", "unclear"):
             console.print(
                 f"  line {check.row}: total {display.visible(check.label)} "
                 f"{display.visible(check.stated)}: {check.verdict}, rows "

@@ -44,10 +44,11 @@ _CASHADDR_FEEDBACK = _feedback(
 """Spec: https://github.com/bitcoincashorg/bitcoincash.org/blob/master/spec/cashaddr.md"""
 
 
-def bech32_to_digits(text: str, hrp: str) -> tuple[bytes, int]:
+def bech32_to_digits(text: str, hrp: str, *, longest: int = LONGEST) -> tuple[bytes, int]:
     """Return the data digits (0 to 31, checksum removed) and the checksum constant met.
 
-    All lower or all upper case is allowed, a mixture is not. Raises ``AddressError``.
+    All lower or all upper case is allowed, a mixture is not. ``longest`` is the most
+    characters that the chain allows. Raises ``AddressError``.
     """
     if not text.isascii():
         raise AddressError("not bech32: not ASCII")
@@ -56,7 +57,7 @@ def bech32_to_digits(text: str, hrp: str) -> tuple[bytes, int]:
             raise AddressError("bech32 in mixed letter case")
         text = text.lower()
     prefix, separator, data = text.rpartition("1")
-    if not separator or prefix != hrp or len(text) > LONGEST:
+    if not separator or prefix != hrp or len(text) > longest:
         raise AddressError(f"not a bech32 text of {hrp!r}")
     digits = _digits(data)
     if len(digits) < _CHECKSUM_DIGITS:

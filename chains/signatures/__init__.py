@@ -124,6 +124,7 @@ _TELLING = (
     "missing-script",
     "owner-signature-missing",
     "bad-owner",
+    "bad-address",
     "extra-signature",
     "bad-script",
     "weak-key",
@@ -156,6 +157,11 @@ def judge(row: SignedAddress) -> Outcome:
         if check is None:
             gap = gap or Unsupported(
                 "unsupported-scheme", f"the scheme {name!r} is not supported yet"
+            )
+            continue
+        if not SCHEMES[name].origin:
+            gap = gap or Unsupported(
+                "unconfirmed-scheme", f"no vector that others made confirms the scheme {name!r}"
             )
             continue
         try:

@@ -17,7 +17,7 @@ import msgspec
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
-from chains.addresses import AddressError
+from chains.addresses import AddressError, cardano, near
 from chains.addresses.base58 import base58_to_bytes
 from chains.signatures.digests import OKX_HEADER, frame
 from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
@@ -49,21 +49,41 @@ SMALL_ORDER = frozenset(
 """Encodings of all points of order 1, 2, 4 and 8, without the sign bit."""
 
 
+def _never(_key: bytes, _account: bytes) -> bool:
+    return False
+
+
+def _perhaps(_key: bytes, _account: bytes) -> bool:
+    return True
+
+
+def _no_key(_account: bytes) -> bytes | None:
+    return None
+
+
+def _itself(account: bytes) -> bytes | None:
+    return account
+
+
 class AddressRule(msgspec.Struct, frozen=True):
     """How the accounts of one address format follow from a key.
 
     ``account`` returns the variant if the key derives the account, else None.
-    ``is_key`` says that the account is the key, so that the row need not give one.
-    ``is_final`` says that no other key can ever control the account.
+    ``key`` returns the key where the account is one, so that the row need not give it.
+    ``may_obey`` tells whether the account may obey a key that it does not derive from.
     """
 
     account: Callable[[bytes, bytes], str | None]
-    is_key: bool = False
-    is_final: bool = True
+    key: Callable[[bytes], bytes | None] = _no_key
+    may_obey: Callable[[bytes, bytes], bool] = _never
 
 
 def _same(key: bytes, account: bytes) -> str | None:
     return "" if key == account else None
+
+
+def _underivable(_key: bytes, _account: bytes) -> str | None:
+    return None
 
 
 def _aptos(key: bytes, account: bytes) -> str | None:
@@ -80,18 +100,39 @@ def _ton(key: bytes, account: bytes) -> str | None:
     return ton_accounts(key).get(account)
 
 
+def _near(key: bytes, account: bytes) -> str | None:
+    """Spec: https://nomicon.io/DataStructures/Account#implicit-accounts."""
+    return "implicit" if near.implicit_key(account) == key else None
+
+
+def _cardano(key: bytes, account: bytes) -> str | None:
+    """Spec: https://github.com/cardano-foundation/CIPs/tree/master/CIP-0019."""
+    return "" if cardano.controlling_hash(account) == cardano.key_hash(key) else None
+
+
+def _cardano_may_obey(key: bytes, account: bytes) -> bool:
+    """Say yes to scripts, which may name any key, and to the stake key of a base address."""
+    return cardano.controlling_hash(account) is None or cardano.is_stake_key(key, account)
+
+
 RULES: Mapping[str, AddressRule] = {
-    "solana": AddressRule(_same, is_key=True),
-    "ss58": AddressRule(_same, is_key=True),
+    "solana": AddressRule(_same, _itself),
+    "ss58": AddressRule(_same, _itself),
     "sui": AddressRule(_sui),
-    "aptos": AddressRule(_aptos, is_final=False),
-    "ton": AddressRule(_ton, is_final=False),
+    "aptos": AddressRule(_aptos, may_obey=_perhaps),
+    "ton": AddressRule(_ton, may_obey=_perhaps),
+    "stellar": AddressRule(_same, _itself, _perhaps),
+    "algorand": AddressRule(_same, _itself, _perhaps),
+    "near": AddressRule(_near, near.implicit_key, _perhaps),
+    "cardano": AddressRule(_cardano, may_obey=_cardano_may_obey),
+    "hedera": AddressRule(_underivable, may_obey=_perhaps),
 }
-"""By address format. Aptos keys can be rotated, TON addresses are those of any contract."""
+"""By address format. Aptos, Algorand and NEAR keys can be rotated, Stellar accounts can have
+other signers, TON addresses are those of any contract, Hedera accounts are numbers."""
 
 _FORMATS = {
     "okx-ed25519": frozenset(RULES),
-    "ed25519-raw": frozenset({"solana", "ss58"}),
+    "ed25519-raw": frozenset({"solana", "ss58", "algorand"}),
 }
 
 SCHEMES = (
@@ -105,7 +146,8 @@ SCHEMES = (
         name="ed25519-raw",
         family=FAMILY,
         origin="paulmillr/micro-sol-signer:test/offchain.test.ts; "
-        "polkadot-js/common:packages/util-crypto/src/signature/verify.spec.ts",
+        "polkadot-js/common:packages/util-crypto/src/signature/verify.spec.ts; "
+        "huobiapi/Tool-Node.js-VerifyAddress:snapshot (Algorand)",
         description="The bytes of the text, signed as they are.",
     ),
 )
@@ -180,20 +222,34 @@ def parse_signature(text: str) -> bytes:
 def _signed(
     row: SignedAddress, signature: str, account: bytes, *, payload: Callable[[str], bytes]
 ) -> Signer:
-    rule = RULES[row.spec.address]
-    if row.public_key:
-        key = parse_key(row.public_key)
-    elif rule.is_key:
-        key = account
-    else:
-        raise Refused("missing-key", "the row gives no public key")
+    key = key_of(row.spec.address, row.public_key, account)
     verify(key, parse_signature(signature), payload(row.message))
+    return signer(row.spec.address, key, account)
+
+
+def key_of(address_format: str, column: str, account: bytes) -> bytes:
+    """Return the key of the row's column, or that which the account is; raises ``Refused``."""
+    if column:
+        return parse_key(column)
+    key = RULES[address_format].key(account)
+    if key is None:
+        raise Refused("missing-key", "the row gives no public key")
+    return key
+
+
+def signer(address_format: str, key: bytes, account: bytes, detail: str = "") -> Signer:
+    """Return what a key that signed is to the account, by the address rule of the chain.
+
+    ``detail`` names the variant of the scheme; that of the address comes before it. Raises
+    ``Refused`` (``wrong-key``) where the account cannot obey the key.
+    """
+    rule = RULES[address_format]
     variant = rule.account(key, account)
     if variant is not None:
-        return Signer(key, variant)
-    if rule.is_final:
+        return Signer(key, "; ".join(filter(None, (variant, detail))))
+    if not rule.may_obey(key, account):
         raise Refused("wrong-key", "the address does not derive from the key of the row")
-    return Signer(key, is_account=False)
+    return Signer(key, detail, is_account=False)
 
 
 def _is_weak(point: bytes) -> bool:

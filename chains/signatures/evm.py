@@ -11,8 +11,9 @@ from functools import partial
 
 import msgspec
 
+from chains.addresses.filecoin import ETHEREUM
 from chains.model import AssetId, ChainId, ChainSpec
-from chains.signatures.digests import bare_keccak, okx_ecdsa, okx_evm, personal_sign
+from chains.signatures.digests import bare_keccak, okx_evm, personal_sign
 from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
 from chains.signatures.rows import Signer, judge_row
 from chains.signatures.secp256k1 import (
@@ -47,7 +48,6 @@ VARIANTS = {
     "htx-evm": Variant(
         (("keccak", bare_keccak), ("personal-sign", personal_sign)), PLAIN_OR_ELECTRUM
     ),
-    "okx-ecdsa": Variant((("", okx_ecdsa),), ELECTRUM),
 }
 
 SCHEMES = (
@@ -69,12 +69,6 @@ SCHEMES = (
         origin="huobiapi/Tool-Node.js-VerifyAddress:snapshot/huobi_por*.csv",
         description="HTX: Keccak of the text or personal_sign; v from 0 or from 27.",
     ),
-    Scheme(
-        name="okx-ecdsa",
-        family="okx-ecdsa",
-        origin="okx/proof-of-reserves:common/crypto_test.go@2962a89",
-        description="OKX: Keccak of the framed text, for OKTC and other secp256k1 chains.",
-    ),
 )
 
 
@@ -82,18 +76,30 @@ def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of an EVM chain, or of a validator for which EVM owners sign."""
     if row.owners and row.spec.address == "bls" and scheme == "okx-evm":
         row = msgspec.structs.replace(row, spec=_OWNERS_OF_VALIDATORS)
-    if row.spec.address != "evm":
+    if not _has_evm_accounts(row.spec):
         raise Unsupported(
             "unsupported-scheme", f"{scheme} has no rule for {row.spec.address!r} addresses yet"
         )
     return judge_row(row, scheme, _SIGNED[scheme])
 
 
+def _has_evm_accounts(spec: ChainSpec) -> bool:
+    """Tell whether accounts of the chain are hashed from keys as Ethereum does.
+
+    Beside EVM chains these are the bech32 chains that say so (Harmony, Injective), Flow, and
+    the ``f410`` addresses of Filecoin; its others never equal 20 bytes of a Keccak.
+    """
+    if spec.address == "cosmos":
+        return spec.address_params.get("key") == "keccak"
+    return spec.address in {"evm", "flow", "filecoin"}
+
+
 def _signed(row: SignedAddress, signature: str, account: bytes, *, variant: Variant) -> Signer:
     raw = parse_hex_signature(signature, variant.recovery_ids, low_s=True)
+    ethereum = account.removeprefix(ETHEREUM) if row.spec.address == "filecoin" else account
     for detail, digest in variant.digests:
         key = recover(digest(row.message), raw)
-        if keccak_account(key) == account:
+        if keccak_account(key) == ethereum:
             return Signer(key, detail)
     raise Refused("wrong-key", "the key that signed this text is of another account")
 

@@ -2,8 +2,8 @@
 
 An address is the hash of the StateInit cell, whose two references are the wallet's code
 and its first data. Of the code only hash and depth are needed; the data holds the key. Only
-versions that a published vector confirms are listed: other wallets exist (V5, older ones,
-multisig), so an address that is not among these is not refuted by that.
+versions that a published vector confirms are listed: other wallets exist (older ones, other
+subwallets, multisig), so an address that is not among these is not refuted by that.
 """
 
 from __future__ import annotations
@@ -16,6 +16,11 @@ import msgspec
 
 WALLET_ID = 698983191
 """Default subwallet in workchain 0. Spec: https://github.com/toncenter/tonweb"""
+WALLET_ID_V5 = 0x7FFFFF11
+"""V5's in workchain 0 of mainnet, subwallet 0: network -239 with 1, 0, 0, 0 laid over it.
+
+Spec: https://github.com/ton-blockchain/wallet-contract-v5/blob/main/Specification.md
+"""
 HIGHLOAD_ID, HIGHLOAD_TIMEOUT = 4269, 43200
 """OKX's highload wallets (seconds). Spec: https://github.com/okx/proof-of-reserves"""
 
@@ -35,6 +40,11 @@ def _v3(key: int) -> tuple[int, int]:
 
 def _v4(key: int) -> tuple[int, int]:
     return (WALLET_ID << 256 | key) << 1, 32 + 32 + 256 + 1
+
+
+def _v5(key: int) -> tuple[int, int]:
+    """Lay out: may sign (1 bit), sequence number 0 (32), wallet id (32), key, no extensions (1)."""
+    return ((1 << 64 | WALLET_ID_V5) << 256 | key) << 1, 1 + 32 + 32 + 256 + 1
 
 
 def _highload(key: int) -> tuple[int, int]:
@@ -59,6 +69,12 @@ WALLETS = (
         bytes.fromhex("feb5ff6820e2ff0d9483e7e0d62c817d846789fb4ae580c878866d959dabd5c0"),
         7,
         _v4,
+    ),
+    Wallet(
+        "wallet-v5r1",
+        bytes.fromhex("20834b7b72b112147e1b2fb457b84e74d1a30f04f737d4f62a668e9552d2b72f"),
+        6,
+        _v5,
     ),
 )
 

@@ -26,7 +26,7 @@ from crawler.inputs import Options
 from crawler.progress import Progress
 from crawler.result import Report
 
-RETRY = RetryPolicy(attempts=4, first_wait_s=0.02, longest_wait_s=0.2, total_s=5)
+RETRY = RetryPolicy(attempts=4, first_wait_s=0.02, longest_wait_s=0.2, total_s=3)
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ through all of them: a table's rows start where the physical lines of those befo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -153,7 +153,9 @@ def _tables_of(path: Path) -> tuple[list[Table], tuple[str, ...]]:
         raise no_detail_section(heads[0], found[0].name)
     main = with_rows
     if len(with_rows) > 1:
-        main = [at for at in with_rows if not _is_staking(heads[at])]
+        main = [at for at in with_rows if not _is_staking(heads[at], all)]
+        plain = [at for at in main if not _is_staking(heads[at], any)]
+        main = plain if len(main) > 1 and len(plain) == 1 else main
     if len(main) != 1:
         names = ", ".join(found[at].short for at in (main or with_rows))
         raise ListError(
@@ -187,13 +189,13 @@ def _csv_table(source: Source) -> tuple[Table, Head]:
     return CsvTable(source, size, head, head.layout), head
 
 
-def _is_staking(head: Head) -> bool:
-    """Tell whether a table's first rows are all about validators."""
+def _is_staking(head: Head, how_many: Callable[[Iterable[bool]], bool]) -> bool:
+    """Tell whether a table's first rows, ``all`` or ``any`` of them, are about validators."""
     layout = head.layout
     rows = [fields for fields in head.sample if any(field.strip() for field in fields)]
     return (
         layout is not None
         and layout.exchange == "okx"
         and bool(rows)
-        and all(okx.is_staking_row(layout, fields) for fields in rows)
+        and how_many(okx.is_staking_row(layout, fields) for fields in rows)
     )

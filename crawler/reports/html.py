@@ -140,9 +140,9 @@ def number(value: str | None, width: int = 0, cut: int | None = None) -> Markup:
     return Markup('<span class="n">{}{}{}</span>').format(minus, whole, tail)
 
 
-def found(value: str, width: int, seen: str) -> Markup:
+def found(value: str | None, width: int, seen: str) -> Markup:
     """Show an observed amount; ``seen`` tells whether all, part or none was looked at."""
-    if seen == "none":
+    if seen == "none" or value is None:
         return Markup('<span class="unsaid">not known</span>')
     shown = number(value, width)
     return Markup("≥ {}").format(shown) if seen == "part" else shown

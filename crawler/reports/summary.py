@@ -61,13 +61,13 @@ def by_verdict(assets: Iterable[AssetLine]) -> dict[str, tuple[AssetLine, ...]]:
 def missing(line: AssetLine) -> Fraction:
     """Return what the rows that fall short lack, together, in coin units, never negative."""
     group = line.reconciliation.get("shortfall")
-    return abs(Fraction(group.difference)) if group else Fraction(0)
+    return abs(Fraction(group.difference)) if group and group.difference else Fraction(0)
 
 
 def above(line: AssetLine) -> Fraction:
     """Return what the rows with a surplus hold beyond their claims, in coin units."""
     group = line.reconciliation.get("surplus")
-    return abs(Fraction(group.difference)) if group else Fraction(0)
+    return abs(Fraction(group.difference)) if group and group.difference else Fraction(0)
 
 
 def claim_segments(line: AssetLine) -> tuple[Segment, ...]:
@@ -76,6 +76,8 @@ def claim_segments(line: AssetLine) -> tuple[Segment, ...]:
     The parts add up to the claimed amount plus what was found above it (surplus, and what
     the published rounding hides), so a bar of them may be longer than the claim.
     """
+    if line.observed is None or line.owned is None:
+        return (Segment("unseen", "not looked at", Fraction(line.unobserved)),)
     observed, owned = Fraction(line.observed), Fraction(line.owned)
     parts = (
         Segment("owned", "owned", owned),
@@ -206,6 +208,8 @@ def tally(result: Result) -> str:
 
 
 def _found_only(line: AssetLine) -> bool:
+    if line.observed is None or line.owned is None:
+        return False
     return Fraction(line.observed) > Fraction(line.owned)
 
 

@@ -20,6 +20,7 @@ from crawler.reports import display, summary
 from crawler.result import AssetLine, Finding, RatioLine, Report, Result
 
 _GUTTER = 2
+_LONGEST_NAME = 24
 _PLACES = (8, 6, 4, 2, 0)
 _MOST_ROWS = 10
 _STYLES = {
@@ -102,7 +103,7 @@ def _assets(result: Result, console: Console) -> None:
     def ratio(kind: str) -> Callable[[int, AssetLine], str]:
         return lambda _, line: _ratio_cell(first.get(line.asset), kind)
 
-    name = Column("asset", False, lambda _, line: display.visible(line.asset))
+    name = Column("asset", False, lambda _, line: display.short(line.asset, _LONGEST_NAME))
     amounts = [
         Column("verdict", False, lambda _, line: _verdict(line)),
         Column("claimed", True, lambda places, line: display.amount(line.claimed, places)),
@@ -145,10 +146,10 @@ def _fitted(
     return False
 
 
-def _found(line: AssetLine, value: str, places: int) -> str:
+def _found(line: AssetLine, value: str | None, places: int) -> str:
     """Show what was found; what was not looked at is not known, never zero."""
     seen = summary.line_seen(line)
-    if seen == "none":
+    if seen == "none" or value is None:
         return "not known"
     return f"{'≥ ' if seen == 'part' else ''}{display.amount(value, places)}"
 
@@ -182,7 +183,18 @@ def _ratios(result: Result, console: Console) -> None:
     if not result.ratios:
         _say("No liabilities were given, so no reserve ratio can be said.", console, gap=True)
         return
-    sources = sorted({(line.trust, line.source, line.as_of) for line in result.ratios})
+    listed = {line.asset for line in result.assets}
+    for line in result.ratios:
+        if line.asset not in listed and line.liabilities is not None:
+            owed = display.amount(line.liabilities)
+            name = display.short(line.asset, _LONGEST_NAME)
+            _say(f"Owed but not in the list: {owed} {name}.", console)
+        if line.liabilities is None and line.implied_liabilities is not None:
+            name = display.short(line.asset, _LONGEST_NAME)
+            implied = display.amount(line.implied_liabilities)
+            _say(f"{name}: stated {line.stated}% implies liabilities of {implied}.", console)
+    given = [line for line in result.ratios if line.liabilities is not None]
+    sources = sorted({(line.trust, line.source, line.as_of) for line in given})
     for trust, source, as_of in sources:
         dated = f", as of {display.visible(as_of)}" if as_of else ""
         text = f"Liabilities: {display.visible(source)}{dated}; trust: {display.visible(trust)}."

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-BENCHES = ("bench_ownership", "bench_evm", "bench_lists", "bench_dump")
+BENCHES = ("bench_ownership", "bench_evm", "bench_lists", "bench_dump", "bench_verify", "bench_bls")
 RESULTS = Path("bench-results.json")
 VERSIONS = ("coincurve", "pynacl", "pyarrow", "aiohttp", "numba", "reserve-recount")
 

@@ -32,7 +32,7 @@ from crawler.model import (
     Rounding,
     RowKind,
 )
-from crawler.ownership import Examiner, Reading
+from crawler.ownership import Reading, examine
 from crawler.plan import shard_digest
 from crawler.runs import ShardEntry
 from crawler.settings import Heights, Policy, World
@@ -157,16 +157,15 @@ def examined(
     heights: Mapping[str, int] | None = None,
 ) -> tuple[pa.Table, pa.Table]:
     """Examine rows as the workers do; returns what the recount reads of them."""
-    examiner = Examiner(
-        Reading(
-            world=WORLD, exchange=exchange, messages=messages, heights=Heights(at=heights or {})
-        )
+    reading = Reading(
+        world=WORLD, exchange=exchange, messages=messages, heights=Heights(at=heights or {})
     )
     step = batch or max(len(claims), 1)
-    pairs = [
-        examiner.examine(pa.RecordBatch.from_pylist(list(claims[i : i + step]), schema=CLAIMS))
+    source = [
+        pa.RecordBatch.from_pylist(list(claims[i : i + step]), schema=CLAIMS)
         for i in range(0, max(len(claims), 1), step)
     ]
+    pairs = examine(source, reading, processes=1)
     found, signatures = zip(*pairs, strict=True)
     return (
         pa.Table.from_batches(found).select(CLAIM_COLUMNS),

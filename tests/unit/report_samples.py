@@ -19,6 +19,7 @@ from crawler.result import (
     Finding,
     Group,
     ListFacts,
+    MessageLine,
     NetworkLine,
     Outcome,
     OwnershipGroup,
@@ -322,6 +323,14 @@ def result() -> Result:
             StatementCheck(what="ratio of DOGE at least", stated="100%", found="100.8112%",
                            verdict="holds", note=""),
         ),
+        messages=(
+            MessageLine(
+                text="I am an OKX address", dated="undated", expected=True, rows=4181,
+                schemes={"okx-evm": 4000, "okx-utxo": 181},
+                claimed={"BTC": "140017.40", "ETH": "1500000.5"},
+            ),
+        ),
+        messages_left_out=0,
         findings=findings(),
         discrepancies=discrepancies(),
         discrepancies_left_out=0,

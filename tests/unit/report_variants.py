@@ -72,6 +72,8 @@ def hostile() -> Report:
                          for r in base.ratios),
             statement=tuple(replace(s, what=bad, stated=bad, found=bad, verdict=bad, note=bad)
                             for s in base.statement),
+            messages=tuple(replace(m, text=bad, dated=bad, schemes={bad: 1}, claimed={bad: "1"})
+                           for m in base.messages),
             findings=tuple(replace(f, sentence=bad, code=bad, amounts={bad: "1"}, about=bad)
                            for f in base.findings),
             discrepancies=tuple(replace(d, address=bad, label=bad, network=bad, asset=bad, kind=bad,

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from chains.endpoints import EndpointSpec
 from chains.errors import Malformed, Unreachable, WrongChain
 from chains.model import (
     Answers,
@@ -26,8 +27,9 @@ from chains.model import (
     Source,
 )
 from crawler.answers import ANSWERS, AnswerColumns, merge, read_shard
-from crawler.engine import Engine, decode
+from crawler.engine import Engine, Pinned, decode
 from crawler.errors import EnvironmentFault
+from crawler.plan import Moment
 from crawler.progress import Silent
 from crawler.runs import FORMAT, Manifest, RunDirectory, ShardEntry, shard_name
 from tests.unit.ledger_rows import ETH, EVM, HEIGHT, WORLD, A, B, C, columns, questions
@@ -288,19 +290,22 @@ def test_answers_that_do_not_fit_the_extract_become_gaps(wrong: Answers) -> None
 
 
 class Scripted:
-    """An adapter that yields extracts and answers them from a script, then may fail."""
+    """An adapter that yields extracts (positions) by attempt, answers them all 7, or fails."""
 
-    def __init__(self, *steps: Any) -> None:
-        self.steps = list(steps)
+    def __init__(self, *attempts: Sequence[Any]) -> None:
+        self.attempts = list(attempts)
+        self.asked: list[tuple[tuple[str, ...], tuple[bytes, ...]]] = []
 
-    async def extract(self, _asked: Any, _at: Snapshot) -> AsyncIterator[Extract]:
-        for step in self.steps:
+    async def extract(self, asked: Any, at: Snapshot) -> AsyncIterator[Extract]:
+        self.asked.append((at.endpoints, asked.accounts))
+        for step in self.attempts.pop(0):
             if isinstance(step, Exception):
                 raise step
             yield extract(*step)
 
-    def decode(self, _asked: Any, found: Extract, _at: Snapshot) -> Answers:
-        return answers(found.positions, [7] * len(found.positions))
+    def decode(self, _asked: Any, found: Extract, at: Snapshot) -> Answers:
+        units = 8 if at.endpoints == ("liar",) else 7
+        return answers(found.positions, [units] * len(found.positions))
 
 
 def new_run(path: Path) -> RunDirectory:
@@ -318,36 +323,74 @@ def new_run(path: Path) -> RunDirectory:
     )
 
 
-def asked_of(path: Path, *steps: Any) -> list[tuple[str | None, str]]:
-    run = new_run(path)
-    entry = ShardEntry(digest="d", kind="balance", chain=EVM, height=HEIGHT, asset=ETH, questions=3)
+ENTRY = ShardEntry(digest="d", kind="balance", chain=EVM, height=HEIGHT, asset=ETH, questions=3)
 
-    async def ask() -> AnswerColumns:
-        async with Engine(run, WORLD.chains, [], Silent()) as engine:
-            engine._adapters[EVM] = Scripted(*steps)
-            return await engine._ask(entry, ASKED, range(3), AT, ("one",), 1, witness=False)
+
+def crawled(
+    path: Path, adapter: Scripted, endpoints: tuple[str, ...] = ("one",)
+) -> tuple[list[tuple[str | None, str]], list[int]]:
+    """Crawl one shard of three questions; returns what stands, and which attempt gave it."""
+    run = new_run(path)
+    specs = [
+        EndpointSpec(name=name, chain=EVM, url=f"http://{name}", role=role)
+        for name, role in (("one", "primary"), ("two", "witness"), ("liar", "witness"))
+    ]
+    at = msgspec.structs.replace(AT, endpoints=endpoints)
+
+    async def crawl() -> None:
+        async with Engine(run, WORLD.chains, specs, Silent()) as engine:
+            engine._adapters[EVM] = adapter
+            moment = Moment(EVM, HEIGHT)
+            await engine.crawl([(ENTRY, ASKED)], {moment.key: Pinned(snapshot=at)})
 
     try:
-        return told(asyncio.run(ask()))
+        asyncio.run(crawl())
+        found = read_shard(run, "d")
     finally:
         run.close()
+    assert found is not None
+    pairs = zip(found.table["units"].to_pylist(), found.table["gap"].to_pylist(), strict=True)
+    return list(pairs), list(found.attempts)
 
 
-def test_a_question_that_the_adapter_never_answers_is_a_gap(tmp_path: Path) -> None:
-    assert asked_of(tmp_path / "run", (0, 2)) == [("7", ""), (None, "not-answered"), ("7", "")]
+def test_what_the_adapter_never_answers_is_a_gap_that_is_asked_again(tmp_path: Path) -> None:
+    adapter = Scripted([(0, 2)], [], [])
+    standing, attempts = crawled(tmp_path / "run", adapter)
+    assert standing == [("7", ""), (None, "not-answered"), ("7", "")]
+    assert attempts == [1, 3, 1]
+    assert [accounts for _, accounts in adapter.asked] == [(A, B, C), (B,), (B,)]
 
 
-def test_a_position_that_the_adapter_answers_twice_stops_the_run(tmp_path: Path) -> None:
+def test_only_what_is_open_is_asked_again_and_an_answer_supersedes_the_gap(tmp_path: Path) -> None:
+    adapter = Scripted([(1,), Unreachable("x")], [(0,), (1,)])
+    standing, attempts = crawled(tmp_path / "run", adapter)
+    assert (standing, attempts) == ([("7", "")] * 3, [2, 1, 2])
+    assert [accounts for _, accounts in adapter.asked] == [(A, B, C), (A, C)]
+
+
+def test_a_final_gap_is_not_asked_again_and_earlier_answers_stay(tmp_path: Path) -> None:
+    adapter = Scripted([(1,), Malformed("x")])
+    standing, _ = crawled(tmp_path / "run", adapter)
+    assert standing == [(None, "malformed-answer"), ("7", ""), (None, "malformed-answer")]
+
+
+def test_a_position_that_the_adapter_answers_twice_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFault, match="answered position 1 twice"):
-        asked_of(tmp_path / "run", (0, 1), (1, 2))
-    assert not list((tmp_path / "run" / "evidence").iterdir())
+        crawled(tmp_path / "run", Scripted([(0, 1), (1, 2)]))
+    for part in ("evidence", "shards"):
+        assert not list((tmp_path / "run" / part).iterdir())
 
 
-@pytest.mark.parametrize(
-    ("error", "reason"), [(Unreachable("x"), "unreachable"), (Malformed("x"), "malformed-answer")]
-)
-def test_what_was_answered_before_an_error_stays(
-    tmp_path: Path, error: Exception, reason: str
-) -> None:
-    found = asked_of(tmp_path / "run", (1,), error)
-    assert found == [(None, reason), ("7", ""), (None, reason)]
+def test_witnesses_are_asked_apart_and_confirm_or_leave_a_gap(tmp_path: Path) -> None:
+    agreeing = Scripted([(0, 1, 2)], [(0, 1, 2)])
+    standing, _ = crawled(tmp_path / "a", agreeing, ("one", "two"))
+    assert standing == [("7", "")] * 3
+    assert [endpoints for endpoints, _ in agreeing.asked] == [("one",), ("two",)]
+    lying = Scripted([(0, 1, 2)], [(0, 1, 2)])
+    standing, _ = crawled(tmp_path / "b", lying, ("one", "liar"))
+    assert standing == [(None, "witness-disagrees")] * 3
+
+
+def test_a_witness_alone_answers_nothing(tmp_path: Path) -> None:
+    standing, _ = crawled(tmp_path / "run", Scripted(*[[(0, 1, 2)]] * 3), ("two",))
+    assert standing == [(None, "no-usable-endpoint")] * 3

@@ -15,6 +15,8 @@ ONE, TWO, THREE = ("0x" + digit * 40 for digit in "1aB")
 CONTROLLED = ("controlled", "owner-in-control")
 DENIED = ("refuted", "owner-not-in-control")
 UNOBSERVED = ("signer-only", "control-unobserved")
+NO_CONTRACT = ("signer-only", "not-a-contract")
+NO_RULE = ("signer-only", "no-control-rule")
 
 
 def contract(owner: str | None = None, safe: tuple[int, ...] | None = None, **more: Any) -> Any:
@@ -36,8 +38,10 @@ def safe(threshold: int, *owners: str) -> dict[str, Any]:
         pytest.param([TWO], contract(owner=TWO.upper()), CONTROLLED, id="in another spelling"),
         pytest.param([ONE], contract(owner=TWO), DENIED, id="a stranger signed"),
         pytest.param([ONE, TWO], contract(owner=ONE), DENIED, id="the owner and a stranger"),
-        pytest.param([ONE], contract(code=False), DENIED, id="no contract there"),
-        pytest.param([ONE], contract(owner=ONE, code=False), DENIED, id="an owner without code"),
+        pytest.param([ONE], contract(code=False), NO_CONTRACT, id="no contract there"),
+        pytest.param(
+            [ONE], contract(owner=ONE, code=False), NO_CONTRACT, id="an owner without code"
+        ),
         pytest.param([ONE], contract(), ("signer-only", "no-control-rule"), id="exposes no owner"),
         pytest.param([], contract(owner=ONE), UNOBSERVED, id="nobody signed"),
         pytest.param([], safe(0, ONE), UNOBSERVED, id="nobody signed for a safe"),
@@ -56,14 +60,12 @@ def safe(threshold: int, *owners: str) -> dict[str, Any]:
             ("signer-only", "owners-below-threshold"),
             id="one owner twice",
         ),
-        pytest.param(
-            [ONE],
-            safe(0, ONE),
-            ("signer-only", "owners-below-threshold"),
-            id="a threshold of nothing",
-        ),
+        pytest.param([ONE], safe(0, ONE), NO_RULE, id="a threshold of nothing"),
         pytest.param([ONE, THREE], safe(1, ONE, TWO), DENIED, id="a stranger among the owners"),
-        pytest.param([ONE], safe(1), DENIED, id="a safe without owners"),
+        pytest.param([ONE], safe(1), NO_RULE, id="a safe without owners"),
+        pytest.param([ONE], contract(owner="0x" + "0" * 40), NO_RULE, id="owner given up"),
+        pytest.param(["0x" + "0" * 40], contract(owner="0x" + "0" * 40), NO_RULE, id="nobody"),
+        pytest.param([ONE], {**safe(1), "owner": ONE}, CONTROLLED, id="no safe but an owner"),
         pytest.param(
             [THREE], {**safe(1, ONE), "owner": THREE}, DENIED, id="safe owners outrank the owner"
         ),

@@ -186,6 +186,16 @@ def test_two_spellings_that_the_chain_resolves_to_one_account_are_a_repeat() -> 
     assert rows[0]["group"] == rows[1]["group"]
 
 
+@pytest.mark.parametrize("status", ["bound", "controlled", "signer-only", "unsigned", "refuted"])
+def test_a_bare_repeat_does_not_hide_the_row_that_is_proven(status: str) -> None:
+    claims, signatures = examined([claim(1), claim(2)])
+    signatures = with_signatures(signatures, {0: ("unsigned", "no-signature"), 1: (status, "x")})
+    found, _ = build(WORLD, claims, signatures, [balances(ETH, {A: 5})], {})
+    proven = status in ("bound", "controlled")
+    expected = ["repeat-of:2", "valid"] if proven else ["valid", "repeat-of:1"]
+    assert found["validity"].to_pylist() == expected
+
+
 def test_a_row_says_where_its_evidence_lies() -> None:
     entry, asked, merged = balances(ETH, {A: 5})
     (row,) = ledger(claim(1), shards=[(entry, asked, merged)])

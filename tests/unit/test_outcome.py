@@ -92,8 +92,17 @@ def test_every_asset_must_reach_the_threshold_by_itself() -> None:
     assert found.sentences[0].startswith("BTC: 0%")
 
 
-def test_an_asset_of_which_nothing_is_claimed_reaches_any_threshold() -> None:
-    assert ended(ledger_row(1, claimed="0", observed=None)).exit_code == 0
+def test_an_asset_of_which_nothing_is_claimed_must_be_looked_at_all_the_same() -> None:
+    empty = {"claimed": "0", "counts_as": "BTC"}
+    assert ended(ledger_row(1), ledger_row(2, **empty)).exit_code == 0
+    assert ended(ledger_row(1), ledger_row(2, **empty, observed=None)).exit_code == 3
+
+
+@pytest.mark.parametrize(
+    "more", [{"claimed": None, "amount": ""}, {"validity": "repeat-of:9"}, {"kind": "signer"}]
+)
+def test_a_list_of_which_no_row_counts_is_not_recounted(more: dict[str, Any]) -> None:
+    assert ended(ledger_row(1, **more)).exit_code == 3
 
 
 @pytest.mark.parametrize(("allowed", "code"), [(0, 1), (1, 1), (2, 0), (3, 0)])

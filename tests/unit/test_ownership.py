@@ -9,8 +9,16 @@ import pytest
 
 from crawler.demo import keys
 from crawler.model import CLAIMS
-from crawler.ownership import EXAMINED, LONGEST_DETAIL, SIGNATURES, Examiner, Reading, examine
+from crawler.ownership import (
+    EXAMINED,
+    LONGEST_DETAIL,
+    SIGNATURES,
+    UNKNOWN_DECIMALS,
+    Reading,
+    examine,
+)
 from crawler.settings import Heights
+from crawler.units import to_text
 from tests.unit.ledger_rows import (
     ACCOUNT_A,
     BITCOIN,
@@ -46,7 +54,7 @@ def judge(
         world=WORLD, exchange=exchange, messages=messages, heights=heights or Heights()
     )
     batch = pa.RecordBatch.from_pylist(list(claims), schema=CLAIMS)
-    found, signatures = Examiner(reading).examine(batch)
+    ((found, signatures),) = examine([batch], reading, processes=1)
     assert (found.schema, signatures.schema) == (EXAMINED, SIGNATURES)
     assert signatures["row"].to_pylist() == [row["row"] for row in claims]
     return [
@@ -99,7 +107,13 @@ def test_a_named_owners_signature_waits_for_the_chain() -> None:
 def test_a_known_network_with_an_unknown_asset_still_has_its_signature_checked() -> None:
     (row,) = judge(signed(asset="WHAT"))
     assert (row["status"], row["chain"], row["asset_id"]) == ("bound", EVM, "")
-    assert (row["counts_as"], row["asset_class"], row["decimals"]) == ("WHAT", "unknown", 18)
+    assert (row["asset_class"], row["decimals"]) == ("unknown", UNKNOWN_DECIMALS)
+
+
+def test_an_unknown_asset_never_counts_as_a_coin_that_is_known() -> None:
+    known, unknown = judge(claim(1), claim(2, asset="ETH", network="BSC"))
+    assert unknown["asset_id"] == ""
+    assert known["counts_as"] != unknown["counts_as"]
 
 
 def test_an_exchange_that_expects_nothing_leaves_the_text_unpinned() -> None:
@@ -135,7 +149,11 @@ def test_details_of_strangers_are_cut() -> None:
         ("BTC", "BTC", "0.000000010", "1"),
         ("BTC", "BTC", "0.000000001", None),
         ("USDT", "ETH", "1.0000001", None),
-        ("ETH", "ETH", str(2**256 - 1), str((2**256 - 1) * 10**18)),
+        ("ETH", "ETH", to_text(2**256 - 1, 18), str(2**256 - 1)),
+        ("ETH", "ETH", to_text(2**256, 18), None),
+        ("ETH", "ETH", to_text(3 * 2**256 // 2, 18), None),
+        ("ETH", "ETH", "9" * 100, None),
+        ("USDT", "ETH", to_text(2**256 - 1, 6), str(2**256 - 1)),
         ("ETH", "ETH", "", None),
         ("ETH", "ETH", "-1", None),
         ("ETH", "ETH", "1e18", None),
@@ -169,7 +187,8 @@ def test_one_label_means_the_asset_of_the_rows_own_network() -> None:
         ("", {"ETH": 5}, 5),
         ("", {"eip155:1": 6}, 6),
         ("", {"BSC": 7}, None),
-        ("soon", {"ETH": 5}, 5),
+        ("soon", {"ETH": 5}, None),
+        ("-", {"ETH": 5}, 5),
     ],
 )
 def test_heights_are_the_lists_own_or_given(
@@ -183,6 +202,68 @@ def test_published_texts_stay_exactly_as_they_are() -> None:
     row = signed(address="0x" + ACCOUNT.hex().upper(), amount=" 1.50 ", message=" x\u00a0")
     (found,) = judge(row)
     assert {name: found[name] for name in row} == row
+
+
+def alike_but_one() -> list[dict[str, Any]]:
+    """A good row, and rows that differ from it, or from each other, in one field only."""
+    good = signed(scheme="okx-evm", exchange="acme")
+    other = "0x" + keys.evm_address(OTHER).hex()
+    signature = good["signatures"][0]
+    changes: list[dict[str, Any]] = [
+        {},
+        {"exchange": "nobody"},
+        {"network": "BSC"},
+        {"network": "NOWHERE"},
+        {"asset": "USDT"},
+        {"asset": "WHAT"},
+        {"address": other},
+        {"address": "0x" + ACCOUNT.hex().upper()},
+        {"message": ""},
+        {"message": MESSAGE + "\x1f"},
+        {"signatures": []},
+        {"signatures": [""]},
+        {"signatures": [keys.sign_evm(OTHER)]},
+        {"signatures": [signature, ""]},
+        {"signatures": ["", signature]},
+        {"signatures": [signature, signature]},
+        {"signatures": [signature + "\x1e" + signature]},
+        {"signatures": [signature + "\x1f"]},
+        {"message": MESSAGE + "\x1fx", "signatures": ["y"]},
+        {"message": MESSAGE, "signatures": ["x\x1fy"]},
+        {"scheme": ""},
+        {"scheme": "unheard-of"},
+        {"script": "00"},
+        {"public_key": "00"},
+        {"owners": [other]},
+        {"owners": ["0x" + ACCOUNT.hex()]},
+        {"owners": ["", other]},
+        {"address": other, "owners": ["0x" + ACCOUNT.hex()]},
+        {"kind": "malformed", "problem": "torn"},
+        {"kind": "malformed", "problem": "short"},
+        {"kind": "signer", "amount": "", "height": ""},
+    ]
+    return [{**good, **change} for change in changes]
+
+
+@pytest.mark.parametrize("exchange", ["acme", ""])
+def test_no_row_gets_the_verdict_of_one_that_is_only_alike(exchange: str) -> None:
+    rows = [{**row, "row": i} for i, row in enumerate(alike_but_one())]
+    apart = [judge(row, exchange=exchange)[0] for row in rows]
+    assert len({(row["status"], row["reason"]) for row in apart}) >= 8
+    reading = Reading(world=WORLD, exchange=exchange)
+    for size in (1, 4, len(rows)):
+        for order in (1, -1):
+            some = rows[::order] * 2
+            source = [
+                pa.RecordBatch.from_pylist(some[at : at + size], schema=CLAIMS)
+                for at in range(0, len(some), size)
+            ]
+            together = [
+                {**row, **verdict}
+                for found, signatures in examine(source, reading, processes=1)
+                for row, verdict in zip(found.to_pylist(), signatures.to_pylist(), strict=True)
+            ]
+            assert together == apart[::order] * 2
 
 
 @pytest.mark.parametrize("batches", [0, 1, 2, 5])

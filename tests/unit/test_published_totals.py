@@ -162,6 +162,24 @@ def test_all_takes_in_unknown_labels_that_name_the_coin_at_their_own_scale() -> 
     assert (found.verdict, found.rows_sum, found.recounted) == ("equal", "12", None)
 
 
+def test_all_needs_no_unknown_label_where_the_known_rows_are_enough() -> None:
+    rows = (usdt(1, 7), usdt(2, 5, **UNKNOWN, asset="USDT-NEW", counts_as="USDT-NEW"))
+    found = check("USDT(ALL)", "7", *rows)
+    assert (found.verdict, found.rows_sum, found.recounted) == ("equal", "7", "7")
+
+
+def test_all_is_unclear_where_unknown_labels_stand_in_the_way() -> None:
+    rows = (usdt(1, 7), usdt(2, 5, **UNKNOWN, asset="USDT-NEW", counts_as="USDT-NEW"))
+    assert check("USDT(ALL)", "20", *rows).verdict == "unclear"
+    assert check("USDT(ALL)", "20", rows[0]).verdict == "differs"
+    assert check("USDT", "20", *rows).verdict == "differs"
+
+
+def test_rows_in_conflict_leave_no_recount_of_their_label() -> None:
+    found = check("ETH", "2", ledger_row(1), ledger_row(2, validity="conflict:1"))
+    assert (found.verdict, found.rows_sum, found.recounted) == ("equal", "2", None)
+
+
 def test_one_label_that_is_known_on_one_network_only_adds_up_at_one_scale() -> None:
     rows = (
         usdt(1, 7, asset="USDT-ERC20"),

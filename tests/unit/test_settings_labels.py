@@ -143,7 +143,10 @@ def test_generic_assets_by_id_and_by_symbol(world: World, asset: str) -> None:
 
 def test_generic_defaults(world: World) -> None:
     assert resolve_generic(world, "", "BTC").asset == world.chains[BITCOIN].native
-    assert resolve_generic(world, "", "BTC").schemes == ("bip137", "bitcoin-signmessage")
+    assert resolve_generic(world, "", "BTC").schemes == (
+        "bip137", "bitcoin-signmessage", "bip137-taproot", "bip322",
+    )  # fmt: skip
+    assert resolve_generic(world, "", "LTC").schemes == ("bip137", "bitcoin-signmessage")
     assert resolve_generic(world, "", "Tron").schemes == ("tip191",)
     assert resolve_generic(world, "", "Solana").schemes == ("ed25519-raw",)
     assert resolve_generic(world, "", "Aptos").schemes == ()

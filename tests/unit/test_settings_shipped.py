@@ -103,14 +103,16 @@ def test_evm_chains_know_their_chain_id(world: World) -> None:
 
 def test_bitcoin_like_chains_know_their_genesis(world: World) -> None:
     chains = [spec for spec in world.chains.values() if spec.namespace == "bip122"]
-    assert len(chains) == 6
+    assert len(chains) == 12
     for spec in chains:
         anchor = spec.params.get("fork_hash", spec.params["genesis"])
         assert anchor.startswith(spec.reference), spec.id
         assert re.fullmatch("[0-9a-f]{64}", anchor)
-        assert re.fullmatch("[0-9a-f]{8}", spec.params["magic"])
-        assert world.assets[spec.native].decimals == 8
-    assert len({spec.params["magic"] for spec in chains}) == 6
+        assert world.assets[spec.native].decimals == (2 if spec.name == "eCash" else 8)
+        assert spec.address_params["message_header"], spec.id
+    magics = [spec.params["magic"] for spec in chains if "magic" in spec.params]
+    assert len(set(magics)) == len(magics) == 6
+    assert all(re.fullmatch("[0-9a-f]{8}", magic) for magic in magics)
 
 
 def test_every_adapter_accepts_its_parameters(world: World) -> None:

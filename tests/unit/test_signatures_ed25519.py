@@ -140,7 +140,7 @@ def test_ton_wallets_of_a_key_and_their_names():
         names.add(name)
         masterchain = row(TON, b"\xff" + account[1:], given, key=key)
         assert judge(masterchain).status is Ownership.SIGNER_ONLY
-    assert names == {"wallet-v3r2", "wallet-v4r2", "highload-v3"}
+    assert names == {"wallet-v3r2", "wallet-v4r2", "wallet-v5r1", "highload-v3"}
 
 
 def test_signature_encodings():

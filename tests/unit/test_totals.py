@@ -102,7 +102,16 @@ def test_a_gap_is_neither_observed_nor_owned_nor_a_difference() -> None:
     assert (line.coverage, line.verdict) == ("33.3333", "incomplete")
     assert line.reconciliation["match"].difference == "0"
     assert line.reconciliation["unobserved"].claimed == "2"
-    assert line.reconciliation["unobserved"].difference == "0"
+    assert line.reconciliation["unobserved"].observed is None
+    assert line.reconciliation["unobserved"].difference is None
+
+
+def test_where_nothing_was_observed_no_amount_is_said_not_even_zero() -> None:
+    line = line_of(ledger_row(1, observed=None))
+    assert (line.claimed, line.observed, line.owned, line.unobserved) == ("1", None, None, "1")
+    assert (line.coverage, line.owned_share) == ("0", None)
+    assert (line.networks[0].observed, line.networks[0].owned) == (None, None)
+    assert line.classes["native"].observed is None
 
 
 def test_a_shortfall_of_everything_is_not_a_gap() -> None:
@@ -174,6 +183,11 @@ def test_only_valid_rows_are_owned_or_counted_at_all(validity: str) -> None:
     line = line_of(ledger_row(1), ledger_row(2, validity=validity))
     assert (line.claimed, line.observed, line.owned, line.excluded) == ("1", "1", "1", "1")
     assert line.rows == 2
+    _, rows, _ = judged(ledger_of(ledger_row(1), ledger_row(2, validity=validity)))
+    assert [(row.counted, row.owned, row.outcome) for row in rows] == [
+        (True, True, Reconciliation.MATCH),
+        (False, False, None),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["signer", "malformed"])
@@ -195,7 +209,7 @@ def conflict(*claimed: str) -> list[dict[str, Any]]:
 
 def test_a_conflict_counts_in_neither_row_until_the_policy_says_how() -> None:
     line = line_of(*conflict(str(COIN), str(3 * COIN)))
-    assert (line.claimed, line.observed, line.excluded) == ("0", "0", "4")
+    assert (line.claimed, line.observed, line.excluded) == ("0", None, "4")
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations((1, 3, 2))))

@@ -108,7 +108,33 @@ def test_a_signer_row_neither_repeats_nor_conflicts() -> None:
 
 
 def test_rows_without_any_amount_repeat_each_other() -> None:
-    assert validity(claim(1, amount=""), claim(2, amount="")) == ["valid", "repeat-of:1"]
+    assert validity(claim(1, amount=""), claim(2, amount=" ")) == ["valid", "repeat-of:1"]
+
+
+def test_a_row_without_an_amount_repeats_the_one_that_has_it() -> None:
+    rows = (claim(1, amount=""), claim(2), claim(3, amount=""))
+    assert validity(*rows) == ["repeat-of:2", "valid", "repeat-of:2"]
+
+
+@pytest.mark.parametrize(
+    ("proven", "expected"),
+    [
+        ([False] * 3, ["valid", "repeat-of:1", "repeat-of:1"]),
+        ([True] * 3, ["valid", "repeat-of:1", "repeat-of:1"]),
+        ([False, True, True], ["repeat-of:2", "valid", "repeat-of:2"]),
+        ([False, False, True], ["repeat-of:3", "repeat-of:3", "valid"]),
+    ],
+)
+def test_of_equal_rows_the_first_proven_one_counts(proven: list[bool], expected: list[str]) -> None:
+    table, _ = examined([claim(1), claim(2), claim(3)])
+    assert row_validity(table, proven)[0].to_pylist() == expected
+
+
+def test_a_proof_resolves_no_conflict() -> None:
+    table, _ = examined([claim(1), claim(2), claim(3, amount="2")])
+    for proven in ([True, False, False], [False, True, False], [False, False, True]):
+        found = row_validity(table, proven)[0].to_pylist()
+        assert [text.partition(":")[0] for text in found] == ["conflict"] * 3
 
 
 def test_undecodable_addresses_are_compared_by_their_text() -> None:

@@ -173,7 +173,8 @@ def candidates(
 
 def _accounts_of(block: Mapping[str, Any]) -> Iterator[bytes]:
     """Yield fee recipient, senders and receivers of a full block, those with value first."""
-    transactions = [tx for tx in block.get("transactions", ()) if isinstance(tx, dict)]
+    listed = block.get("transactions")
+    transactions = [tx for tx in listed if isinstance(tx, dict)] if isinstance(listed, list) else []
     texts = [tx.get("from") for tx in transactions[:CANDIDATES]]
     texts += [block.get("miner")]
     texts += [tx.get("to") for tx in transactions[:CANDIDATES]]

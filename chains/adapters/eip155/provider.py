@@ -72,6 +72,10 @@ class PinnedProvider(AsyncBaseProvider):
         raise ConfigError(f"web3 wants to send {method}, which no control check needs")
 
 
+UNREADABLE = (Web3Exception, ValueError, TypeError, AttributeError, KeyError)
+"""What web3's formatters raise on a result of another type than the method gives."""
+
+
 async def ask_contract(
     transport: Transport, endpoint: str, at: Snapshot, account: bytes, admin_slot: int
 ) -> tuple[Exchange, ...]:
@@ -84,8 +88,8 @@ async def ask_contract(
     address = AsyncWeb3.to_checksum_address(account)
     contract: AsyncContract = web3.eth.contract(address=address, abi=ABI)
     for name in ("owner", "getOwners", "getThreshold"):
-        with contextlib.suppress(Web3Exception):  # the exchange is kept; a revert is an answer
+        with contextlib.suppress(*UNREADABLE):  # the exchange is kept; a revert is an answer
             await contract.functions[name]().call()
-    with contextlib.suppress(Web3Exception):
+    with contextlib.suppress(*UNREADABLE):
         await web3.eth.get_storage_at(address, admin_slot)
     return tuple(provider.exchanges)

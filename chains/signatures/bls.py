@@ -1,0 +1,161 @@
+"""BLS12-381: validators' keys (48 bytes, in G1) and their signatures (96 bytes, in G2).
+
+``okx-bls`` is the signature of Ethereum's consensus (domain tag POP) over OKX's 32-byte digest.
+It shows the validator's signing key, not its withdrawal credentials: ``signer-only`` until the
+chain shows who may withdraw. ``fil-f3`` is Filecoin's (domain tag NUL) over the text itself; an
+f3 address is the key, so it binds.
+
+milagro verifies, and knows the tag POP only. For NUL py_ecc does, which is slow (half a second)
+and imported only where such a row occurs. Both refuse keys and signatures outside the subgroup and
+the point at infinity; encodings are checked here, strictly, before either sees them.
+
+Rows are checked one by one, and spread over processes by whoever has many. milagro's batch check
+(a random linear combination) takes as much processor time for each row as a single check, because
+it hashes the shared text anew for every row: see tests/bench/bench_bls.py. Adding signatures of
+one text up *without* random coefficients would be quick and not sound: two rows with each
+other's signature add up to a good sum.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+from chains.signatures.digests import okx_evm
+from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.rows import Signer, judge_row
+
+KEY_LENGTH, SIGNATURE_LENGTH = 48, 96
+PRIME = int(
+    "1a0111ea397fe69a4b1ba7b6434bacd764774b84f38512bf6730d2a0f6b0f624"
+    "1eabfffeb153ffffb9feffffffffaaab",
+    16,
+)
+"""Spec: https://datatracker.ietf.org/doc/html/draft-irtf-cfrg-bls-signature (BLS12-381)"""
+FILECOIN_TAG = b"BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_NUL_"
+"""Spec: https://spec.filecoin.io/algorithms/crypto/signatures"""
+F3_PROTOCOL = 3
+_COMPRESSED, _INFINITY, _SIGN = 0x80, 0x40, 0x20
+_REMEMBERED = 1 << 12
+
+SCHEMES = (
+    Scheme(
+        name="okx-bls",
+        family="bls",
+        origin="okx/proof-of-reserves:common/crypto_test.go@2962a89",
+        description="OKX: BLS of Ethereum's validators (POP) over OKX's EVM digest.",
+    ),
+    Scheme(
+        name="fil-f3",
+        family="bls",
+        origin="filecoin-project/lotus:lib/sigs/bls/bls_test.go",
+        description="Filecoin: BLS (NUL) over the text, by the key in an f3 address.",
+    ),
+)
+ALIASES = {"fil-f3-bls(RO_NUL)": "fil-f3"}
+
+
+def judge(row: SignedAddress, scheme: str) -> Outcome:
+    """Judge a row whose address carries a BLS key."""
+    if scheme == "okx-bls":
+        if row.spec.address != "bls":
+            raise _no_rule(row, scheme)
+        return judge_row(row, scheme, _validator_signed)
+    if row.spec.address != "filecoin" or row.account[:1] != bytes([F3_PROTOCOL]):
+        raise _no_rule(row, scheme)
+    return judge_row(row, scheme, _f3_signed)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def verify(key: bytes, message: bytes, signature: bytes) -> bool:
+    """Tell whether ``signature`` is of ``message`` by ``key``, under the tag POP.
+
+    Spec: https://github.com/ethereum/consensus-specs (phase0, BLS signatures)
+    """
+    return _is_canonical(key, signature) and bool(_milagro().Verify(key, message, signature))
+
+
+def parse_signature(text: str) -> bytes:
+    """Read 96 bytes of a compressed point of G2 in hex, with or without ``0x``."""
+    digits = text.removeprefix("0x")
+    try:
+        raw = bytes.fromhex(digits)
+    except ValueError:
+        raise Refused("bad-signature", "the signature is not hex digits") from None
+    if len(raw) != SIGNATURE_LENGTH or len(digits) != 2 * SIGNATURE_LENGTH:
+        raise Refused("bad-signature", "expected 96 bytes of hex")
+    if not _is_point(raw):
+        raise Refused("bad-signature", "not the one encoding of a point, or infinity")
+    return raw
+
+
+def _validator_signed(row: SignedAddress, signature: str, account: bytes) -> Signer:
+    raw = _checked(account, signature)
+    if not verify(account, okx_evm(row.message), raw):
+        raise Refused("wrong-signature", "the validator's key did not sign this text")
+    return Signer(account, is_account=False)
+
+
+def _f3_signed(row: SignedAddress, signature: str, account: bytes) -> Signer:
+    key = account[1:]
+    if not _verify_nul(key, row.message.encode(), _checked(key, signature)):
+        raise Refused("wrong-signature", "the key of this address did not sign this text")
+    return Signer(key)
+
+
+def _checked(key: bytes, signature: str) -> bytes:
+    raw = parse_signature(signature)
+    if len(key) != KEY_LENGTH or not _is_point(key):
+        raise Refused("bad-key", "the address is not the one encoding of a key, or infinity")
+    return raw
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _verify_nul(key: bytes, message: bytes, signature: bytes) -> bool:
+    """Verify under Filecoin's tag: both points in the subgroup, then the pairing."""
+    try:
+        suite: Any = import_module("py_ecc.bls").G2Basic  # slow to import, rarely needed
+    except ImportError:
+        raise Unsupported(
+            "unsupported-scheme", "fil-f3 needs the package py-ecc, which is not installed"
+        ) from None
+    if suite.DST != FILECOIN_TAG:
+        raise Unsupported("unsupported-scheme", "py-ecc signs under another domain tag")
+    return bool(suite.Verify(key, message, signature))
+
+
+@lru_cache(maxsize=1)
+def _milagro() -> Any:
+    """Import the library when it is first needed; its last release says that it is the last."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return import_module("milagro_bls_binding")
+
+
+def _is_canonical(key: bytes, signature: bytes) -> bool:
+    sizes = (len(key), len(signature)) == (KEY_LENGTH, SIGNATURE_LENGTH)
+    return sizes and _is_point(key) and _is_point(signature)
+
+
+def _is_point(raw: bytes) -> bool:
+    """Tell whether the bytes are in the one form of a compressed point that is not infinity.
+
+    Each coordinate must be below the prime; a coordinate above is another text of the same
+    number. Whether the curve has such a point is for the library.
+    Spec: https://github.com/zkcrypto/pairing (src/bls12_381, serialization)
+    """
+    if not raw[0] & _COMPRESSED or raw[0] & _INFINITY:
+        return False
+    numbers = bytes([raw[0] & ~(_COMPRESSED | _INFINITY | _SIGN)]) + raw[1:]
+    return all(
+        int.from_bytes(numbers[start : start + KEY_LENGTH], "big") < PRIME
+        for start in range(0, len(numbers), KEY_LENGTH)
+    )
+
+
+def _no_rule(row: SignedAddress, scheme: str) -> Unsupported:
+    return Unsupported(
+        "unsupported-scheme", f"{scheme} has no rule for this kind of {row.spec.address!r} address"
+    )

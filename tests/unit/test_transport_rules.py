@@ -1,0 +1,162 @@
+"""The transport's rules that need no socket: pauses, slots, redaction."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from chains.endpoints import EndpointSpec
+from chains.errors import ConfigError
+from chains.model import ChainId, Request
+from chains.transport import LONGEST_PAUSE_S, HttpTransport, Slot, retry_after_seconds
+
+pytestmark = pytest.mark.unit
+
+CHAIN = ChainId("eip155:1")
+
+
+def spec(name: str, **more: object) -> EndpointSpec:
+    return EndpointSpec(name=name, chain=CHAIN, **{"url": f"http://{name}", **more})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0.0),
+        ("2", 2.0),
+        (" 7 ", 7.0),
+        ("60", 60.0),
+        ("61", LONGEST_PAUSE_S),
+        ("9" * 400, LONGEST_PAUSE_S),
+        (None, None),
+        ("", None),
+        ("-1", None),
+        ("1.5", None),
+        ("soon", None),
+        ("\u0662", None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+    ],
+)
+def test_retry_after_is_read_in_seconds_and_capped(text: str | None, seconds: float | None) -> None:
+    assert retry_after_seconds(text) == seconds
+
+
+async def taken(slot: Slot, count: int) -> int:
+    """How many of ``count`` takers are let in at once."""
+    peak = 0
+    release = asyncio.Event()
+
+    async def hold() -> None:
+        nonlocal peak
+        async with slot.take():
+            peak = max(peak, slot.active)
+            await release.wait()
+
+    tasks = [asyncio.create_task(hold()) for _ in range(count)]
+    await asyncio.sleep(0.01)
+    release.set()
+    await asyncio.gather(*tasks)
+    assert slot.active == 0
+    return peak
+
+
+async def test_a_slot_lets_in_no_more_than_its_limit() -> None:
+    assert await taken(Slot(3), 10) == 3
+
+
+async def test_push_back_halves_the_limit_down_to_one() -> None:
+    slot = Slot(8)
+    peaks = []
+    for _ in range(5):
+        slot.narrow(0.0)
+        peaks.append(await taken(slot, 10))
+    assert peaks == [4, 2, 1, 1, 1]
+
+
+async def test_good_answers_widen_it_again_slowly_and_never_beyond_the_limit() -> None:
+    slot = Slot(4)
+    slot.narrow(0.0)
+    slot.narrow(0.0)
+    peaks = []
+    for _ in range(30):
+        slot.widen()
+        peaks.append(await taken(slot, 10))
+    assert peaks == sorted(peaks)
+    assert (peaks[0], peaks[2], peaks[-1]) == (2, 2, 4)
+
+
+async def test_a_pause_holds_everybody_back() -> None:
+    slot = Slot(2)
+    slot.narrow(0.05)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    async with slot.take():
+        waited = loop.time() - started
+    assert waited >= 0.045
+
+
+async def test_a_shorter_pause_does_not_shorten_a_longer_one() -> None:
+    slot = Slot(2)
+    slot.narrow(0.05)
+    slot.narrow(0.0)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    async with slot.take():
+        assert loop.time() - started >= 0.045
+
+
+async def test_a_failing_holder_gives_its_place_back() -> None:
+    slot = Slot(1)
+    with pytest.raises(RuntimeError):
+        async with slot.take():
+            raise RuntimeError
+    assert await taken(slot, 2) == 1
+
+
+def test_primaries_come_first_and_other_chains_stay_away() -> None:
+    other = EndpointSpec(name="z", chain=ChainId("eip155:56"), url="http://z")
+    transport = HttpTransport(CHAIN, [spec("w", role="witness"), other, spec("b"), spec("a")])
+    assert transport.endpoints == ("b", "a", "w")
+    assert [transport.is_witness(name) for name in transport.endpoints] == [False, False, True]
+
+
+def test_a_file_endpoint_gives_its_path(tmp_path: Path) -> None:
+    file = tmp_path / "a dump.dat"
+    transport = HttpTransport(CHAIN, [spec("f", url=file.as_uri()), spec("h")])
+    assert transport.local_path("f") == file
+    assert transport.local_path("h") is None
+
+
+async def test_with_nobody_to_ask_the_exchange_says_so() -> None:
+    found = await HttpTransport(CHAIN, []).exchange_any(Request(body=b"x"), [])
+    assert (found.failure, found.endpoint, found.body) == ("no-usable-endpoint", "", b"")
+
+
+async def test_outside_its_context_the_transport_sends_nothing() -> None:
+    with pytest.raises(ConfigError):
+        await HttpTransport(CHAIN, [spec("a")]).exchange(Request(), "a")
+
+
+SECRET = "s3cr3t-k3y-0123456789"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://user:{SECRET}@host/rpc",
+        f"https://{SECRET}@host/rpc",
+        f"https://host/v2/{SECRET}",
+        f"https://host/rpc?key={SECRET}",
+        f"https://host/rpc?{SECRET}",
+        f"https://host/rpc#{SECRET}",
+    ],
+)
+def test_no_form_of_an_endpoint_shows_its_credentials(url: str) -> None:
+    shown = spec("a", url=url, headers={"Authorization": f"Bearer {SECRET}"})
+    transport = HttpTransport(CHAIN, [shown])
+    for text in (repr(shown), str(shown), str(shown.redacted()), repr(transport), str([shown])):
+        assert SECRET not in text
+    assert SECRET not in repr(list(vars(transport).values()))
+    assert "host" in repr(shown)
