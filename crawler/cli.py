@@ -16,12 +16,13 @@ import typer
 from rich.console import Console
 
 from chains.errors import ConfigError, Fatal
-from crawler import inputs, jobs, verify_summary
+from crawler import inputs, jobs, support, verify_summary
 from crawler.errors import EnvironmentFault, RecountError
 from crawler.inputs import Options
 from crawler.live import Live, err
 from crawler.reports import document, terminal
 from crawler.result import Report
+from crawler.settings import load_world
 from crawler.verdict_files import check_suffix, write_verdicts
 
 app = typer.Typer(
@@ -196,8 +197,7 @@ def verify(
         if not as_json:
             verify_summary.render(summary, result, Console())
     if as_json:
-        body = summaries[0] if len(summaries) == 1 else summaries
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(body), indent=2).decode() + "\n")
+        _print_json(summaries[0] if len(summaries) == 1 else summaries)
     raise typer.Exit(worst)
 
 
@@ -226,11 +226,24 @@ def plan(
     with Live(quiet=quiet) as progress:
         entries = jobs.planned(options, progress)
     if as_json:
-        sys.stdout.write(
-            msgspec.json.format(msgspec.json.encode(entries), indent=2).decode() + "\n"
-        )
+        _print_json(entries)
     else:
         verify_summary.render_plan(entries, Console())
+
+
+@app.command()
+def chains(
+    schemes: Annotated[bool, typer.Option("--schemes", help="signing schemes instead")] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Show what is supported, from the code's own declarations."""
+    if schemes:
+        known = support.scheme_support()
+        _print_json(known) if as_json else support.render_schemes(known, Console())
+    else:
+        networks = support.chain_support(load_world(config or ()))
+        _print_json(networks) if as_json else support.render_chains(networks, Console())
 
 
 @app.command()
@@ -248,6 +261,11 @@ def demo(
     terminal.render(shown.report, Console())
     sys.stdout.write(shown.text())
     raise typer.Exit(0 if shown.complete else 4)
+
+
+def _print_json(value: object) -> None:
+    """Write a value to stdout as indented JSON."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
 def verdict_path(verdicts: Path, list_path: Path, number: int, count: int) -> Path:

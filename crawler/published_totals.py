@@ -154,7 +154,8 @@ def stated_places(text: str) -> int:
 def _keys(total: ListedTotal, world: World, exchange: Exchange | None) -> Iterable[tuple[str, str]]:
     bare = ALL.sub("", total.label).strip()
     if bare != total.label.strip():
-        yield "coin", bare
+        coins = {asset.counts_as.lower(): asset.counts_as for asset in world.assets.values()}
+        yield "coin", coins.get(bare.lower(), bare)
         yield "label", plain(bare)
         return
     yield "label", plain(total.label)

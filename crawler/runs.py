@@ -32,6 +32,9 @@ from crawler.errors import EnvironmentFault, UsageError
 FORMAT = "recount/run/1"
 
 
+PARTS = ("inputs", "claims", "signatures", "plan", "shards", "evidence")
+
+
 class ShardEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One shard of the frozen plan. ``digest`` names its files."""
 
@@ -77,13 +80,13 @@ class RunDirectory:
         """Make the directory; raises ``UsageError`` when it already holds something."""
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path} is no directory; choose another --run directory")
-        if path.exists() and any(path.iterdir()):
+        if path.exists() and not _never_begun(path):
             raise UsageError(
                 f"{path} is not empty; choose another --run directory, or continue it with "
                 f"'recount resume {path}'"
             )
         with environment_faults(path):
-            for part in ("inputs", "claims", "signatures", "plan", "shards", "evidence"):
+            for part in PARTS:
                 (path / part).mkdir(parents=True, exist_ok=True)
         run = cls(path, manifest)
         run.lock()
@@ -182,6 +185,15 @@ class RunDirectory:
         """Names of the finished part files of ``claims`` or ``signatures``, in list order."""
         files = (self.path / stage).glob("part-*.parquet")
         return sorted(f"{stage}/{file.name}" for file in files)
+
+
+def _never_begun(path: Path) -> bool:
+    """Tell whether a directory is empty but for what ``create`` makes before its manifest."""
+    return all(
+        entry.name in ("lock", *PARTS) and (entry.is_file() or not any(entry.iterdir()))
+        for entry in path.iterdir()
+        if not entry.name.endswith(".part")
+    )
 
 
 @contextlib.contextmanager

@@ -74,6 +74,8 @@ async def test_kill_9_then_resume_gives_the_same_result(tmp_path, moment):
             code, _, err = await recount("resume", str(run), "--quiet")
             assert code == 2
             assert "is no run directory" in err
+            code, _, err = await recount(*made_up.arguments(run))
+            assert (code, result_bytes(run)) == (1, expected), err
             return
         code, _, err = await recount("resume", str(run), "--quiet")
         assert code == 1, err
