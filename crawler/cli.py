@@ -16,8 +16,9 @@ import typer
 from rich.console import Console
 
 from chains.errors import ConfigError, Fatal
-from crawler import inputs, jobs, support, verify_summary
+from crawler import explain, inputs, jobs, support, verify_summary
 from crawler.errors import EnvironmentFault, RecountError
+from crawler.hygiene import Seen
 from crawler.inputs import Options
 from crawler.live import Live, err
 from crawler.reports import document, terminal
@@ -161,6 +162,9 @@ def verify(
     verdicts: Annotated[
         Path | None, typer.Option(help="one record per row: .jsonl, .csv or .parquet")
     ] = None,
+    explain_row: Annotated[
+        int | None, typer.Option("--explain", min=1, help="explain the row at this line, in steps")
+    ] = None,
     companion: Companion = None,
     config: Config = None,
     policy: Policy = None,
@@ -176,6 +180,7 @@ def verify(
         check_suffix(verdicts)
     worst = 0
     summaries = []
+    seen = Seen() if len(lists) > 1 else None
     for number, list_path in enumerate(lists):
         options = _options(
             list_path,
@@ -187,16 +192,21 @@ def verify(
             exchange=exchange,
             processes=processes,
         )
+        if explain_row is not None:
+            steps = explain.explain(options, explain_row)
+            _print_json(steps) if as_json else sys.stdout.write(explain.render(steps))
+            continue
         with Live(quiet=quiet) as progress:
-            result, ledger = jobs.verify(options, progress)
+            result, ledger = jobs.verify(options, progress, seen)
         if verdicts is not None:
             write_verdicts(ledger, verdict_path(verdicts, list_path, number, len(lists)))
-        summary = verify_summary.summarise(result)
+        reuse = seen.end() if seen is not None and number else None
+        summary = verify_summary.summarise(result, reuse)
         summaries.append(summary)
         worst = max(worst, summary.exit_code)
         if not as_json:
             verify_summary.render(summary, result, Console())
-    if as_json:
+    if as_json and summaries:
         _print_json(summaries[0] if len(summaries) == 1 else summaries)
     raise typer.Exit(worst)
 

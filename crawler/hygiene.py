@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 
 import msgspec
 import numpy as np
@@ -17,10 +18,11 @@ import pyarrow as pa
 
 from crawler.result import MessageLine
 from crawler.totals import Scales
+from crawler.units import fraction_text
 
 MOST_TEXTS = 50
 _DATES = (
-    ("time", re.compile(r"\b1[0-9]{9}([0-9]{3})?\b|\b\d{1,2}:\d{2}(:\d{2})?\b")),
+    ("time", re.compile(r"(?<!\d)1[0-9]{9}([0-9]{3})?(?!\d)|\b\d{1,2}:\d{2}(:\d{2})?\b")),
     ("date", re.compile(r"\b20\d{2}([-/.]?)(0[1-9]|1[0-2])\1(0[1-9]|[12]\d|3[01])\b")),
     ("date", re.compile(r"\b(\d{1,2} )?[A-Z][a-z]{2,8},? (\d{1,2},? )?20\d{2}\b")),
     ("block", re.compile(r"\b(block|height)\D{0,10}\d{3,}|\b0{8,}[0-9a-f]{20,}\b", re.IGNORECASE)),
@@ -111,15 +113,17 @@ def _grouped(
 
 
 class Reuse(msgspec.Struct, frozen=True, kw_only=True):
-    """What one list shares with lists that were read before it.
+    """What one list shares with the lists that were read before it.
 
-    Counts are rows; ``oldest`` is the first list, in the order given, in which any of them stood.
+    ``signatures``, ``keys`` and ``addresses`` count rows; ``claimed`` maps coin to the amount of
+    the rows whose signature was seen before; ``oldest`` is the first list, in the order given, in
+    which any of these signatures stood, ``""`` where there is none.
     """
 
-    list: str
     signatures: int
     keys: int
     addresses: int
+    claimed: Mapping[str, str]
     oldest: str
 
 
@@ -131,22 +135,51 @@ class Seen:
     def __init__(self) -> None:
         self._first: dict[str, dict[bytes, int]] = {kind: {} for kind in self.KINDS}
         self._lists: list[str] = []
+        self._counts = dict.fromkeys(self.KINDS, 0)
+        self._claimed: dict[str, Fraction] = {}
+        self._oldest = 0
 
-    def add(self, name: str, rows: Iterable[Mapping[str, Sequence[bytes]]]) -> Reuse:
-        """Take in a list; ``rows`` map each kind to what the row carries of it."""
-        number = len(self._lists)
+    def begin(self, name: str) -> None:
+        """Begin a list."""
         self._lists.append(name)
-        counts = dict.fromkeys(self.KINDS, 0)
-        oldest = number
-        for row in rows:
-            for kind in self.KINDS:
-                first = self._first[kind]
-                again = False
-                for value in row[kind]:
-                    digest = hashlib.blake2b(value, digest_size=16).digest()
-                    where = first.setdefault(digest, number)
-                    if where < number:
-                        again = True
-                        oldest = min(oldest, where)
-                counts[kind] += again
-        return Reuse(list=name, oldest=self._lists[oldest] if oldest < number else "", **counts)
+        self._counts = dict.fromkeys(self.KINDS, 0)
+        self._claimed = {}
+        self._oldest = len(self._lists) - 1
+
+    def take(self, claims: pa.RecordBatch, signatures: pa.RecordBatch) -> None:
+        """Take in a batch of ``ownership.EXAMINED`` and ``ownership.SIGNATURES``."""
+        columns = [
+            claims.column(name).to_pylist()
+            for name in ("signatures", "chain", "account", "counts_as", "units", "decimals")
+        ]
+        keys = signatures.column("keys").to_pylist()
+        for texts, chain, account, coin, units, decimals, row_keys in zip(
+            *columns, keys, strict=True
+        ):
+            where = self._seen_in("signatures", [text.encode() for text in texts])
+            if where is not None:
+                self._oldest = min(self._oldest, where)
+                if units is not None:
+                    amount = Fraction(int(units), 10**decimals)
+                    self._claimed[coin] = self._claimed.get(coin, Fraction(0)) + amount
+            self._seen_in("keys", row_keys)
+            if account:
+                self._seen_in("addresses", [chain.encode() + b" " + account])
+
+    def end(self) -> Reuse:
+        """Say what the list shares with earlier ones."""
+        number = len(self._lists) - 1
+        return Reuse(
+            claimed={coin: fraction_text(sum_) for coin, sum_ in sorted(self._claimed.items())},
+            oldest=self._lists[self._oldest] if self._oldest < number else "",
+            **self._counts,
+        )
+
+    def _seen_in(self, kind: str, values: Sequence[bytes]) -> int | None:
+        """Note what a row carries; return the earliest other list that carried any of it."""
+        number = len(self._lists) - 1
+        first = self._first[kind]
+        digests = [hashlib.blake2b(value, digest_size=16).digest() for value in values]
+        earlier = [where for d in digests if (where := first.setdefault(d, number)) < number]
+        self._counts[kind] += bool(earlier)
+        return min(earlier, default=None)

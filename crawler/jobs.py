@@ -25,6 +25,7 @@ from crawler.circumstances import keep_circumstances, stored_circumstances
 from crawler.endpoints import load_endpoints
 from crawler.engine import Engine, Pinned
 from crawler.errors import EnvironmentFault, UsageError
+from crawler.hygiene import Seen
 from crawler.inputs import Opened, Options, input_digests, open_inputs, versions
 from crawler.ledger import Place
 from crawler.lists import PublishedList
@@ -115,22 +116,15 @@ def stored_report(path: Path) -> Report:
         ) from error
 
 
-def verify(options: Options, progress: Progress) -> tuple[Result, pa.Table]:
-    """Judge signatures only, offline. The ledger has one record per row of the list."""
+def verify(
+    options: Options, progress: Progress, seen: Seen | None = None
+) -> tuple[Result, pa.Table]:
+    """Judge signatures only, offline. The ledger has one record per row of the list.
+
+    ``seen`` takes in what the list carries, to be compared with other lists.
+    """
     opened = open_inputs(options)
-    progress.begin("signatures", None)
-    parts: list[tuple[pa.Table, pa.Table]] = []
-    for claims, signatures in examine(
-        opened.published.batches(), opened.reading, processes=options.processes or None
-    ):
-        progress.advance("signatures", claims.num_rows)
-        parts.append(
-            (
-                pa.Table.from_batches([claims]).select(CLAIM_COLUMNS),
-                pa.Table.from_batches([signatures]).select(SIGNATURE_COLUMNS),
-            )
-        )
-    claims, signatures = _joined(parts)
+    claims, signatures = _examined(options, opened, progress, seen)
     inputs = _with_lines(opened.inputs, opened.published)
     result, ledger, _ = pure.recount(inputs, claims, signatures, [], {})
     return result, ledger
@@ -140,20 +134,28 @@ def planned(options: Options, progress: Progress) -> list[Mapping[str, Any]]:
     """Say what would be asked: one entry per moment and asset, with calls and seconds."""
     opened = open_inputs(options)
     world = opened.inputs.world
-    progress.begin("list", None)
+    specs = _endpoints(options, world)
+    asked = questions(world, *_examined(options, opened, progress))
+    return [_estimate(world, q, specs) for q in asked]
+
+
+def _examined(
+    options: Options, opened: Opened, progress: Progress, seen: Seen | None = None
+) -> tuple[pa.Table, pa.Table]:
+    """Examine a list in memory and keep the columns that the recount needs."""
+    progress.begin("signatures", None)
     parts: list[tuple[pa.Table, pa.Table]] = []
+    if seen is not None:
+        seen.begin(opened.published.path.name)
     for claims, signatures in examine(
         opened.published.batches(), opened.reading, processes=options.processes or None
     ):
-        progress.advance("list", claims.num_rows)
-        parts.append(
-            (
-                pa.Table.from_batches([claims]).select(CLAIM_COLUMNS),
-                pa.Table.from_batches([signatures]).select(SIGNATURE_COLUMNS),
-            )
-        )
-    specs = _endpoints(options, world)
-    return [_estimate(world, q, specs) for q in questions(world, *_joined(parts))]
+        progress.advance("signatures", claims.num_rows)
+        if seen is not None:
+            seen.take(claims, signatures)
+        kept = pa.Table.from_batches([claims]).select(CLAIM_COLUMNS)
+        parts.append((kept, pa.Table.from_batches([signatures]).select(SIGNATURE_COLUMNS)))
+    return _joined(parts)
 
 
 def _estimate(world: World, asked: Questions, specs: Sequence[EndpointSpec]) -> Mapping[str, Any]:

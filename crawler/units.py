@@ -8,6 +8,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 PERCENT_PLACES = 4
+MOST_PLACES = 100
 
 
 def to_text(units: int, decimals: int) -> str:
@@ -25,3 +26,13 @@ def percent(part: Fraction | int, whole: Fraction | int) -> str | None:
     scaled = Fraction(part) / Fraction(whole) * 100 * 10**PERCENT_PLACES
     cut = abs(scaled.numerator) // scaled.denominator
     return to_text(-cut if scaled < 0 else cut, PERCENT_PLACES)
+
+
+def fraction_text(value: Fraction) -> str:
+    """Write a sum of exact decimals exactly; raises ``ValueError`` for any other fraction."""
+    places = 0
+    while (value * 10**places).denominator != 1:
+        places += 1
+        if places > MOST_PLACES:
+            raise ValueError(f"{value} is no sum of decimals")
+    return to_text(int(value * 10**places), places)

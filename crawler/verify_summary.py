@@ -11,9 +11,10 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from crawler.hygiene import Reuse
 from crawler.reports import display, terminal
-from crawler.result import Result, TotalCheck
-from crawler.units import to_text
+from crawler.result import MessageLine, Result, TotalCheck
+from crawler.units import fraction_text
 
 STATUSES = ("bound", "controlled", "signer-only", "unsigned", "unsupported", "refuted")
 
@@ -29,7 +30,8 @@ class VerifySummary(msgspec.Struct, frozen=True, kw_only=True):
     """The result of ``recount verify`` for one list.
 
     ``assets`` maps coin to status to rows and claimed amount; ``reasons`` counts rows by
-    ``status:reason``; ``to_be_shown_on_chain`` are rows whose owners' control is still open.
+    ``status:reason``; ``reuse`` is null for the first of several lists; ``to_be_shown_on_chain``
+    are rows whose owners' control is still open.
     """
 
     list: str
@@ -44,11 +46,13 @@ class VerifySummary(msgspec.Struct, frozen=True, kw_only=True):
     assets: Mapping[str, Mapping[str, StatusGroup]]
     totals: tuple[TotalCheck, ...]
     to_be_shown_on_chain: int
+    messages: tuple[MessageLine, ...]
+    reuse: Reuse | None
     exit_code: int
 
 
-def summarise(result: Result) -> VerifySummary:
-    """Take from a result what was judged offline."""
+def summarise(result: Result, reuse: Reuse | None = None) -> VerifySummary:
+    """Take from a result what was judged offline; ``reuse`` is what earlier lists share."""
     statuses: Counter[str] = Counter(dict.fromkeys(STATUSES, 0))
     reasons: Counter[str] = Counter()
     assets: dict[str, dict[str, StatusGroup]] = {}
@@ -61,7 +65,7 @@ def summarise(result: Result) -> VerifySummary:
             groups[group.status] = (rows + group.rows, claimed + Fraction(group.claimed))
         if groups:
             assets[line.asset] = {
-                status: StatusGroup(rows=rows, claimed=_text(claimed))
+                status: StatusGroup(rows=rows, claimed=fraction_text(claimed))
                 for status, (rows, claimed) in sorted(groups.items())
             }
     allowed = result.policy["refuted_allowed"]
@@ -79,6 +83,8 @@ def summarise(result: Result) -> VerifySummary:
         assets=assets,
         totals=result.totals,
         to_be_shown_on_chain=reasons["signer-only:control-unobserved"],
+        messages=result.messages,
+        reuse=reuse,
         exit_code=1 if failed else 0,
     )
 
@@ -107,6 +113,22 @@ def render(summary: VerifySummary, result: Result, console: Console) -> None:
                 markup=False,
                 highlight=False,
             )
+    for line in summary.messages:
+        console.print(
+            f"  {line.rows:>8}  signed {display.visible(line.text)!r}: {line.dated}",
+            markup=False,
+            highlight=False,
+        )
+    if summary.reuse is not None and summary.reuse.oldest:
+        again = summary.reuse
+        amounts = ", ".join(f"{display.amount(a)} {c}" for c, a in again.claimed.items())
+        console.print(
+            f"Seen before: {again.signatures} rows carry signatures of earlier lists, the oldest "
+            f"in {display.visible(again.oldest)}; {again.keys} rows with keys and "
+            f"{again.addresses} with addresses seen before. Claimed on them: {amounts}.",
+            markup=False,
+            highlight=False,
+        )
     if summary.to_be_shown_on_chain:
         console.print(
             f"{summary.to_be_shown_on_chain} row(s) are signed by a named owner: 'recount run' "
@@ -140,11 +162,3 @@ def _time(entry: Mapping[str, Any], seconds: int | None) -> str:
     if not entry["endpoints"]:
         return "nobody to ask"
     return "as fast as it answers" if seconds is None else f"{seconds} s at the declared rate"
-
-
-def _text(value: Fraction) -> str:
-    """Write a sum of exact decimals exactly."""
-    places = 0
-    while (value * 10**places).denominator != 1:
-        places += 1
-    return to_text(int(value * 10**places), places)

@@ -19,6 +19,7 @@ from nacl.exceptions import BadSignatureError
 
 from chains.addresses import AddressError, cardano, near
 from chains.addresses.base58 import base58_to_bytes
+from chains.signatures import trace
 from chains.signatures.digests import OKX_HEADER, frame
 from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
 from chains.signatures.rows import Signer, judge_row
@@ -179,10 +180,12 @@ def _verify(key: bytes, signature: bytes, payload: bytes) -> bytes:
         crypto_sign_open(signature + payload, key)
     except BadSignatureError:
         raise Refused("wrong-signature", "the signature is not of this text and key") from None
+    trace.note("verified", signed=payload, signature=signature, key=key)
     return key
 
 
 _remembered = lru_cache(maxsize=_REMEMBERED)(_verify)
+trace.forget.append(_remembered.cache_clear)
 
 
 def parse_key(text: str) -> bytes:

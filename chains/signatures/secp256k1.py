@@ -14,6 +14,7 @@ from hashlib import new, sha256
 from coincurve import PublicKey
 from Crypto.Hash import RIPEMD160, keccak
 
+from chains.signatures import trace
 from chains.signatures.model import Refused
 
 SIGNATURE_LENGTH = 65
@@ -51,13 +52,20 @@ def recover(digest: bytes, signature: bytes) -> bytes:
         key = PublicKey.from_signature_and_message(signature, digest, hasher=None)
     except ValueError as error:
         raise Refused("wrong-signature", f"no key can be recovered: {error}") from None
-    return key.format(compressed=False)
+    body = key.format(compressed=False)
+    trace.note("recovered", digest=digest, signature=signature, key=body)
+    return body
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def keccak_account(key: bytes) -> bytes:
     """Return the 20-byte account of an uncompressed key: the end of its Keccak-256."""
-    return keccak256(key[1:])[12:]
+    account = keccak256(key[1:])[12:]
+    trace.note("account", account=account)
+    return account
+
+
+trace.forget += (recover.cache_clear, keccak_account.cache_clear)
 
 
 def compressed(key: bytes) -> bytes:
