@@ -7,6 +7,7 @@ Tests that start a real node note it (``tests.nodes``); the summary says which w
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -14,6 +15,11 @@ import pytest
 from pytest_socket import disable_socket, enable_socket
 
 from tests.nodes import LOG, exercised
+
+_LIMIT = sys.getrecursionlimit()
+import py_ecc  # noqa: E402, F401 - its import raises the recursion limit, once: not for our tests
+
+sys.setrecursionlimit(_LIMIT)
 
 KINDS = {"unit", "integration", "property", "soak"}
 OFFLINE = {"unit", "property"}

@@ -18,6 +18,7 @@ other's signature add up to a good sum.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from functools import lru_cache
 from importlib import import_module
@@ -115,15 +116,28 @@ def _checked(key: bytes, signature: str) -> bytes:
 @lru_cache(maxsize=_REMEMBERED)
 def _verify_nul(key: bytes, message: bytes, signature: bytes) -> bool:
     """Verify under Filecoin's tag: both points in the subgroup, then the pairing."""
+    suite = _py_ecc()
+    if suite.DST != FILECOIN_TAG:
+        raise Unsupported("unsupported-scheme", "py-ecc signs under another domain tag")
+    return bool(suite.Verify(key, message, signature))
+
+
+@lru_cache(maxsize=1)
+def _py_ecc() -> Any:
+    """Import the library when it is first needed, and undo what its import does to the process.
+
+    It raises the recursion limit to 100,000; under that limit deeply nested JSON from a node
+    would overflow the stack and kill the process instead of raising an error.
+    """
+    limit = sys.getrecursionlimit()
     try:
-        suite: Any = import_module("py_ecc.bls").G2Basic  # slow to import, rarely needed
+        return import_module("py_ecc.bls").G2Basic
     except ImportError:
         raise Unsupported(
             "unsupported-scheme", "fil-f3 needs the package py-ecc, which is not installed"
         ) from None
-    if suite.DST != FILECOIN_TAG:
-        raise Unsupported("unsupported-scheme", "py-ecc signs under another domain tag")
-    return bool(suite.Verify(key, message, signature))
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 @lru_cache(maxsize=1)

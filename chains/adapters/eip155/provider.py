@@ -10,18 +10,25 @@ This is the only module that imports web3, which takes most of a second: import 
 from __future__ import annotations
 
 import contextlib
+import sys
 from typing import Any
-
-from web3 import AsyncWeb3
-from web3.contract import AsyncContract
-from web3.exceptions import Web3Exception
-from web3.providers.async_base import AsyncBaseProvider
-from web3.types import RPCEndpoint, RPCResponse
 
 from chains import jsonrpc
 from chains.adapters.eip155.reading import storage_request, view_request
 from chains.errors import ConfigError
 from chains.model import Exchange, Gap, Request, Snapshot, Transport
+
+_RECURSION_LIMIT = sys.getrecursionlimit()
+
+from web3 import AsyncWeb3  # noqa: E402
+from web3.contract import AsyncContract  # noqa: E402
+from web3.exceptions import Web3Exception  # noqa: E402
+from web3.providers.async_base import AsyncBaseProvider  # noqa: E402
+from web3.types import RPCEndpoint, RPCResponse  # noqa: E402
+
+# What web3 imports raises the limit to 100,000, under which deeply nested JSON from a node
+# overflows the stack and kills the process instead of raising an error.
+sys.setrecursionlimit(_RECURSION_LIMIT)
 
 ABI: list[dict[str, Any]] = [
     {

@@ -1,0 +1,38 @@
+"""No library may take away what keeps hostile input from killing the process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+EVERYTHING = """
+import importlib, pkgutil, sys, warnings
+warnings.simplefilter("ignore")
+import chains, crawler
+for package in (chains, crawler):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+from chains.signatures import bls
+bls._py_ecc()
+from chains.adapters.eip155 import provider
+from chains import jsonrpc
+from chains.model import Exchange, Request
+deep = b'{"id":0,"result":' + b"[" * 200_000
+print(jsonrpc.result(Exchange(request=Request(), endpoint="", body=deep)).reason)
+print(sys.getrecursionlimit())
+"""
+
+
+def test_deep_json_is_a_gap_even_after_every_library_was_loaded():
+    done = subprocess.run(
+        [sys.executable, "-c", EVERYTHING], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-500:]
+    reason, limit = done.stdout.split()
+    assert reason == "truncated-answer"
+    assert int(limit) <= 3000
