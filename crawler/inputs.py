@@ -17,7 +17,7 @@ from crawler.lists import open_list
 from crawler.ownership import Reading
 from crawler.recount import Inputs
 from crawler.runs import canonical_digest, sha256_file
-from crawler.settings import Heights, load_heights, load_policy, load_statement, load_world
+from crawler.settings import Heights, World, load_heights, load_policy, load_statement, load_world
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +59,7 @@ def open_inputs(options: Options) -> Opened:
     reading = Reading(
         world=world,
         exchange=exchange,
-        messages=_messages(options.messages) if options.messages else None,
+        messages=_messages_for(options, world, exchange, published.dialect),
         heights=heights,
     )
     inputs = Inputs(
@@ -87,6 +87,16 @@ def _expected(reading: Reading) -> tuple[str, ...] | None:
         return reading.messages
     whose = reading.world.exchanges.get(reading.exchange)
     return whose.messages if whose else None
+
+
+def _messages_for(
+    options: Options, world: World, exchange: str, dialect: str
+) -> tuple[str, ...] | None:
+    """Return the texts that replace the exchange's own: the user's, or those of the dialect."""
+    if options.messages:
+        return _messages(options.messages)
+    whose = world.exchanges.get(exchange)
+    return whose.messages_of.get(dialect) if whose else None
 
 
 def _messages(path: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ exactly what was published; nothing is trimmed or folded.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
@@ -168,12 +169,14 @@ class NetworkRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One exchange of ``config/exchanges/``: texts it signs, labels it uses.
 
+    ``messages_of`` names list dialects whose texts are others than ``messages``.
     ``plain_types`` are texts of the ``Type`` column that change nothing.
     """
 
     name: str
     title: str
     messages: tuple[str, ...]
+    messages_of: Mapping[str, tuple[str, ...]] = {}
     networks: tuple[NetworkRule, ...]
     labels: tuple[Label, ...]
     plain_types: tuple[str, ...] = ("",)

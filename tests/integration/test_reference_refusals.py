@@ -75,6 +75,14 @@ def test_no_refused_row_of_an_auditor_list_is_owned(tmp_path):
     assert [row["address"] for row in rows if owned(row)] == []
 
 
+def test_the_text_of_one_layout_does_not_stand_in_the_other(tmp_path):
+    lines = reference("okx/test.csv").read_text(encoding="utf-8").splitlines()
+    auditor = next(line for line in lines if line.startswith("USDT,ETH,")).split(",")
+    row = f"ETH,ETH,1,{auditor[2]},1,{auditor[5]},{auditor[3]},,,,"
+    (judged_row,) = judged(tmp_path / "list.csv", f"{MONTHLY}\n{row}\n")
+    assert (judged_row["status"], judged_row["reason"]) == ("refuted", "unexpected-message")
+
+
 def test_a_row_with_an_impossible_amount_adds_nothing(tmp_path):
     broken = genuine().replace(",0.058959708849230328,", ",1e30,")
     assert broken != genuine()

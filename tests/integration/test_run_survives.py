@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import resource
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from aiohttp import web
 
+from crawler.demo.nodes import nodes
+from crawler.units import to_text
 from tests.integration.made_up_run import recount, result_bytes, serving, start
 
 pytestmark = pytest.mark.integration
@@ -195,6 +199,57 @@ async def test_a_dead_endpoint_leaves_the_run_incomplete_not_wrong(tmp_path):
         assert (sol["verdict"], sol["observed"], sol["coverage"]) == ("not-looked-at", "0", "0")
         codes = {finding["code"]: finding["about"] for finding in report["findings"]}
         assert codes["gap:unreachable"] == "recount"
+
+
+@contextlib.asynccontextmanager
+async def witnessed(made_up, *, lying_about=()):
+    """Add a witness to the Ethereum endpoint; it says one wei more of some accounts."""
+    state = made_up.world
+    honest = made_up.nodes["ethereum-one"]
+    native = {account: units + (account in lying_about) for account, units in state.ether.items()}
+    other = nodes(msgspec.structs.replace(state, ether=native))["ethereum-one"]
+    other.genesis_time = honest.genesis_time
+    async with other:
+        file = Path(made_up.options.endpoints)
+        text = file.read_text() + (  # noqa: ASYNC240 - a test may block
+            '\n[[endpoints]]\nname = "witness"\nrole = "witness"\nchain = "eip155:31337"\n'
+            f'url = "{other.url}"\nown_node = true\n'
+        )
+        file.write_text(text)  # noqa: ASYNC240
+        yield
+
+
+async def test_a_witness_that_agrees_makes_a_quorum(tmp_path):
+    async with serving(tmp_path / "inputs") as made_up, witnessed(made_up):
+        await recount(*made_up.arguments(tmp_path / "run"))
+        result = json.loads((tmp_path / "run/report.json").read_bytes())["result"]
+        ether = next(line for line in result["assets"] if line["asset"] == "ETH")
+        assert ether["sources"] == {"quorum/state": ether["observed"]}
+        code, _, err = await recount("replay", str(tmp_path / "run"))
+        assert code == 1, err
+
+
+async def test_a_witness_that_disagrees_leaves_a_gap_that_nobody_counts(tmp_path):
+    async with serving(tmp_path / "inputs") as made_up, contextlib.AsyncExitStack() as stack:
+        row = next(row for row in reversed(made_up.world.rows) if row.coin == "ETH")
+        account = bytes.fromhex(row.address[2:])
+        await stack.enter_async_context(witnessed(made_up, lying_about={account}))
+        code, _, err = await recount(*made_up.arguments(tmp_path / "run"))
+        assert code == 1, err
+        result = json.loads((tmp_path / "run/report.json").read_bytes())["result"]
+        ether = next(line for line in result["assets"] if line["asset"] == "ETH")
+        assert ether["unobserved"] == to_text(row.units, 18)
+        assert ether["sources"] == {"quorum/state": ether["observed"]}
+        (found,) = [f for f in result["findings"] if f["code"] == "gap:witness-disagrees"]
+        assert (found["about"], found["count"]) == ("recount", 1)
+
+
+async def test_endpoints_that_disagree_about_a_canary_stop_the_run(tmp_path):
+    async with serving(tmp_path / "inputs") as made_up, contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(witnessed(made_up, lying_about=made_up.world.ether))
+        code, _, err = await recount(*made_up.arguments(tmp_path / "run"))
+        assert code == 4
+        assert "reported differently" in err
 
 
 async def test_an_endpoint_of_another_chain_stops_the_run(tmp_path):
