@@ -196,7 +196,7 @@ async def test_a_dead_endpoint_leaves_the_run_incomplete_not_wrong(tmp_path):
         await recount(*made_up.arguments(run))
         report = json.loads((run / "report.json").read_bytes())["result"]
         sol = next(line for line in report["assets"] if line["asset"] == "SOL")
-        assert (sol["verdict"], sol["observed"], sol["coverage"]) == ("not-looked-at", "0", "0")
+        assert (sol["verdict"], sol["observed"], sol["coverage"]) == ("not-looked-at", None, "0")
         codes = {finding["code"]: finding["about"] for finding in report["findings"]}
         assert codes["gap:unreachable"] == "recount"
 
