@@ -23,8 +23,10 @@ _ORDER = {EXCHANGE: 0, RECOUNT: 1, NOTE: 2}
 class Findings:
     """Collects findings and discrepancies while the rows stream by."""
 
-    def __init__(self, scale: Scales) -> None:
+    def __init__(self, scale: Scales, *, asked: bool = True) -> None:
+        """``asked`` is false where no balance was asked for, so that none can be missing."""
         self._scale = scale
+        self._asked = asked
         self._rows: dict[tuple[str, str], list[int]] = {}
         self._counts: dict[tuple[str, str], int] = {}
         self._amounts: dict[tuple[str, str], dict[str, int]] = {}
@@ -51,6 +53,8 @@ class Findings:
             self._note(EXCHANGE, kind, row, abs(row.difference) if row.difference else 0)
             self._discrepancy(row, kind, "")
         self._add_ownership(row, claimed)
+        if not self._asked:
+            return
         if row.outcome is Reconciliation.UNOBSERVED and entry["gap"] != "no-account":
             self._note(RECOUNT, f"gap:{entry['gap']}", row, claimed)
 
@@ -123,13 +127,13 @@ class Findings:
 
     def _line(self, about: str, code: str, row: int) -> None:
         key = (about, code)
-        self._counts[key] = self._counts.get(key, 0) + 1
-        rows = self._rows.setdefault(key, [])
-        if len(rows) < MOST_ROWS:
-            rows.append(row)
-        self._amounts.setdefault(key, {})
-        kind, _, reason = code.partition(":")
-        self._sentences.setdefault(key, reasons.sentence(reason or kind))
+        if key not in self._counts:
+            self._counts[key], self._rows[key], self._amounts[key] = 0, [], {}
+            kind, _, reason = code.partition(":")
+            self._sentences[key] = reasons.sentence(reason or kind)
+        self._counts[key] += 1
+        if self._counts[key] <= MOST_ROWS:
+            self._rows[key].append(row)
 
     def _discrepancy(self, row: Row, kind: str, reason: str) -> None:
         entry, scale, coin = row.ledger, self._scale, row.coin

@@ -126,6 +126,7 @@ def verify(
     opened = open_inputs(options)
     claims, signatures = _examined(options, opened, progress, seen)
     inputs = _with_lines(opened.inputs, opened.published)
+    inputs = msgspec.structs.replace(inputs, asked=False)
     result, ledger, _ = pure.recount(inputs, claims, signatures, [], {})
     return result, ledger
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 import msgspec
 
@@ -35,32 +36,51 @@ class Sum(msgspec.Struct):
     unobserved: int = 0
     excluded: int = 0
 
+    def include(self, other: Sum) -> None:
+        """Add another sum of the same coin."""
+        self.published += other.published
+        self.recounted += other.recounted
+        self.tolerance += other.tolerance
+        self.unobserved += other.unobserved
+        self.excluded += other.excluded
+
 
 class LabelSums:
     """Sums of the rows by label, by asset and by coin."""
 
     def __init__(self) -> None:
-        self.found: dict[tuple[str, str], dict[str, Sum]] = {}
+        self._cells: dict[tuple[str, str, str], Sum] = {}
 
     def add(self, row: Row) -> None:
-        """Add one row under each of its keys."""
-        if row.ledger["kind"] != RowKind.CLAIM or row.claimed is None:
+        """Add one row; what it counts under follows from its label, asset and coin."""
+        entry = row.ledger
+        if entry["kind"] != RowKind.CLAIM or row.claimed is None:
             return
-        label = plain(row.ledger["asset"])
-        keys = [("label", label)]
-        if row.ledger["asset_id"]:
-            keys += [("asset", row.ledger["asset_id"]), ("coin", row.coin)]
-        else:
-            keys.append(("unknown", label))
-        for key in keys:
-            total = self.found.setdefault(key, {}).setdefault(row.coin, Sum(row.coin))
-            total.published += row.claimed
-            total.tolerance += row.tolerance
-            if row.counted and row.observed is not None:
-                total.recounted += row.observed
-            if row.counted and row.observed is None:
-                total.unobserved += 1
-            total.excluded += row.ledger["validity"].startswith("conflict")
+        cell = (entry["asset"], entry["asset_id"], row.coin)
+        total = self._cells.get(cell)
+        if total is None:
+            total = self._cells[cell] = Sum(row.coin)
+        total.published += row.claimed
+        total.tolerance += row.tolerance
+        if row.counted and row.observed is not None:
+            total.recounted += row.observed
+        elif row.counted:
+            total.unobserved += 1
+        if entry["validity"].startswith("conflict"):
+            total.excluded += 1
+
+    @cached_property
+    def found(self) -> dict[tuple[str, str], dict[str, Sum]]:
+        """Sums by key and coin; ask only when every row was added."""
+        found: dict[tuple[str, str], dict[str, Sum]] = {}
+        for (text, asset_id, coin), cell in self._cells.items():
+            keys = [("label", plain(text))]
+            keys += (
+                [("asset", asset_id), ("coin", coin)] if asset_id else [("unknown", plain(text))]
+            )
+            for key in keys:
+                found.setdefault(key, {}).setdefault(coin, Sum(coin)).include(cell)
+        return found
 
     def unknown_naming(self, coin: str) -> list[Sum]:
         """Return the sums of unknown labels that name the coin."""

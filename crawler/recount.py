@@ -63,6 +63,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     dialect: str
     exchange: str
     expected: tuple[str, ...] | None
+    asked: bool = True
     rounding: Rounding
     totals: tuple[ListedTotal, ...]
     lines: Mapping[str, int]
@@ -239,7 +240,7 @@ def recount(
     ledger, places = build(world, claims, signatures, shards, unpinned)
     scale = scales(ledger)
     running = Totals()
-    findings = Findings(scale)
+    findings = Findings(scale, asked=inputs.asked)
     sums = LabelSums()
     for row in judged_rows(ledger, policy, inputs.rounding, scale):
         running.add(row)

@@ -191,6 +191,20 @@ class _Sum:
         return scale.text(coin, units) if self.observed_rows else None
 
 
+def _folded(sums: Iterable[_Sum]) -> _Sum:
+    """Add sums up."""
+    total = _Sum()
+    for part in sums:
+        total.rows += part.rows
+        total.claimed += part.claimed
+        total.observed += part.observed
+        total.owned += part.owned
+        total.difference += part.difference
+        total.unobserved += part.unobserved
+        total.observed_rows += part.observed_rows
+    return total
+
+
 class CoinTotals:
     """Running totals of one coin."""
 
@@ -198,10 +212,7 @@ class CoinTotals:
         self.coin = coin
         self.rows = 0
         self.excluded = 0
-        self.all = _Sum()
-        self.outcomes: dict[str, _Sum] = {kind.value: _Sum() for kind in Reconciliation}
-        self.classes: dict[str, _Sum] = {}
-        self.networks: dict[tuple[str, str, str, str], _Sum] = {}
+        self._cells: dict[tuple[str, str, str, str, Reconciliation], _Sum] = {}
         self.ownership: dict[tuple[str, str], list[int]] = {}
         self.sources: dict[str, int] = {}
 
@@ -209,24 +220,56 @@ class CoinTotals:
         """Add a row, counted or not."""
         entry = row.ledger
         self.rows += 1
-        group = self.ownership.setdefault((entry["status"], entry["reason"]), [0, 0])
+        verdict = (entry["status"], entry["reason"])
+        group = self.ownership.get(verdict)
+        if group is None:
+            group = self.ownership[verdict] = [0, 0]
         group[0] += 1
         group[1] += row.claimed if row.counted and row.claimed is not None else 0
         if not row.counted or row.outcome is None:
             self.excluded += row.claimed if row.claimed is not None else 0
             return
-        place = (entry["chain"], entry["asset_id"], entry["asset_class"], entry["network"])
-        key = place if not entry["asset_id"] else (*place[:3], "")
-        for total in (
-            self.all,
-            self.outcomes[row.outcome.value],
-            self.classes.setdefault(entry["asset_class"], _Sum()),
-            self.networks.setdefault(key, _Sum()),
-        ):
-            total.add(row)
+        asset_id = entry["asset_id"]
+        network = "" if asset_id else entry["network"]
+        cell = (entry["chain"], asset_id, entry["asset_class"], network, row.outcome)
+        total = self._cells.get(cell)
+        if total is None:
+            total = self._cells[cell] = _Sum()
+        total.add(row)
         if row.observed is not None:
             source = f"{entry['source']}/{entry['method']}"
             self.sources[source] = self.sources.get(source, 0) + row.observed
+
+    @property
+    def all(self) -> _Sum:
+        """All counted rows."""
+        return _folded(self._cells.values())
+
+    @property
+    def outcomes(self) -> Mapping[str, _Sum]:
+        """Counted rows by reconciliation, every kind of it."""
+        return {
+            kind.value: _folded(cell for key, cell in self._cells.items() if key[4] is kind)
+            for kind in Reconciliation
+        }
+
+    @property
+    def classes(self) -> Mapping[str, _Sum]:
+        """Counted rows by asset class."""
+        names = {key[2] for key in self._cells}
+        return {
+            name: _folded(cell for key, cell in self._cells.items() if key[2] == name)
+            for name in sorted(names)
+        }
+
+    @property
+    def networks(self) -> Mapping[tuple[str, str, str, str], _Sum]:
+        """Counted rows by (chain, asset, class, label of an unknown network)."""
+        places = {key[:4] for key in self._cells}
+        return {
+            place: _folded(cell for key, cell in self._cells.items() if key[:4] == place)
+            for place in sorted(places)
+        }
 
     @property
     def seen(self) -> int:
