@@ -250,7 +250,8 @@ def _findings(result: Result, console: Console) -> None:
 
 
 def _details(finding: Finding) -> str:
-    parts = [display.count(finding.count, "row"), _amounts(finding.amounts), _lines(finding)]
+    noun = "row" if finding.rows else "time"
+    parts = [display.count(finding.count, noun), _amounts(finding.amounts), _lines(finding)]
     return " · ".join(part for part in parts if part)
 
 
