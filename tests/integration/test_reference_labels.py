@@ -122,13 +122,15 @@ def test_okx_totals(world: World) -> None:
         assert resolve(world, world.exchanges["okx"], label, "").reason == "", label
 
 
-def test_okx_messages(world: World) -> None:
+@pytest.mark.parametrize(("first", "dialect"), [("coin", ""), ("digitalasset", "okx-auditor")])
+def test_okx_messages_by_layout(world: World, first: str, dialect: str) -> None:
     texts = {
         row[header.index("message")]
         for path in folder("okx").glob("*.csv")
         for header, rows in sections(path)
-        if "message" in header
+        if "message" in header and header[0] == first
         for row in rows
     }
-    assert texts <= set(world.exchanges["okx"].messages)
+    okx = world.exchanges["okx"]
+    assert texts <= set(okx.messages_of[dialect] if dialect else okx.messages)
     assert texts
