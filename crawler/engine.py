@@ -40,7 +40,15 @@ ATTEMPTS = 3
 """Attempts of a shard within one command; ``resume`` starts anew where Gaps are left."""
 SHARDS_AT_ONCE = 4
 SNAPSHOT_DECODER = "snapshot"
-DEFECTS = (ValueError, TypeError, KeyError, IndexError, ArithmeticError, AttributeError)
+DEFECTS = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+)
 """What an adapter may raise on an answer that nobody foresaw; it becomes a Gap, never a number."""
 
 

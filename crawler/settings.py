@@ -44,18 +44,16 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a run must reach. Shares are decimal texts between 0 and 1.
 
-    ``owned_counts``: ownership statuses that count as owned. ``conflict``: which of two rows of
-    one account and asset with different amounts counts. A difference between claimed and
-    observed is put down to rounding only within both caps: ``max_rounding_last_places`` units
-    of the last published place and ``max_rounding_share`` of the claimed amount.
+    ``owned_counts``: which of the proven statuses count as owned; no policy may count others.
+    ``conflict``: which of two rows of one account and asset with different amounts counts. A
+    difference between claimed and observed is put down to rounding only within both caps:
+    ``max_rounding_last_places`` units of the last published place and ``max_rounding_share`` of
+    the claimed amount.
     """
 
     refuted_allowed: int = 0
     min_observed_share: str = "0.95"
-    owned_counts: tuple[Literal["bound", "controlled", "signer-only", "unsigned"], ...] = (
-        "bound",
-        "controlled",
-    )
+    owned_counts: tuple[Literal["bound", "controlled"], ...] = ("bound", "controlled")
     count_unpinned_messages: bool = False
     conflict: Literal["neither", "smaller"] = "neither"
     max_rounding_last_places: int = 1

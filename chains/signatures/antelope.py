@@ -80,7 +80,7 @@ def parse_keys(text: str) -> tuple[bytes, ...]:
         return (parse_key(text),)
     try:
         two = msgspec.json.decode(text.encode(), type=_TwoKeys)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         raise Refused("bad-key", "expected publicKey1 and publicKey2 in a JSON object") from None
     keys = parse_key(two.first), parse_key(two.second)
     if keys[0] == keys[1]:

@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from chains.signatures import Refused
+from chains.signatures.antelope import parse_keys
+
 pytestmark = pytest.mark.unit
 
 EVERYTHING = """
@@ -36,3 +39,10 @@ def test_deep_json_is_a_gap_even_after_every_library_was_loaded():
     reason, limit = done.stdout.split()
     assert reason == "truncated-answer"
     assert int(limit) <= 3000
+
+
+@pytest.mark.parametrize("text", ['{"x":' + "[" * 300_000, '{"publicKey1":' + "[" * 300_000])
+def test_a_key_column_of_deep_json_is_refused(text: str):
+    with pytest.raises(Refused) as refused:
+        parse_keys(text)
+    assert refused.value.code == "bad-key"

@@ -240,6 +240,8 @@ def test_a_policy_may_change_single_rules(tmp_path: Path) -> None:
         ("refuted_allowed = -1", "cannot be negative"),
         ('conflict = "larger"', "conflict"),
         ('owned_counts = ["refuted"]', "owned_counts"),
+        ('owned_counts = ["bound", "unsigned"]', "owned_counts"),
+        ('owned_counts = ["signer-only"]', "owned_counts"),
         ("min_share = 1", "known keys: refuted_allowed"),
     ],
 )

@@ -221,7 +221,7 @@ def answer_bytes(exchange: Exchange) -> bytes | Gap:
     if not exchange.failure:
         try:
             call = _read_call(exchange.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
         else:
             text = call.result if call.id == 0 else None

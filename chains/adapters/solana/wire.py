@@ -209,7 +209,7 @@ def _held(value: Any) -> Held | Gap:
     bad = Gap("malformed-answer", detail="an account that cannot be read")
     if not isinstance(value, dict) or not isinstance(value.get("owner"), str):
         return bad
-    lamports, space = value.get("lamports"), value.get("space", 0)
+    lamports, space = value.get("lamports"), value.get("space")
     if isinstance(read_integer(lamports), Gap) or isinstance(read_integer(space), Gap):
         return bad
     return Held(lamports=int(str(lamports)), owner=value["owner"], space=int(str(space)))
