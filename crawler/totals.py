@@ -356,14 +356,6 @@ class Totals:
         return dict(sorted(self._coins.items()))
 
 
-def add_up(rows: Iterable[Row]) -> dict[str, CoinTotals]:
-    """Add every row to the totals of its coin."""
-    totals = Totals()
-    for row in rows:
-        totals.add(row)
-    return totals.by_coin()
-
-
 def observed_share(totals: CoinTotals) -> Fraction | None:
     """Return the share of the claimed amount that was observed; ``None`` for nothing claimed."""
     return Fraction(totals.seen, totals.all.claimed) if totals.all.claimed else None

@@ -21,13 +21,14 @@ from crawler.model import Rounding
 from crawler.plan import questions as plan_questions
 from crawler.plan import shards
 from crawler.settings import Policy
-from crawler.totals import add_up, judged_rows, row_tolerance, scales
+from crawler.totals import judged_rows, row_tolerance, scales
 from crawler.units import percent, to_text
 from tests.unit.ledger_rows import (
     ETH,
     EVM,
     EXACT,
     WORLD,
+    added,
     balances,
     claim,
     examined,
@@ -167,7 +168,7 @@ def test_batches_of_the_list_and_sizes_of_shards_change_no_result(
         ]
         ledger, _ = build(WORLD, found, signatures, answered[::-1], {})
         scale = scales(ledger)
-        totals = add_up(judged_rows(ledger, Policy(), EXACT, scale))
+        totals = added(judged_rows(ledger, Policy(), EXACT, scale))
         kept = [name for name in ledger.schema.names if name not in ("shard", "extract")]
         lines = {coin: total.line(WORLD, scale) for coin, total in totals.items()}
         return ledger.select(kept).to_pylist(), lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -36,7 +36,7 @@ from crawler.ownership import Reading, examine
 from crawler.plan import shard_digest
 from crawler.runs import ShardEntry
 from crawler.settings import Heights, Policy, World
-from crawler.totals import CoinTotals, Row, Scales, add_up, judged_rows, scales
+from crawler.totals import CoinTotals, Row, Scales, Totals, judged_rows, scales
 
 EVM, BNB, BITCOIN, NAMED = (
     ChainId(text) for text in ("eip155:1", "eip155:56", "bip122:acme", "cosmos:acme")
@@ -309,4 +309,12 @@ def judged(
     """Judge a ledger's rows and add them up."""
     scale = scales(ledger)
     rows = list(judged_rows(ledger, policy or Policy(), rounding, scale))
-    return scale, rows, add_up(rows)
+    return scale, rows, added(rows)
+
+
+def added(rows: Iterable[Row]) -> dict[str, CoinTotals]:
+    """Add rows up as the recount does."""
+    totals = Totals()
+    for row in rows:
+        totals.add(row)
+    return totals.by_coin()
