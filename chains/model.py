@@ -31,7 +31,9 @@ class ChainSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``adapter`` is the module in ``chains.adapters`` that speaks to it, ``none`` when
     the chain is only named. ``address`` is the module in ``chains.addresses`` and
     ``address_params`` what that format needs (version bytes, human-readable parts).
-    ``params`` belongs to the adapter (genesis hash, canaries, quirks).
+    ``params`` belongs to the adapter (genesis hash, canaries, quirks). ``controllers`` is the
+    chain on which the accounts live that control accounts of this one, where that is another
+    (validators); both then count heights alike.
     """
 
     id: ChainId
@@ -41,6 +43,7 @@ class ChainSpec(msgspec.Struct, frozen=True, kw_only=True):
     native: AssetId
     address_params: Mapping[str, Any] = {}
     params: Mapping[str, Any] = {}
+    controllers: str = ""
     source: str = ""
 
     @property
@@ -59,6 +62,7 @@ class QueryKind(StrEnum):
 
     BALANCE = "balance"
     CONTROL = "control"
+    SIGNATURE = "signature"
     ASSET_FACT = "asset-fact"
 
 
@@ -151,9 +155,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 class Questions(msgspec.Struct, frozen=True, kw_only=True):
     """Questions of one kind about one asset at one height, one per account.
 
-    ``accounts`` are distinct canonical bytes in ascending order. For ``control`` the
-    asset is the chain's native one; for ``asset-fact`` there is exactly one account,
-    the asset's own reference as bytes.
+    ``accounts`` are distinct canonical bytes in ascending order. For ``control`` and
+    ``signature`` the asset is the chain's native one; for ``signature`` an account is account ‖
+    digest ‖ signature (``chains.signatures.eip1271``); for ``asset-fact`` there is exactly
+    one account, the asset's own reference as bytes.
     """
 
     kind: QueryKind
@@ -167,7 +172,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """A question that was answered.
 
     ``subject`` is the account as the chain resolved it. ``units`` is the sum of the
-    counted parts. ``facts`` is a JSON object for ``control`` and ``asset-fact``.
+    counted parts. ``facts`` is a JSON object: ``chains.control`` for
+    ``control`` and ``signature``, decimals and symbol for ``asset-fact``.
     """
 
     subject: bytes

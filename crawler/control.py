@@ -1,56 +1,58 @@
 """Signature results + control answers = final verdicts. A pure join.
 
-A named owner's signature proves the owner's key only. It becomes ``controlled`` when the chain
-shows, at the snapshot, that every owner who signed controls the account and that they meet the
-account's own threshold; it becomes ``refuted`` when the chain denies one of them; and it stays
-``signer-only`` when the chain did not answer or has no rule for this kind of account. Only a
-named other owner denies: that no contract or owner was seen may be the endpoint's silence.
+A named owner's signature, or one by a key from which the address does not derive, proves that key
+only. The row becomes ``controlled`` when the chain shows, at the snapshot, a way to control the
+account whose threshold those who signed reach; ``refuted`` when the chain names others instead of
+one of them; and stays ``signer-only`` when the chain did not answer or names nobody: that no
+account or owner was seen may be the endpoint's silence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import msgspec
+from chains.control import ControlFacts, is_met, members, spelling
+
+AWAITING = frozenset({"control-unobserved", "link-unobserved", "contract-unasked"})
+"""Reasons of rows about whose accounts the chain is asked."""
 
 CONTROLLED = ("controlled", "owner-in-control")
 DENIED = ("refuted", "owner-not-in-control")
-UNOBSERVED = ("signer-only", "control-unobserved")
-NO_CONTRACT = ("signer-only", "not-a-contract")
+NOTHING_THERE = ("signer-only", "nothing-at-address")
 NO_RULE = ("signer-only", "no-control-rule")
-NOBODY = 20 * "00"
+BELOW_THRESHOLD = ("signer-only", "owners-below-threshold")
+ACCEPTED = ("controlled", "contract-accepts")
+REJECTED = ("refuted", "contract-rejects")
+NOBODY = "0x" + 20 * "00"
 """The zero address: an owner that was given up, or a node that answers zeros."""
 
 
-def final_verdict(
-    status: str, reason: str, signers: Sequence[str], facts: str | None
+def judge_signers(
+    signers: Sequence[str], silent: Sequence[str], facts: ControlFacts
 ) -> tuple[str, str]:
-    """Return (status, reason). ``facts`` is the control answer, ``None`` where there is none."""
-    if reason != "control-unobserved" or facts is None:
-        return status, reason
-    return judge_owners(signers, msgspec.json.decode(facts.encode()))
+    """Compare who signed with what the chain shows about the account; (status, reason).
 
-
-def judge_owners(signers: Sequence[str], facts: dict[str, Any]) -> tuple[str, str]:
-    """Compare the owners that signed with what the chain says about the account.
-
-    ``facts``: ``code`` (is there a contract), ``owner`` (or null), ``safe`` (or null) with
-    ``owners`` and ``threshold``.
+    ``silent`` are owners whom the row names and who did not sign (an EigenPod cannot): they
+    must be among those through whom the others control the account. ``signers`` is not empty.
     """
-    if not signers:
-        return UNOBSERVED
-    if not facts["code"]:
-        return NO_CONTRACT
-    signed = {signer.lower() for signer in signers}
-    safe = facts.get("safe")
-    if safe is not None and safe["owners"] and safe["threshold"] >= 1:
-        owners = {owner.lower() for owner in safe["owners"]}
-        if not signed <= owners:
-            return DENIED
-        enough = safe["threshold"] <= len(signed)
-        return CONTROLLED if enough else ("signer-only", "owners-below-threshold")
-    owner = facts.get("owner")
-    if owner is not None and owner.lower().removeprefix("0x") != NOBODY:
-        return CONTROLLED if signed == {owner.lower()} else DENIED
-    return NO_RULE
+    if not facts.exists:
+        return NOTHING_THERE
+    signed = frozenset(map(spelling, signers))
+    if not set(members(facts.ways)) - {NOBODY}:
+        return NO_RULE
+    if not signed <= set(members(facts.ways)) - {NOBODY}:
+        return DENIED
+    through = set(map(spelling, silent))
+    met = [way for way in facts.ways if is_met(way, signed)]
+    if any(through <= set(members((way,))) for way in met):
+        return CONTROLLED
+    return DENIED if met else BELOW_THRESHOLD
+
+
+def judge_contract(facts: ControlFacts) -> tuple[str, str]:
+    """Read what a contract says to a signature; (status, reason)."""
+    if not facts.exists:
+        return NOTHING_THERE
+    if facts.accepts is None:
+        return NO_RULE
+    return ACCEPTED if facts.accepts else REJECTED

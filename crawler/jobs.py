@@ -43,7 +43,7 @@ CLAIM_COLUMNS = [
     "asset_class", "decimals", "account", "units", "at_height", "message",
 ]  # fmt: skip
 """What the recount needs of a claim; signatures and keys stay on disk."""
-SIGNATURE_COLUMNS = ["status", "reason", "scheme", "signers", "pinned"]
+SIGNATURE_COLUMNS = ["status", "reason", "scheme", "signers", "pinned", "silent", "asked"]
 INPUTS = "inputs/inputs.json"
 
 

@@ -35,6 +35,8 @@ VERDICTS = pa.schema(
         pa.field("signers", pa.list_(pa.string()), nullable=False),
         pa.field("detail", pa.string(), nullable=False),
         pa.field("pinned", pa.bool_(), nullable=False),
+        pa.field("silent", pa.list_(pa.string()), nullable=False),
+        pa.field("asked", pa.binary(), nullable=False),
     ]
 )
 """What a task ends in: ``Verdict``, with the account in front."""
@@ -64,6 +66,8 @@ class Verdict(msgspec.Struct, frozen=True):
     signers: tuple[str, ...] = ()
     detail: str = ""
     pinned: bool = True
+    silent: tuple[str, ...] = ()
+    asked: bytes = b""
 
 
 class Meaning(msgspec.Struct, frozen=True, kw_only=True):
@@ -259,6 +263,8 @@ def _judge_signed(row: signatures.SignedAddress, *, pinned: bool) -> Verdict:
         outcome.signers,
         outcome.detail[:LONGEST_DETAIL],
         pinned,
+        outcome.silent,
+        outcome.asked,
     )
 
 

@@ -6,6 +6,7 @@ directory always gives the same ledger.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -15,12 +16,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chains.model import AssetId, QueryKind, Questions
+from chains import addresses
+from chains.control import ControlFacts
+from chains.control import decode as decode_control
+from chains.model import AssetId, ChainId, QueryKind, Questions
 from crawler.answers import MergedShard
-from crawler.control import final_verdict
+from crawler.control import AWAITING, judge_contract, judge_signers
 from crawler.errors import EnvironmentFault
 from crawler.model import RowKind
-from crawler.plan import Moment, is_token, why_not
+from crawler.plan import (
+    ControlQuestion,
+    Moment,
+    control_questions,
+    is_token,
+    why_not,
+)
 from crawler.runs import ShardEntry
 from crawler.settings import World
 from crawler.validity import row_validity
@@ -90,7 +100,6 @@ def build(
     """
     count = claims.num_rows
     balances = _standing(shards, QueryKind.BALANCE, unpinned)
-    control = _standing(shards, QueryKind.CONTROL, unpinned)
     asset_gaps = _asset_gaps(world, _standing(shards, QueryKind.ASSET_FACT, unpinned), balances)
 
     @cache
@@ -136,7 +145,7 @@ def build(
                 observed[i] = columns["units"][position]
                 sources[i] = columns["source"][position]
                 methods[i] = columns["method"][position]
-    statuses, reasons, places = _verdicts(claims, signatures, control)
+    statuses, reasons, places = _verdicts(world, claims, signatures, shards)
     resolved = claims.set_column(
         claims.schema.get_field_index("account"), "account", pa.array(subjects, pa.binary())
     )
@@ -175,38 +184,67 @@ def build(
 
 
 def _verdicts(
-    claims: pa.Table, signatures: pa.Table, control: Mapping[tuple[str, int], _Standing]
+    world: World, claims: pa.Table, signatures: pa.Table, shards: Shards
 ) -> tuple[list[str], list[str], dict[int, Place]]:
     statuses = signatures["status"].to_pylist()
     reasons = signatures["reason"].to_pylist()
-    pinned = signatures["pinned"].to_pylist()
-    facts: dict[tuple[str, int, bytes], tuple[str, Place]] = {}
+    waiting = np.flatnonzero([reason in AWAITING for reason in reasons]).tolist()
     places: dict[int, Place] = {}
-    for (_, height), standing in control.items():
-        columns = standing.columns
-        for i, account in enumerate(standing.accounts.to_pylist()):
-            if not columns["gap"][i]:
-                place = Place(columns["shard"][i], columns["attempt"][i], columns["extract"][i])
-                facts[columns["chain"][i], height, account] = (columns["facts"][i], place)
-    waiting = np.flatnonzero([reason == "control-unobserved" for reason in reasons]).tolist()
     if not waiting:
         return statuses, reasons, places
-    signers = signatures["signers"]
+    known = _control_answers(shards)
     for i in waiting:
-        key = (
-            claims["chain"][i].as_py(),
-            claims["at_height"][i].as_py(),
-            claims["account"][i].as_py(),
-        )
-        known = facts.get(key)
-        answer = known[0] if known else None
-        status, reason = final_verdict(statuses[i], reasons[i], signers[i].as_py(), answer)
-        if known:
-            places[claims["row"][i].as_py()] = known[1]
-        if status == "controlled" and not pinned[i]:
+        height = claims["at_height"][i].as_py()
+        asked = control_questions(world, claims, signatures, i) if height is not None else []
+        if not asked or asked[0] not in known[height]:
+            continue
+        own, *through = asked
+        facts, places[claims["row"][i].as_py()] = known[height][own]
+        if own.kind is QueryKind.SIGNATURE:
+            status, reason = judge_contract(facts)
+        else:
+            between = {
+                one.account: known[height][one][0] for one in through if one in known[height]
+            }
+            facts = _through(world, own, facts, between)
+            signed, silent = (signatures[name][i].as_py() for name in ("signers", "silent"))
+            status, reason = judge_signers(signed, silent, facts)
+        if status == "controlled" and not signatures["pinned"][i].as_py():
             reason = "message-not-pinned"
         statuses[i], reasons[i] = status, reason
     return statuses, reasons, places
+
+
+def _control_answers(
+    shards: Shards,
+) -> Mapping[int, Mapping[ControlQuestion, tuple[ControlFacts, Place]]]:
+    """Return what the chains showed, with its place, by height and question."""
+    known: dict[int, dict[ControlQuestion, tuple[ControlFacts, Place]]] = defaultdict(dict)
+    for kind in (QueryKind.CONTROL, QueryKind.SIGNATURE):
+        for (_, height), standing in _standing(shards, kind, {}).items():
+            columns = standing.columns
+            for i, account in enumerate(standing.accounts.to_pylist()):
+                if not columns["gap"][i]:
+                    place = Place(columns["shard"][i], columns["attempt"][i], columns["extract"][i])
+                    question = ControlQuestion(kind, columns["chain"][i], account)
+                    known[height][question] = (decode_control(columns["facts"][i]), place)
+    return known
+
+
+def _through(
+    world: World, own: ControlQuestion, facts: ControlFacts, between: Mapping[bytes, ControlFacts]
+) -> ControlFacts:
+    """Put what the other chain shows about accounts in between into the authorities they are in."""
+    controllers = world.chains[own.chain].controllers
+    if not controllers or not between:
+        return facts
+    spec = world.chains[ChainId(controllers)]
+    ways = []
+    for way in facts.ways:
+        found = {name: between.get(addresses.decode(spec, name)) for name in way.weights}
+        nested = {name: one.ways for name, one in found.items() if one is not None}
+        ways.append(msgspec.structs.replace(way, nested={**way.nested, **nested}))
+    return msgspec.structs.replace(facts, ways=tuple(ways))
 
 
 def _groups(claims: pa.Table) -> dict[tuple[str, int], np.ndarray[Any, Any]]:

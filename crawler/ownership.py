@@ -76,6 +76,8 @@ SIGNATURES = pa.schema(
         pa.field("signers", pa.list_(pa.string()), nullable=False),
         pa.field("detail", pa.string(), nullable=False),
         pa.field("pinned", pa.bool_(), nullable=False),  # the text is one that was expected
+        pa.field("silent", pa.list_(pa.string()), nullable=False),  # named, cannot sign
+        pa.field("asked", pa.binary(), nullable=False),  # a question to a contract, or empty
     ]
 )
 """What the signatures of each row show; final but for control on chain."""

@@ -2,7 +2,8 @@
 
 A question is asked once however many rows rest on it. Balances are asked for every row whose
 account and asset are known, owned or not; control for accounts with named owners that signed;
-facts (decimals, symbol) for every token. What cannot be asked at all is not in the plan: the
+and for accounts that obey keys which only the chain
+knows; facts (decimals, symbol) for every token. What cannot be asked at all is not in the plan: the
 join gives such rows their ``Gap`` from ``why_not``.
 """
 
@@ -18,6 +19,7 @@ import pyarrow as pa
 
 from chains import adapters, addresses
 from chains.model import AssetId, Capabilities, ChainId, ChainSpec, QueryKind, Questions
+from crawler.control import AWAITING
 from crawler.model import RowKind
 from crawler.settings import World
 
@@ -78,7 +80,7 @@ def capabilities(spec: ChainSpec) -> Capabilities:
 def questions(world: World, claims: pa.Table, signatures: pa.Table) -> list[Questions]:
     """Return every question of the run, one ``Questions`` per kind, moment and asset, sorted."""
     balances: dict[tuple[Moment, AssetId], set[bytes]] = defaultdict(set)
-    control: dict[Moment, set[bytes]] = defaultdict(set)
+    control: dict[tuple[QueryKind, Moment], set[bytes]] = defaultdict(set)
 
     @cache
     def blocked(chain: str, asset: str, height: int | None) -> str:
@@ -87,20 +89,21 @@ def questions(world: World, claims: pa.Table, signatures: pa.Table) -> list[Ques
     columns = ("kind", "chain", "asset_id", "at_height", "account")
     reasons = signatures["reason"].to_pylist()
     values = zip(*(claims[name].to_pylist() for name in columns), reasons, strict=True)
-    for kind, chain, asset, height, account, reason in values:
+    for row, (kind, chain, asset, height, account, reason) in enumerate(values):
         if kind != RowKind.CLAIM or not account or blocked(chain, asset, height):
             continue
         moment = Moment(ChainId(chain), height)
         balances[moment, AssetId(asset)].add(account)
-        if reason == "control-unobserved" and capabilities(world.chains[moment.chain]).control:
-            control[moment].add(account)
+        if reason in AWAITING:
+            for asked in control_questions(world, claims, signatures, row):
+                control[asked.kind, Moment(asked.chain, height)].add(asked.account)
     found = [
         _questions(QueryKind.BALANCE, moment, asset, accounts)
         for (moment, asset), accounts in balances.items()
     ]
     found += [
-        _questions(QueryKind.CONTROL, moment, world.chains[moment.chain].native, accounts)
-        for moment, accounts in control.items()
+        _questions(kind, moment, world.chains[moment.chain].native, accounts)
+        for (kind, moment), accounts in control.items()
     ]
     found += [
         _questions(QueryKind.ASSET_FACT, moment, asset, {_asset_account(world, asset)})
@@ -108,6 +111,45 @@ def questions(world: World, claims: pa.Table, signatures: pa.Table) -> list[Ques
         if is_token(asset)
     ]
     return sorted(found, key=lambda q: (q.chain, q.height, q.kind, q.asset))
+
+
+class ControlQuestion(msgspec.Struct, frozen=True):
+    """What one row asks about one account, at the row's own height."""
+
+    kind: QueryKind
+    chain: ChainId
+    account: bytes
+
+
+def control_questions(
+    world: World, claims: pa.Table, signatures: pa.Table, row: int
+) -> list[ControlQuestion]:
+    """Return what the chain must be asked about an awaiting row, its own account first.
+
+    Besides the account these are the owners named in the row that did not sign (an EigenPod),
+    on the chain where they live. Chains whose adapter answers no such question are not asked.
+    """
+    spec = world.chains[ChainId(claims["chain"][row].as_py())]
+    account = claims["account"][row].as_py()
+    asked = signatures["asked"][row].as_py()
+    if asked:
+        found = [ControlQuestion(QueryKind.SIGNATURE, spec.id, asked)]
+    elif not signatures["signers"][row].as_py():
+        return []
+    else:
+        found = [ControlQuestion(QueryKind.CONTROL, spec.id, account)]
+    if spec.controllers:
+        owners = world.chains[ChainId(spec.controllers)]
+        found += [
+            ControlQuestion(QueryKind.CONTROL, owners.id, addresses.decode(owners, text))
+            for text in signatures["silent"][row].as_py()
+        ]
+    return [
+        one
+        for one in found
+        if world.chains[one.chain].adapter != "none"
+        and capabilities(world.chains[one.chain]).control
+    ]
 
 
 def shards(all_questions: Iterable[Questions], size: Mapping[ChainId, int]) -> Iterator[Questions]:

@@ -114,6 +114,7 @@ class _ChainTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     source: str
     address_params: dict[str, Any] = {}
     params: dict[str, Any] = {}
+    controllers: str = ""
     aliases: tuple[str, ...] = ()
 
 

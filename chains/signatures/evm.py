@@ -11,6 +11,7 @@ from functools import partial
 
 import msgspec
 
+from chains.addresses import AddressError, decode, encode
 from chains.addresses.filecoin import ETHEREUM
 from chains.model import AssetId, ChainId, ChainSpec
 from chains.signatures.digests import bare_keccak, okx_evm, personal_sign
@@ -75,12 +76,32 @@ SCHEMES = (
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of an EVM chain, or of a validator for which EVM owners sign."""
     if row.owners and row.spec.address == "bls" and scheme == "okx-evm":
-        row = msgspec.structs.replace(row, spec=_OWNERS_OF_VALIDATORS)
+        return _judge_validator(msgspec.structs.replace(row, spec=_OWNERS_OF_VALIDATORS), scheme)
     if not _has_evm_accounts(row.spec):
         raise Unsupported(
             "unsupported-scheme", f"{scheme} has no rule for {row.spec.address!r} addresses yet"
         )
     return judge_row(row, scheme, _SIGNED[scheme])
+
+
+def _judge_validator(row: SignedAddress, scheme: str) -> Outcome:
+    """Judge the owners of a validator; the second may be an EigenPod, which cannot sign.
+
+    Then the chain must show that the first controls the validator through it, and through it
+    only: ``Outcome.silent``.
+    """
+    owners = tuple(filter(None, row.owners))
+    if len(owners) != 2 or any(row.signatures[1:]):  # noqa: PLR2004 - owner and pod
+        return judge_row(row, scheme, _SIGNED[scheme])
+    try:
+        first, pod = (decode(row.spec, text) for text in owners)
+    except AddressError as error:
+        raise Refused("bad-owner", f"an owner does not decode: {error}") from None
+    if first == pod:
+        raise Refused("bad-owner", f"the owner {owners[1]!r} is named twice")
+    one = msgspec.structs.replace(row, owners=owners[:1])
+    outcome = judge_row(one, scheme, _SIGNED[scheme])
+    return msgspec.structs.replace(outcome, silent=(encode(row.spec, pod),))
 
 
 def _has_evm_accounts(spec: ChainSpec) -> bool:

@@ -35,9 +35,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What the signatures of a row show.
 
     ``status`` is ``BOUND`` or ``SIGNER_ONLY``; ``reason`` a code of ``reasons.OWNERSHIP``;
-    ``scheme`` the name of the scheme that verified; ``keys`` the public keys that signed,
-    as that scheme serialises them; ``signers`` the canonical addresses of the owners that
-    signed; ``detail`` says which variant of the scheme matched, where there are several.
+    ``scheme`` the name of the scheme that verified; ``keys`` the public keys that signed, as that
+    scheme serialises them; ``signers`` the owners that signed, or the keys that the account may
+    obey, as the chain's control answers name them (``chains.control``); ``detail`` says which
+    variant of the scheme matched, where there are several. ``silent`` are named owners that cannot
+    sign and through whom the others may control the account; ``asked`` is the ``signature``
+    question to the chain, where that is to decide (``eip1271``).
     """
 
     status: Ownership
@@ -46,6 +49,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[bytes, ...]
     signers: tuple[str, ...] = ()
     detail: str = ""
+    silent: tuple[str, ...] = ()
+    asked: bytes = b""
 
 
 class Scheme(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,11 +21,14 @@ class Signer(msgspec.Struct, frozen=True):
 
     ``is_account`` tells whether the account derives from the key; where it does not, the
     account is of a kind that may still obey this key. ``detail`` names the variant.
+    ``name`` is the signer as the chain's control answers name it (``chains.control``), empty
+    where the chain is not asked.
     """
 
     key: bytes
     detail: str = ""
     is_account: bool = True
+    name: str = ""
 
 
 class Signed(Protocol):
@@ -87,10 +90,12 @@ def judge_owners(row: SignedAddress, scheme: str, signed: Signed) -> Outcome:
 def _outcome(signers: list[Signer], scheme: str) -> Outcome:
     """Bind if every key that signed derives the account, else say that the link is unseen."""
     is_bound = all(signer.is_account for signer in signers)
+    names = [signer.name for signer in signers]
     return Outcome(
         status=Ownership.BOUND if is_bound else Ownership.SIGNER_ONLY,
         reason="key-derives-address" if is_bound else "link-unobserved",
         scheme=scheme,
         keys=tuple(dict.fromkeys(signer.key for signer in signers)),
+        signers=() if is_bound else tuple(dict.fromkeys(filter(None, names))),
         detail=signers[0].detail,
     )

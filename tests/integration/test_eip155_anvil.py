@@ -282,20 +282,20 @@ async def test_facts_are_read_at_the_height(ledger: Ledger) -> None:
 
 
 async def test_control_is_read_through_web3_at_the_height(ledger: Ledger) -> None:
-    nobody = {"owner": None, "safe": None, "eip1967_admin": None, "delegate": None}
     async with pinned(SPEC, ledger.height, endpoint(SPEC, ledger.node.url)) as crawler:
         owners = ["0x" + at.hex() for at in ACCOUNTS[:3]]
-        expected = {**nobody, "code": True, "safe": {"owners": owners, "threshold": 2}}
+        safe = {"kind": "safe-owners", "threshold": 2, "weights": dict.fromkeys(owners, 1)}
+        expected = {"exists": True, "ways": [safe]}
         assert await facts(crawler, QueryKind.CONTROL, SAFE) == expected
         owner, admin = "0x" + ACCOUNTS[7].hex(), "0x" + ACCOUNTS[8].hex()
-        expected = {**nobody, "code": True, "owner": owner, "eip1967_admin": admin}
+        owned = {"kind": "contract-owner", "threshold": 1, "weights": {owner: 1}}
+        expected = {"exists": True, "ways": [owned], "notes": {"eip1967_admin": admin}}
         assert await facts(crawler, QueryKind.CONTROL, OWNED) == expected
         for mute in (REVERTS, SHORTS):
-            expected = {**nobody, "code": True}
-            assert await facts(crawler, QueryKind.CONTROL, mute) == expected
-        assert await facts(crawler, QueryKind.CONTROL, ACCOUNTS[0]) == {**nobody, "code": False}
+            assert await facts(crawler, QueryKind.CONTROL, mute) == {"exists": True}
+        assert await facts(crawler, QueryKind.CONTROL, ACCOUNTS[0]) == {"exists": False}
     async with pinned(SPEC, 0, endpoint(SPEC, ledger.node.url)) as crawler:
-        assert await facts(crawler, QueryKind.CONTROL, SAFE) == {**nobody, "code": False}
+        assert await facts(crawler, QueryKind.CONTROL, SAFE) == {"exists": False}
 
 
 async def facts(crawler: Crawler, kind: QueryKind, account: bytes) -> Any:

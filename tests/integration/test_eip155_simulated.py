@@ -391,10 +391,13 @@ async def test_control_of_keys_contracts_and_safes() -> None:
         texts = [a.facts for a in found.values() if isinstance(a, Observation)]
         assert len(texts) == 4
         by_account = {at: a.facts for at, a in found.items() if isinstance(a, Observation)}
-        assert f'"owner":"0x{owners[0].hex()}","safe":null' in by_account[accounts[0]]
+        assert (
+            f'"kind":"contract-owner","threshold":1,"weights":{{"0x{owners[0].hex()}":1}}'
+            in by_account[accounts[0]]
+        )
         assert '"threshold":2' in by_account[accounts[1]]
-        assert f'"delegate":"0x{owners[1].hex()}"' in by_account[accounts[2]]
-        assert '"code":false' in by_account[accounts[3]]
+        assert f'"eip7702_delegate":"0x{owners[1].hex()}"' in by_account[accounts[2]]
+        assert by_account[accounts[3]] == '{"exists":false}'
         evm.pruned_below = HEIGHT + 1
         found = await crawler.ask(QueryKind.CONTROL, SPEC.native, accounts)
         assert {a.reason for a in found.values() if isinstance(a, Gap)} == {"state-pruned"}

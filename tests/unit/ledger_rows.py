@@ -184,6 +184,8 @@ def with_signatures(
             "reason": reason,
             "signers": list(signers),
             "pinned": pinned,
+            "silent": [],
+            "asked": b"",
         }
     return pa.Table.from_pylist(rows, schema=table.schema)
 

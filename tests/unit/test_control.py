@@ -1,98 +1,105 @@
-"""Signature results and control answers become final verdicts."""
+"""What the chain shows about control, and what it makes of those who signed."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
-from crawler.control import final_verdict, judge_owners
+from chains.control import Authority, ControlFacts, decode, encode
+from crawler.control import judge_contract, judge_signers
 
 pytestmark = pytest.mark.unit
 
-ONE, TWO, THREE = ("0x" + digit * 40 for digit in "1aB")
+ONE, TWO, THREE, POD = ("0x" + digit * 40 for digit in "1aB7")
+NOBODY = "0x" + "0" * 40
 CONTROLLED = ("controlled", "owner-in-control")
 DENIED = ("refuted", "owner-not-in-control")
-UNOBSERVED = ("signer-only", "control-unobserved")
-NO_CONTRACT = ("signer-only", "not-a-contract")
+NOTHING = ("signer-only", "nothing-at-address")
 NO_RULE = ("signer-only", "no-control-rule")
+BELOW = ("signer-only", "owners-below-threshold")
 
 
-def contract(owner: str | None = None, safe: tuple[int, ...] | None = None, **more: Any) -> Any:
-    found: dict[str, Any] = {"code": True, "owner": owner, "safe": None, **more}
-    if safe is not None:
-        threshold, *owners = safe
-        found["safe"] = {"owners": owners, "threshold": threshold}
-    return found
+def way(threshold: int, *signers: str, pod: Authority | None = None) -> Authority:
+    """An authority whose signers weigh one each; ``pod`` is what the pod obeys."""
+    weights = dict.fromkeys(signers, 1)
+    nested = {POD: (pod,)} if pod else {}
+    return Authority(kind="test", threshold=threshold, weights=weights, nested=nested)
 
 
-def safe(threshold: int, *owners: str) -> dict[str, Any]:
-    return contract(safe=(threshold, *owners))
+def shown(*ways: Authority, exists: bool = True) -> ControlFacts:
+    return ControlFacts(exists=exists, ways=ways)
+
+
+WEIGHED = Authority(kind="test", threshold=3, weights={ONE: 2, TWO: 1, THREE: 1})
+THROUGH_POD = way(1, POD, pod=way(1, ONE))
 
 
 @pytest.mark.parametrize(
     ("signers", "facts", "verdict"),
     [
-        pytest.param([ONE], contract(owner=ONE), CONTROLLED, id="the owner signed"),
-        pytest.param([TWO], contract(owner=TWO.upper()), CONTROLLED, id="in another spelling"),
-        pytest.param([ONE], contract(owner=TWO), DENIED, id="a stranger signed"),
-        pytest.param([ONE, TWO], contract(owner=ONE), DENIED, id="the owner and a stranger"),
-        pytest.param([ONE], contract(code=False), NO_CONTRACT, id="no contract there"),
+        pytest.param([ONE], shown(way(1, ONE)), CONTROLLED, id="the owner signed"),
+        pytest.param([TWO.upper()], shown(way(1, TWO)), CONTROLLED, id="in another spelling"),
+        pytest.param([ONE], shown(way(1, TWO)), DENIED, id="a stranger signed"),
+        pytest.param([ONE, TWO], shown(way(1, ONE)), DENIED, id="the owner and a stranger"),
+        pytest.param([ONE], shown(exists=False), NOTHING, id="nothing there"),
+        pytest.param([ONE], shown(way(1, ONE), exists=False), NOTHING, id="an owner of nothing"),
+        pytest.param([ONE], shown(), NO_RULE, id="the chain shows nobody"),
+        pytest.param([ONE, TWO], shown(way(2, ONE, TWO, THREE)), CONTROLLED, id="two of three"),
+        pytest.param([ONE, TWO, THREE], shown(way(2, ONE, TWO, THREE)), CONTROLLED, id="all"),
+        pytest.param([ONE], shown(way(2, ONE, TWO)), BELOW, id="one of two due"),
+        pytest.param([ONE, ONE], shown(way(2, ONE, TWO)), BELOW, id="one owner twice"),
+        pytest.param([ONE], shown(way(0, ONE)), BELOW, id="a threshold of nothing"),
+        pytest.param([ONE, THREE], shown(way(1, ONE, TWO)), DENIED, id="a stranger among them"),
+        pytest.param([ONE], shown(way(1)), NO_RULE, id="an authority without members"),
+        pytest.param([ONE], shown(way(1, NOBODY)), NO_RULE, id="given up"),
+        pytest.param([NOBODY], shown(way(1, NOBODY)), NO_RULE, id="nobody signed for nobody"),
+        pytest.param([NOBODY], shown(way(1, NOBODY, ONE)), DENIED, id="nobody is no owner"),
+        pytest.param([TWO, THREE], shown(WEIGHED), BELOW, id="weights below"),
+        pytest.param([ONE, THREE], shown(WEIGHED), CONTROLLED, id="weights reach"),
+        pytest.param([TWO], shown(way(1, ONE), way(1, TWO)), CONTROLLED, id="another way"),
         pytest.param(
-            [ONE], contract(owner=ONE, code=False), NO_CONTRACT, id="an owner without code"
+            [ONE, TWO], shown(way(2, ONE, THREE), way(2, TWO, THREE)), BELOW, id="half of two ways"
         ),
-        pytest.param([ONE], contract(), ("signer-only", "no-control-rule"), id="exposes no owner"),
-        pytest.param([], contract(owner=ONE), UNOBSERVED, id="nobody signed"),
-        pytest.param([], safe(0, ONE), UNOBSERVED, id="nobody signed for a safe"),
-        pytest.param([ONE, TWO], safe(2, ONE, TWO, THREE), CONTROLLED, id="two of three"),
-        pytest.param([ONE], safe(1, ONE.upper()), CONTROLLED, id="safe in another spelling"),
-        pytest.param([ONE, TWO, THREE], safe(2, ONE, TWO, THREE), CONTROLLED, id="more than due"),
+        pytest.param([ONE], shown(THROUGH_POD), CONTROLLED, id="through an account"),
+        pytest.param([TWO], shown(THROUGH_POD), DENIED, id="stranger to the account between"),
+        pytest.param([ONE], shown(way(1, POD)), DENIED, id="nothing known of the one between"),
         pytest.param(
-            [ONE],
-            safe(2, ONE, TWO),
-            ("signer-only", "owners-below-threshold"),
-            id="one of two due",
-        ),
-        pytest.param(
-            [ONE, ONE.upper()],
-            safe(2, ONE, TWO),
-            ("signer-only", "owners-below-threshold"),
-            id="one owner twice",
-        ),
-        pytest.param([ONE], safe(0, ONE), NO_RULE, id="a threshold of nothing"),
-        pytest.param([ONE, THREE], safe(1, ONE, TWO), DENIED, id="a stranger among the owners"),
-        pytest.param([ONE], safe(1), NO_RULE, id="a safe without owners"),
-        pytest.param([ONE], contract(owner="0x" + "0" * 40), NO_RULE, id="owner given up"),
-        pytest.param(["0x" + "0" * 40], contract(owner="0x" + "0" * 40), NO_RULE, id="nobody"),
-        pytest.param([ONE], {**safe(1), "owner": ONE}, CONTROLLED, id="no safe but an owner"),
-        pytest.param(
-            [THREE], {**safe(1, ONE), "owner": THREE}, DENIED, id="safe owners outrank the owner"
+            ["EOSkey"], shown(way(1, "EOSKEY")), DENIED, id="case matters where it is no hex"
         ),
     ],
 )
-def test_the_join_table(
-    signers: list[str], facts: dict[str, Any], verdict: tuple[str, str]
-) -> None:
-    assert judge_owners(signers, facts) == verdict
-    assert final_verdict(*UNOBSERVED, signers, json.dumps(facts)) == verdict
+def test_the_join_table(signers: list[str], facts: ControlFacts, verdict: tuple[str, str]) -> None:
+    assert judge_signers(signers, [], facts) == verdict
+    assert judge_signers(signers, [], decode(encode(facts))) == verdict
 
 
-def test_without_an_answer_of_the_chain_nothing_changes() -> None:
-    assert final_verdict(*UNOBSERVED, [ONE], None) == UNOBSERVED
+def test_a_weight_below_one_and_a_member_named_twice_add_nothing() -> None:
+    negative = Authority(kind="test", threshold=1, weights={ONE: 2, TWO: -1, THREE: 0})
+    assert judge_signers([TWO], [], shown(negative)) == BELOW
+    assert judge_signers([THREE], [], shown(negative)) == BELOW
+    twice = Authority(kind="test", threshold=2, weights={TWO: 1, TWO.upper().replace("X", "x"): 1})
+    assert judge_signers([TWO], [], shown(twice)) == BELOW
+
+
+def test_a_named_owner_that_did_not_sign_must_be_the_one_between() -> None:
+    assert judge_signers([ONE], [POD.upper()], shown(THROUGH_POD)) == CONTROLLED
+    assert judge_signers([ONE], [POD], shown(way(1, ONE))) == DENIED
+    assert judge_signers([ONE], [TWO], shown(THROUGH_POD)) == DENIED
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"),
+    ("facts", "verdict"),
     [
-        ("refuted", "wrong-key"),
-        ("unsigned", "no-signature"),
-        ("unsupported", "unknown-network"),
-        ("signer-only", "no-address-rule"),
-        ("signer-only", "link-unobserved"),
-        ("bound", "key-derives-address"),
+        (ControlFacts(exists=True, accepts=True), ("controlled", "contract-accepts")),
+        (ControlFacts(exists=True, accepts=False), ("refuted", "contract-rejects")),
+        (ControlFacts(exists=True), NO_RULE),
+        (ControlFacts(exists=False, accepts=True), NOTHING),
     ],
 )
-def test_only_rows_that_wait_for_the_chain_are_changed_by_it(status: str, reason: str) -> None:
-    facts = json.dumps(contract(owner=ONE))
-    assert final_verdict(status, reason, [ONE], facts) == (status, reason)
+def test_what_a_contract_says(facts: ControlFacts, verdict: tuple[str, str]) -> None:
+    assert judge_contract(decode(encode(facts))) == verdict
+
+
+def test_equal_facts_are_equal_texts() -> None:
+    there = Authority(kind="test", threshold=1, weights={ONE: 1, TWO: 1})
+    back = Authority(kind="test", threshold=1, weights={TWO: 1, ONE: 1})
+    assert encode(shown(there)) == encode(shown(back))

@@ -245,17 +245,20 @@ def test_token_facts_need_every_answer() -> None:
     assert recording._replace(extracts=(fewer,)).results() == ["not-answered"]
 
 
+def way(kind: str, threshold: int, *signers: str) -> dict[str, object]:
+    return {"kind": kind, "threshold": threshold, "weights": dict.fromkeys(signers, 1)}
+
+
 def test_control_facts_decode_without_web3() -> None:
     recording = load("control")
     key, owned, safe = (
         json.loads(answer.facts) for answer in recording.decode() if isinstance(answer, Observation)
     )
     people = ["0x" + at.hex() for at in recording.questions.accounts]
-    nothing = {"owner": None, "safe": None, "eip1967_admin": None, "delegate": None}
-    assert key == {"code": False, **nothing}
     third = (0xB0000000000000000000 + 2 * 0x100000001).to_bytes(20, "big")
-    assert owned == {**nothing, "code": True, "owner": "0x" + third.hex()}
-    assert safe == {**nothing, "code": True, "safe": {"owners": people[:2], "threshold": 2}}
+    assert key == {"exists": False}
+    assert owned == {"exists": True, "ways": [way("contract-owner", 1, "0x" + third.hex())]}
+    assert safe == {"exists": True, "ways": [way("safe-owners", 2, *people[:2])]}
 
 
 def test_control_facts_are_a_gap_when_the_node_fails() -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pytest
 
+from chains.control import Authority, ControlFacts, encode
 from chains.model import Gap, QueryKind
-from crawler.control import CONTROLLED, UNOBSERVED
+from crawler.control import CONTROLLED
 from crawler.errors import EnvironmentFault
 from crawler.ledger import LEDGER, build, iter_rows
 from tests.unit.ledger_rows import (
@@ -31,6 +31,7 @@ from tests.unit.ledger_rows import (
     with_signatures,
 )
 
+UNOBSERVED = ("signer-only", "control-unobserved")
 pytestmark = pytest.mark.unit
 
 TOKEN = bytes.fromhex("dac17f958d2ee523a2206206994597c13d831ec7")
@@ -215,7 +216,8 @@ def verdicts(
 
 
 def contract(owner: str) -> str:
-    return json.dumps({"code": True, "owner": owner, "safe": None})
+    way = Authority(kind="contract-owner", threshold=1, weights={owner: 1})
+    return encode(ControlFacts(exists=True, ways=(way,)))
 
 
 def test_an_owner_whom_the_chain_shows_in_control_makes_the_row_controlled() -> None:

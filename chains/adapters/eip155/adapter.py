@@ -52,7 +52,7 @@ class Adapter:
         batch=DEFAULT_BATCH,
         shard=4 * DEFAULT_BATCH,
         proofs=False,
-        control=("contract-owner", "safe-owners", "proxy-admin"),
+        control=("contract-owner", "safe-owners"),
     )
 
     def __init__(self, spec: ChainSpec, transport: Transport) -> None:

@@ -1,8 +1,8 @@
 """Who controls an account that has code: contract owner, Safe owners, proxy admin.
 
-A contract that has no such function reverts or answers nothing: that part is ``null``. An
-endpoint that fails is a ``Gap``, never ``null``. An account without code is controlled by its
-key alone, which the facts say with ``"code": false``.
+A contract that has no such function reverts or answers nothing: it shows nobody. An endpoint that
+fails is a ``Gap``, never nobody. An account without code is controlled by its key alone: nothing
+exists there in the sense of ``ControlFacts``. The EIP-1967 admin is noted and decides nothing.
 
 web3 builds and sends the contract calls (``provider``); reading them back is pure and uses
 only the ABI codec.
@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-import msgspec
 from eth_abi import abi
 from eth_abi.exceptions import DecodingError
 
@@ -29,6 +28,7 @@ from chains.adapters.eip155.reading import (
 )
 from chains.adapters.eip155.refusals import refine
 from chains.adapters.eip155.ways import answer_bytes
+from chains.control import Authority, ControlFacts, encode
 from chains.model import (
     Answers,
     Exchange,
@@ -51,27 +51,6 @@ ADMIN_SLOT = 0xB53127684A568B3173AE13B9F8A6016E243E63B6E8EE1178D6A717850B5D6103
 """``keccak256("eip1967.proxy.admin") - 1``. Spec: https://eips.ethereum.org/EIPS/eip-1967"""
 DELEGATION = bytes.fromhex("ef0100")
 """Code of a key's account that delegates. Spec: https://eips.ethereum.org/EIPS/eip-7702"""
-
-
-class Safe(msgspec.Struct, frozen=True):
-    """Owners of a Safe in the contract's order, and how many of them must sign."""
-
-    owners: tuple[str, ...]
-    threshold: int
-
-
-class ControlFacts(msgspec.Struct, frozen=True):
-    """What the chain shows; ``None`` where the account has no such thing.
-
-    ``delegate``: the account is a key's own, and runs that contract's code (EIP-7702); the key
-    still controls it.
-    """
-
-    code: bool
-    owner: str | None
-    safe: Safe | None
-    eip1967_admin: str | None
-    delegate: str | None
 
 
 async def extract(
@@ -141,7 +120,7 @@ def decode(questions: Questions, extract: Extract, at: Snapshot) -> Answers:
         source=Source.OWN_NODE if own else Source.SINGLE,
         method=Method.STATE,
         endpoint=endpoint,
-        facts={0: msgspec.json.encode(facts).decode()},
+        facts={0: encode(facts)},
     )
 
 
@@ -150,9 +129,10 @@ def _facts(account: bytes, exchanges: Sequence[Exchange], at: Snapshot) -> Contr
     if isinstance(code, Gap):
         return code
     if not code:
-        return ControlFacts(False, None, None, None, None)
+        return ControlFacts(exists=False)
     if code.startswith(DELEGATION) and len(code) == len(DELEGATION) + 20:
-        return ControlFacts(True, None, None, None, _text(code[len(DELEGATION) :]))
+        delegate = _text(code[len(DELEGATION) :])  # the account's own key controls it still
+        return ControlFacts(exists=True, notes={"eip7702_delegate": delegate})
     answers: list[bytes | None] = []
     for request in (
         view_request(account, OWNER, at),
@@ -165,13 +145,12 @@ def _facts(account: bytes, exchanges: Sequence[Exchange], at: Snapshot) -> Contr
             return raw
         answers.append(None if isinstance(raw, Gap) else raw)
     owner, owners, threshold, admin = answers
-    admin_text = _address(admin)
+    way = _safe(owners, threshold) or _owner(owner)
+    proxy_admin = _address(admin)
     return ControlFacts(
-        code=True,
-        owner=_address(owner),
-        safe=_safe(owners, threshold),
-        eip1967_admin=None if admin is None or not any(admin) else admin_text,
-        delegate=None,
+        exists=True,
+        ways=(way,) if way else (),
+        notes={"eip1967_admin": proxy_admin} if proxy_admin else {},
     )
 
 
@@ -184,13 +163,18 @@ def _bytes(exchanges: Sequence[Exchange], request: Request) -> bytes | Gap:
 
 
 def _address(raw: bytes | None) -> str | None:
-    """Read one ABI ``address``; ``None`` when the word is no address."""
-    if raw is None or len(raw) != WORD or any(raw[:12]):
+    """Read one ABI ``address``; ``None`` when the word is no address or names nobody."""
+    if raw is None or len(raw) != WORD or any(raw[:12]) or not any(raw):
         return None
     return _text(raw[12:])
 
 
-def _safe(owners: bytes | None, threshold: bytes | None) -> Safe | None:
+def _owner(raw: bytes | None) -> Authority | None:
+    owner = _address(raw)
+    return Authority(kind="contract-owner", threshold=1, weights={owner: 1}) if owner else None
+
+
+def _safe(owners: bytes | None, threshold: bytes | None) -> Authority | None:
     """Read a Safe's answers; ``None`` unless both make sense together."""
     if owners is None or threshold is None:
         return None
@@ -201,7 +185,8 @@ def _safe(owners: bytes | None, threshold: bytes | None) -> Safe | None:
         return None
     if not 1 <= needed <= len(texts):
         return None
-    return Safe(owners=tuple(str(text).lower() for text in texts), threshold=needed)
+    weights = {str(text).lower(): 1 for text in texts}
+    return Authority(kind="safe-owners", threshold=needed, weights=weights)
 
 
 def _text(raw: bytes) -> str:
