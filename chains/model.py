@@ -268,7 +268,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     ``history``: ``exact`` (any height), ``flagged`` (only nodes that recorded it),
     ``tip`` (now only), ``bulk`` (from a dump at the height). ``assets`` are CAIP-19 asset
     namespaces. ``control`` are the checks answered for ``control`` questions. ``zero_rule``
-    is the sentence that says what makes a zero believable.
+    is the sentence that says what makes a zero believable. ``answering`` are HTTP statuses by
+    which the protocol itself answers (nodeos says 500 for an unknown account): they are handed
+    over like a 404, as ``refused`` with status and body, and not retried.
     """
 
     history: str
@@ -279,6 +281,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     shard: int
     proofs: bool = False
     control: tuple[str, ...] = ()
+    answering: tuple[int, ...] = ()
 
 
 class Transport(Protocol):

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
@@ -148,11 +148,16 @@ class HttpTransport:
     """HTTP (and local files) for all endpoints of one chain. Use as an async context manager."""
 
     def __init__(
-        self, chain: ChainId, specs: Sequence[EndpointSpec], policy: RetryPolicy | None = None
+        self,
+        chain: ChainId,
+        specs: Sequence[EndpointSpec],
+        policy: RetryPolicy | None = None,
+        answering: Collection[int] = (),
     ) -> None:
         ordered = sorted(specs, key=lambda spec: spec.role != "primary")
         self._endpoints = {spec.name: _Endpoint(spec) for spec in ordered if spec.chain == chain}
         self._policy = policy or RetryPolicy()
+        self._retried = RETRIED_STATUS.difference(answering)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -307,7 +312,7 @@ class HttpTransport:
             pause = retry_after_seconds(asked)
             state.slot.narrow(pause or 0.0)
             raise RateLimited(f"{state.spec.name} asks us to slow down", retry_after=pause)
-        if status in RETRIED_STATUS:
+        if status in self._retried:
             state.statistics.server_errors += 1
             raise Unreachable(f"{state.spec.name} answered {status}", code="server-error")
 

@@ -284,7 +284,8 @@ class Engine:
 
     async def _transport(self, chain: ChainId) -> HttpTransport:
         if chain not in self._transports:
-            transport = HttpTransport(chain, self._endpoints, self._retry)
+            answering = adapters.load(self._specs[chain].adapter).capabilities.answering
+            transport = HttpTransport(chain, self._endpoints, self._retry, answering)
             self._transports[chain] = transport
             await self._stack.enter_async_context(transport)
         return self._transports[chain]

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 import pytest
-from adapter_cases import CASES, Case
+from adapter_cases import Case, cases
 
 from chains.adapters import load
 from chains.endpoints import EndpointSpec
@@ -52,7 +52,7 @@ PATIENCE_S = 0.4
 Found = Mapping[bytes, Observation | Gap]
 
 
-@pytest.fixture(params=CASES, ids=lambda case: case.name)
+@pytest.fixture(params=cases(), ids=lambda case: case.name)
 def case(request: pytest.FixtureRequest) -> Case:
     found: Case = request.param
     return found
@@ -79,8 +79,10 @@ async def connected(
             for i, node in enumerate(nodes)
         ]
         policy = RetryPolicy(attempts=attempts, first_wait_s=0.01, longest_wait_s=0.02)
-        transport = HttpTransport(case.spec.id, specs, policy)
-        yield load(case.spec.adapter)(case.spec, await stack.enter_async_context(transport))
+        adapter = load(case.spec.adapter)
+        answering = adapter.capabilities.answering
+        transport = HttpTransport(case.spec.id, specs, policy, answering)
+        yield adapter(case.spec, await stack.enter_async_context(transport))
 
 
 def questions_of(case: Case, asset: AssetId | None = None) -> Questions:

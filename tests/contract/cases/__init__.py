@@ -1,0 +1,1 @@
+"""What the contract suite needs to know of each adapter, one module each."""
