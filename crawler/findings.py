@@ -7,16 +7,19 @@ chain contradicts the claim) and ``recount`` (we could not look). ``note`` is ne
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from crawler import reasons
 from crawler.model import Reconciliation, RowKind
 from crawler.result import Discrepancy, Finding, StatementCheck, TotalCheck
-from crawler.totals import Row, Scales
+from crawler.totals import Alike, Scales
+from crawler.units import to_text
 
 MOST_ROWS = 100
 MOST_DISCREPANCIES = 1000
 
 EXCHANGE, RECOUNT, NOTE = "exchange", "recount", "note"
+_ABOUT_ANOTHER_ROW = ("repeat-of", "conflict")
 _ORDER = {EXCHANGE: 0, RECOUNT: 1, NOTE: 2}
 
 
@@ -31,38 +34,38 @@ class Findings:
         self._counts: dict[tuple[str, str], int] = {}
         self._amounts: dict[tuple[str, str], dict[str, int]] = {}
         self._sentences: dict[tuple[str, str], str] = {}
-        self._discrepancies: list[tuple[int, Discrepancy]] = []
+        self._discrepancies: list[Discrepancy] = []
+        self._discrepancy_count = 0
         self.left_out = 0
 
-    def add_row(self, row: Row) -> None:
-        """Note everything about one row that a reader must know."""
-        entry = row.ledger
+    def add_row(self, row: Alike) -> None:
+        """Note everything about rows judged alike that a reader must know."""
+        entry = row.cells
         if entry["kind"] == RowKind.SIGNER:
             return
-        validity, _, other = entry["validity"].partition(":")
         claimed = row.claimed if row.claimed is not None else 0
         if entry["kind"] == RowKind.MALFORMED:
             self._note(EXCHANGE, "malformed-row", row, 0)
-            self._discrepancy(row, "malformed-row", "")
+            self._discrepant(row, "malformed-row", "")
             return
-        if validity in ("repeat-of", "conflict", "bad-amount"):
-            self._note(EXCHANGE, validity, row, claimed)
-            self._discrepancy(row, validity, f"line {other}" if other else "")
+        if entry["validity"] in ("repeat-of", "conflict", "bad-amount"):
+            self._note(EXCHANGE, entry["validity"], row, claimed)
+            self._discrepant(row, entry["validity"], "")
         if row.outcome in (Reconciliation.SHORTFALL, Reconciliation.SURPLUS):
             kind = row.outcome.value
             self._note(EXCHANGE, kind, row, abs(row.difference) if row.difference else 0)
-            self._discrepancy(row, kind, "")
+            self._discrepant(row, kind, "")
         self._add_ownership(row, claimed)
         if not self._asked:
             return
         if row.outcome is Reconciliation.UNOBSERVED and entry["gap"] != "no-account":
             self._note(RECOUNT, f"gap:{entry['gap']}", row, claimed)
 
-    def _add_ownership(self, row: Row, claimed: int) -> None:
-        status, reason = row.ledger["status"], row.ledger["reason"]
+    def _add_ownership(self, row: Alike, claimed: int) -> None:
+        status, reason = row.cells["status"], row.cells["reason"]
         if status == "refuted":
             self._note(EXCHANGE, f"refuted:{reason}", row, claimed)
-            self._discrepancy(row, "refuted", reason)
+            self._discrepant(row, "refuted", reason)
         elif status == "unsupported":
             self._note(RECOUNT, f"unsupported:{reason}", row, claimed)
         elif status in ("unsigned", "signer-only"):
@@ -74,30 +77,31 @@ class Findings:
         """Note the totals that differ or stand alone."""
         for check in checks:
             if check.verdict == "differs":
-                self._line(EXCHANGE, "total-differs", check.row)
+                self._line(EXCHANGE, "total-differs", [check.row])
             elif check.verdict == "unclear":
-                self._line(RECOUNT, "total-unclear", check.row)
+                self._line(RECOUNT, "total-unclear", [check.row])
             elif check.verdict == "no-rows" and check.stated.strip("0.") != "":
-                self._line(EXCHANGE, "total-without-rows", check.row)
+                self._line(EXCHANGE, "total-without-rows", [check.row])
 
     def add_statement(self, checks: Iterable[StatementCheck]) -> None:
         """Note what the exchange stated and what does not hold."""
         for check in checks:
             if check.verdict == "fails":
-                self._line(EXCHANGE, "statement-fails", 0)
+                self._line(EXCHANGE, "statement-fails", [0])
 
     def add_note(self, code: str, rows: Iterable[int]) -> None:
         """Note something that a reader must know of these rows, though nobody is at fault."""
         for row in rows:
-            self._line(NOTE, code, row)
+            self._line(NOTE, code, [row])
 
     def add_unread(self, columns: Iterable[str]) -> None:
         """Note columns of the list that nothing reads."""
         for _ in columns:
-            self._line(NOTE, "unread-column", 0)
+            self._line(NOTE, "unread-column", [0])
 
     def findings(self) -> tuple[Finding, ...]:
         """Return all findings: the exchange's first, then ours, then notes."""
+        first = {key: sorted(numbers)[:MOST_ROWS] for key, numbers in self._rows.items()}
         keys = sorted(self._counts, key=lambda key: (_ORDER[key[0]], key[1]))
         return tuple(
             Finding(
@@ -105,7 +109,7 @@ class Findings:
                 code=code,
                 sentence=self._sentences[about, code],
                 count=self._counts[about, code],
-                rows=tuple(row for row in self._rows[about, code] if row),
+                rows=tuple(row for row in first[about, code] if row),
                 amounts={
                     coin: self._scale.text(coin, units)
                     for coin, units in sorted(self._amounts[about, code].items())
@@ -116,43 +120,51 @@ class Findings:
 
     def discrepancies(self) -> tuple[Discrepancy, ...]:
         """Return the rows that do not stand, by kind and row, at most ``MOST_DISCREPANCIES``."""
-        ordered = sorted(self._discrepancies, key=lambda pair: (pair[1].kind, pair[0]))
-        self.left_out = max(0, len(ordered) - MOST_DISCREPANCIES)
-        return tuple(discrepancy for _, discrepancy in ordered[:MOST_DISCREPANCIES])
+        ordered = sorted(self._discrepancies, key=lambda found: (found.kind, found.row))
+        self.left_out = max(0, self._discrepancy_count - MOST_DISCREPANCIES)
+        return tuple(ordered[:MOST_DISCREPANCIES])
 
-    def _note(self, about: str, code: str, row: Row, units: int) -> None:
-        self._line(about, code, row.row)
+    def _note(self, about: str, code: str, row: Alike, units: int) -> None:
+        self._line(about, code, row.numbers(MOST_ROWS), row.rows)
         amounts = self._amounts[about, code]
         amounts[row.coin] = amounts.get(row.coin, 0) + units
 
-    def _line(self, about: str, code: str, row: int) -> None:
+    def _line(self, about: str, code: str, rows: Iterable[int], count: int = 1) -> None:
         key = (about, code)
         if key not in self._counts:
             self._counts[key], self._rows[key], self._amounts[key] = 0, [], {}
             kind, _, reason = code.partition(":")
             self._sentences[key] = reasons.sentence(reason or kind)
-        self._counts[key] += 1
-        if self._counts[key] <= MOST_ROWS:
-            self._rows[key].append(row)
+        self._counts[key] += count
+        self._rows[key] += rows
 
-    def _discrepancy(self, row: Row, kind: str, reason: str) -> None:
-        entry, scale, coin = row.ledger, self._scale, row.coin
-        show = kind in ("shortfall", "surplus")
-        discrepancy = Discrepancy(
-            row=row.row,
+    def _discrepant(self, row: Alike, kind: str, reason: str) -> None:
+        """List each of the rows; no more of them than can be shown."""
+        self._discrepancy_count += row.rows
+        for entry in row.first(MOST_DISCREPANCIES):
+            self._discrepancies.append(self._discrepancy(entry, kind, reason))
+
+    def _discrepancy(self, entry: Mapping[str, Any], kind: str, reason: str) -> Discrepancy:
+        decimals = entry["decimals"]
+        claimed, observed = (
+            None if entry[name] is None else int(entry[name]) for name in ("claimed", "observed")
+        )
+        other = entry["validity"].partition(":")[2] if kind in _ABOUT_ANOTHER_ROW else ""
+        difference = None
+        if kind in ("shortfall", "surplus") and claimed is not None and observed is not None:
+            difference = to_text(observed - claimed, decimals)
+        return Discrepancy(
+            row=entry["row"],
             kind=kind,
-            reason=reason,
-            asset=coin,
+            reason=f"line {other}" if other else reason,
+            asset=entry["counts_as"],
             label=entry["asset"],
             network=entry["network"],
             address=entry["address"],
-            claimed=entry["amount"] if row.claimed is None else scale.text(coin, row.claimed),
-            observed=None if row.observed is None else scale.text(coin, row.observed),
-            difference=(
-                scale.text(coin, row.difference) if show and row.difference is not None else None
-            ),
+            claimed=entry["amount"] if claimed is None else to_text(claimed, decimals),
+            observed=None if observed is None else to_text(observed, decimals),
+            difference=difference,
         )
-        self._discrepancies.append((row.row, discrepancy))
 
 
 def proven(findings: Sequence[Finding]) -> Mapping[str, int]:

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from crawler.columns import distinct, numbers, sums
 from crawler.result import MessageLine
 from crawler.totals import Scales
 from crawler.units import fraction_text
@@ -52,7 +53,8 @@ def message_lines(
     groups: dict[str, dict[tuple[str, str], tuple[int, int]]] = {}
     for (text, scheme, coin), rows, claimed in _grouped(signed, ledger, scale):
         if text:
-            groups.setdefault(text, {})[scheme, coin] = (rows, claimed)
+            before = groups.setdefault(text, {}).get((scheme, coin), (0, 0))
+            groups[text][scheme, coin] = (before[0] + rows, before[1] + claimed)
     ordered = sorted(
         groups, key=lambda text: (-sum(rows for rows, _ in groups[text].values()), text)
     )
@@ -85,31 +87,15 @@ def _grouped(
     signed: pa.Table, ledger: pa.Table, scale: Scales
 ) -> Iterator[tuple[tuple[str, str, str], int, int]]:
     """Yield ((text, scheme, coin), rows, claimed units at the coin's scale)."""
-    codes = np.zeros(signed.num_rows, dtype=np.int64)
-    names: list[list[str]] = []
-    for column in signed.itercolumns():
-        encoded = column.combine_chunks().dictionary_encode()
-        names.append(encoded.dictionary.to_pylist())
-        codes = codes * len(names[-1]) + encoded.indices.to_numpy(zero_copy_only=False)
-    order = np.argsort(codes, kind="stable")
-    changes = np.diff(codes[order]) != 0
-    starts = np.flatnonzero(np.r_[True, changes]).tolist() if len(order) else []
-    claimed = ledger["claimed"].to_pylist()
-    decimals = ledger["decimals"].to_pylist()
-    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
-        members = order[start:end].tolist()
-        code = int(codes[members[0]])
-        key: list[str] = []
-        for values in reversed(names):
-            code, position = divmod(code, len(values))
-            key.append(values[position])
-        coin = key[0]
-        units = sum(
-            int(claimed[i]) * 10 ** (scale.decimals[coin] - decimals[i])
-            for i in members
-            if claimed[i] is not None
-        )
-        yield (key[2], key[1], coin), len(members), units
+    decimals = numbers(ledger["decimals"])
+    codes, firsts = distinct([*signed.itercolumns(), decimals])
+    count = len(firsts)
+    claimed = sums(codes, count, ledger["claimed"])
+    rows = np.bincount(codes, minlength=count).tolist()
+    names = zip(*(column.to_pylist() for column in signed.take(firsts).itercolumns()), strict=True)
+    for number, (text, scheme, coin) in enumerate(names):
+        factor = 10 ** (scale.decimals[coin] - int(decimals[firsts[number]]))
+        yield (text, scheme, coin), rows[number], claimed[number] * factor
 
 
 class Reuse(msgspec.Struct, frozen=True, kw_only=True):

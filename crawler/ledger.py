@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,7 +18,8 @@ from chains import addresses
 from chains.control import ControlFacts
 from chains.control import decode as decode_control
 from chains.model import AssetId, ChainId, QueryKind, Questions
-from crawler.answers import MergedShard
+from crawler.answers import ANSWERS, MergedShard
+from crawler.columns import Numbers, distinct, flags, members, numbers, records, whole
 from crawler.control import AWAITING, judge_contract, judge_signers
 from crawler.errors import EnvironmentFault
 from crawler.model import RowKind
@@ -64,19 +63,22 @@ LEDGER = pa.schema(
     ]
 )
 
-STORED = ("subject", "units", "facts", "gap", "source", "method", "extract")
+STORED = ("account", "subject", "units", "facts", "gap", "source", "method", "extract")
 """Columns of an answer that the ledger needs."""
 
-PROVEN = frozenset({"bound", "controlled"})
+STANDING = pa.schema(
+    [*(ANSWERS.field(name) for name in STORED), LEDGER.field("shard"), LEDGER.field("attempt")]
+)
+"""The merged answers to all questions about one asset at one height."""
+
+ANSWERED = pa.schema(
+    [STANDING.field(name) for name in STANDING.names if name not in ("account", "facts")]
+)
+"""What the ledger takes from an answer."""
+
+PROVEN = pa.array(["bound", "controlled"])
 
 Shards = Sequence[tuple[ShardEntry, Questions, MergedShard | None]]
-
-
-class _Standing(msgspec.Struct, frozen=True):
-    """The merged answers to all questions about one asset at one height."""
-
-    accounts: pa.Array
-    columns: Mapping[str, Sequence[Any]]
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -98,59 +100,19 @@ def build(
 
     ``unpinned`` maps ``<chain>@<height>`` to the reason why that moment could not be pinned.
     """
-    count = claims.num_rows
     balances = _standing(shards, QueryKind.BALANCE, unpinned)
     asset_gaps = _asset_gaps(world, _standing(shards, QueryKind.ASSET_FACT, unpinned), balances)
-
-    @cache
-    def blocked(chain: str, asset: str, height: int | None) -> str:
-        return why_not(world, chain, asset, height)
-
-    kinds = claims["kind"].to_pylist()
-    chains = claims["chain"].to_pylist()
-    assets = claims["asset_id"].to_pylist()
-    heights = claims["at_height"].to_pylist()
-    accounts = claims["account"].to_pylist()
-    observed: list[str | None] = [None] * count
-    gaps = ["not-answered"] * count
-    sources = [""] * count
-    methods = [""] * count
-    subjects = list(accounts)
-    shard_of = [""] * count
-    attempt_of = [0] * count
-    extract_of = [-1] * count
-    for i in range(count):
-        if kinds[i] != RowKind.CLAIM:
-            gaps[i] = "not-a-claim"
-        elif blocked(chains[i], assets[i], heights[i]):
-            gaps[i] = blocked(chains[i], assets[i], heights[i])
-        elif not accounts[i]:
-            gaps[i] = "no-account"
-    for (asset, height), rows in _groups(claims).items():
-        found = balances.get((asset, height))
-        if found is None:
-            continue
-        gap_of_asset = asset_gaps.get((asset, height), "")
-        where = pc.index_in(claims["account"].take(pa.array(rows)), value_set=found.accounts)
-        for i, position in zip(rows.tolist(), where.to_pylist(), strict=True):
-            if position is None or kinds[i] != RowKind.CLAIM:
-                continue
-            columns = found.columns
-            subjects[i] = columns["subject"][position]
-            shard_of[i] = columns["shard"][position]
-            attempt_of[i] = columns["attempt"][position]
-            extract_of[i] = columns["extract"][position]
-            gaps[i] = columns["gap"][position] or gap_of_asset
-            if not gaps[i]:
-                observed[i] = columns["units"][position]
-                sources[i] = columns["source"][position]
-                methods[i] = columns["method"][position]
+    claims = claims.combine_chunks()
+    unasked = _unasked(world, claims)
+    answers, where = _answered(claims, balances, asset_gaps)
+    where[flags(pc.not_equal(claims["kind"], RowKind.CLAIM.value))] = -1
+    known = pa.array(where, mask=where < 0)
+    found = {name: answers[name].take(known) for name in answers.column_names}
     statuses, reasons, places = _verdicts(world, claims, signatures, shards)
-    resolved = claims.set_column(
-        claims.schema.get_field_index("account"), "account", pa.array(subjects, pa.binary())
-    )
-    proven = [status in PROVEN for status in statuses]
-    validity, groups = row_validity(resolved, proven)
+    resolved = pc.coalesce(found["subject"], claims["account"])
+    at = claims.schema.get_field_index("account")
+    proven = flags(pc.is_in(statuses, value_set=PROVEN))
+    validity, groups = row_validity(claims.set_column(at, "account", resolved), proven)
     ledger = pa.Table.from_arrays(
         [
             claims["row"],
@@ -166,34 +128,91 @@ def build(
             claims["decimals"],
             claims["at_height"],
             claims["units"],
-            pa.array(observed, pa.string()),
-            pa.array(gaps, pa.string()),
-            pa.array(sources, pa.string()),
-            pa.array(methods, pa.string()),
-            pa.array(statuses, pa.string()),
-            pa.array(reasons, pa.string()),
+            found["units"],
+            pc.coalesce(found["gap"], unasked),
+            pc.fill_null(found["source"], ""),
+            pc.fill_null(found["method"], ""),
+            statuses,
+            reasons,
             validity,
             groups,
-            pa.array(shard_of, pa.string()),
-            pa.array(attempt_of, pa.int32()),
-            pa.array(extract_of, pa.int32()),
+            pc.fill_null(found["shard"], ""),
+            pc.fill_null(found["attempt"], 0),
+            pc.fill_null(found["extract"], -1),
         ],
         schema=LEDGER,
     )
     return ledger, places
 
 
+def _unasked(world: World, claims: pa.Table) -> pa.Array:
+    """Return, per row, why there is no answer about it, as far as the row itself says why."""
+    names = ("kind", "chain", "asset_id", "at_height")
+    has_account = flags(pc.greater(pc.binary_length(claims["account"]), 0))
+    codes, firsts = distinct([*(claims[name] for name in names), has_account])
+    columns = (claims[name].take(firsts).to_pylist() for name in names)
+    reasons = [
+        _why_unasked(world, *row, has_account=account)
+        for *row, account in zip(*columns, has_account[firsts].tolist(), strict=True)
+    ]
+    return pa.array(reasons, pa.string()).take(pa.array(codes))
+
+
+def _why_unasked(
+    world: World, kind: str, chain: str, asset: str, height: int | None, *, has_account: bool
+) -> str:
+    if kind != RowKind.CLAIM:
+        return "not-a-claim"
+    blocked = why_not(world, chain, asset, height)
+    return blocked or ("not-answered" if has_account else "no-account")
+
+
+def _answered(
+    claims: pa.Table,
+    balances: Mapping[tuple[str, int], pa.Table],
+    asset_gaps: Mapping[tuple[str, int], str],
+) -> tuple[pa.Table, Numbers]:
+    """Return the answers to all balance questions, and each row's place in them, -1 for none."""
+    where = np.full(claims.num_rows, -1, np.int64)
+    tables = [ANSWERED.empty_table()]
+    before = 0
+    codes, firsts = distinct([claims["asset_id"], claims["at_height"]])
+    keys = [claims[name].take(firsts).to_pylist() for name in ("asset_id", "at_height")]
+    for key, rows in zip(zip(*keys, strict=True), members(codes), strict=True):
+        found = balances.get(key)
+        if found is None:
+            continue
+        accounts = claims["account"].take(pa.array(rows))
+        own = pc.fill_null(pc.index_in(accounts, value_set=whole(found["account"])), -1 - before)
+        where[rows] = numbers(own) + before
+        tables.append(_with_gap(found, asset_gaps.get(key, "")))
+        before += found.num_rows
+    return pa.concat_tables(tables).combine_chunks(), where
+
+
+def _with_gap(answers: pa.Table, gap: str) -> pa.Table:
+    """Put the gap of the asset on every answer that has none of its own; a gap has no amount."""
+    gaps = answers["gap"]
+    if gap:
+        gaps = pc.if_else(pc.equal(gaps, ""), gap, gaps)
+    seen = pc.equal(gaps, "")
+    columns = {"gap": gaps, "units": pc.if_else(seen, answers["units"], None)}
+    columns |= {name: pc.if_else(seen, answers[name], "") for name in ("source", "method")}
+    columns = {name: columns.get(name, answers[name]) for name in ANSWERED.names}
+    return pa.table(columns, schema=ANSWERED)
+
+
 def _verdicts(
     world: World, claims: pa.Table, signatures: pa.Table, shards: Shards
-) -> tuple[list[str], list[str], dict[int, Place]]:
-    statuses = signatures["status"].to_pylist()
-    reasons = signatures["reason"].to_pylist()
-    waiting = np.flatnonzero([reason in AWAITING for reason in reasons]).tolist()
+) -> tuple[pa.Array, pa.Array, dict[int, Place]]:
+    columns = whole(signatures["status"]), whole(signatures["reason"])
+    awaiting = pc.is_in(columns[1], value_set=pa.array(sorted(AWAITING)))
     places: dict[int, Place] = {}
-    if not waiting:
-        return statuses, reasons, places
     known = _control_answers(shards)
-    for i in waiting:
+    if not known or not pc.any(awaiting).as_py():
+        return *columns, places
+    statuses, reasons = (column.to_pylist() for column in columns)
+    for i in np.flatnonzero(flags(awaiting)).tolist():
         height = claims["at_height"][i].as_py()
         asked = control_questions(world, claims, signatures, i) if height is not None else []
         if not asked or asked[0] not in known[height]:
@@ -212,7 +231,7 @@ def _verdicts(
         if status == "controlled" and not signatures["pinned"][i].as_py():
             reason = "message-not-pinned"
         statuses[i], reasons[i] = status, reason
-    return statuses, reasons, places
+    return pa.array(statuses, pa.string()), pa.array(reasons, pa.string()), places
 
 
 def _control_answers(
@@ -221,13 +240,13 @@ def _control_answers(
     """Return what the chains showed, with its place, by height and question."""
     known: dict[int, dict[ControlQuestion, tuple[ControlFacts, Place]]] = defaultdict(dict)
     for kind in (QueryKind.CONTROL, QueryKind.SIGNATURE):
-        for (_, height), standing in _standing(shards, kind, {}).items():
-            columns = standing.columns
-            for i, account in enumerate(standing.accounts.to_pylist()):
-                if not columns["gap"][i]:
-                    place = Place(columns["shard"][i], columns["attempt"][i], columns["extract"][i])
-                    question = ControlQuestion(kind, columns["chain"][i], account)
-                    known[height][question] = (decode_control(columns["facts"][i]), place)
+        for (asset, height), standing in _standing(shards, kind, {}).items():
+            chain = ChainId(asset.partition("/")[0])
+            for found in records(standing):
+                if not found["gap"]:
+                    place = Place(found["shard"], found["attempt"], found["extract"])
+                    question = ControlQuestion(kind, chain, found["account"])
+                    known[height][question] = (decode_control(found["facts"]), place)
     return known
 
 
@@ -247,73 +266,53 @@ def _through(
     return msgspec.structs.replace(facts, ways=tuple(ways))
 
 
-def _groups(claims: pa.Table) -> dict[tuple[str, int], np.ndarray[Any, Any]]:
-    """Row indices by (asset, height), only rows that have both."""
-    keys = pc.binary_join_element_wise(
-        claims["asset_id"], claims["at_height"].cast(pa.string()), "\x1f"
-    ).combine_chunks()
-    encoded = keys.dictionary_encode()
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    order = np.argsort(codes, kind="stable")
-    found: dict[tuple[str, int], np.ndarray[Any, Any]] = {}
-    names = encoded.dictionary.to_pylist()
-    bounds = np.searchsorted(codes[order], np.arange(len(names) + 1))
-    for code, name in enumerate(names):
-        asset, _, height = name.partition("\x1f")
-        if asset:
-            found[asset, int(height)] = order[bounds[code] : bounds[code + 1]]
-    return found
-
-
 def _standing(
     shards: Shards, kind: QueryKind, unpinned: Mapping[str, str]
-) -> dict[tuple[str, int], _Standing]:
-    """Concatenate the merged shards of one kind by (asset, height)."""
-    gathered: dict[tuple[str, int], list[tuple[ShardEntry, Questions, MergedShard | None]]] = {}
+) -> dict[tuple[str, int], pa.Table]:
+    """Put the merged shards of one kind together (``STANDING``), by (asset, height)."""
+    gathered: dict[tuple[str, int], list[pa.Table]] = defaultdict(list)
     for entry, questions, merged in shards:
         if questions.kind is kind:
             key = (questions.asset, questions.height)
-            gathered.setdefault(key, []).append((entry, questions, merged))
-    return {key: _concatenate(parts, unpinned) for key, parts in gathered.items()}
+            gathered[key].append(_standing_shard(entry, questions, merged, unpinned))
+    return {key: pa.concat_tables(parts).combine_chunks() for key, parts in gathered.items()}
 
 
-def _concatenate(parts: Shards, unpinned: Mapping[str, str]) -> _Standing:
-    accounts: list[bytes] = []
-    columns: dict[str, list[Any]] = {name: [] for name in (*STORED, "shard", "attempt", "chain")}
-    for entry, questions, merged in parts:
-        size = len(questions.accounts)
-        accounts.extend(questions.accounts)
-        columns["shard"].extend([entry.digest] * size)
-        columns["chain"].extend([questions.chain] * size)
-        if merged is None:
-            moment = Moment(questions.chain, questions.height).key
-            gap = unpinned.get(moment) or "not-answered"
-            for name, value in (
-                ("units", None),
-                ("facts", ""),
-                ("gap", gap),
-                ("extract", -1),
-                ("attempt", 0),
-                ("source", ""),
-                ("method", ""),
-            ):
-                columns[name].extend([value] * size)
-            columns["subject"].extend(questions.accounts)
-            continue
-        if merged.table["account"].to_pylist() != list(questions.accounts):
-            raise EnvironmentFault(
-                f"the answers of shard {entry.digest[:12]} are not those of its questions; delete "
-                "its files in shards/ and run 'recount resume' to ask again"
-            )
-        for name in STORED:
-            columns[name].extend(merged.table[name].to_pylist())
-        columns["attempt"].extend(merged.attempts)
-    return _Standing(pa.array(accounts, pa.binary()), columns)
+def _standing_shard(
+    entry: ShardEntry,
+    questions: Questions,
+    merged: MergedShard | None,
+    unpinned: Mapping[str, str],
+) -> pa.Table:
+    accounts = pa.array(questions.accounts, pa.binary())
+    if merged is None:
+        moment = Moment(questions.chain, questions.height).key
+        same = dict.fromkeys(STANDING.names, "") | {
+            "units": None,
+            "gap": unpinned.get(moment) or "not-answered",
+            "attempt": 0,
+            "extract": -1,
+        }
+        columns = {field.name: _repeated(same[field.name], field, accounts) for field in STANDING}
+        return pa.table(columns | {"account": accounts, "subject": accounts}, schema=STANDING)
+    if not whole(merged.table["account"]).equals(accounts):
+        raise EnvironmentFault(
+            f"the answers of shard {entry.digest[:12]} are not those of its questions; delete "
+            "its files in shards/ and run 'recount resume' to ask again"
+        )
+    columns = {name: merged.table[name] for name in STORED}
+    columns["shard"] = _repeated(entry.digest, STANDING.field("shard"), accounts)
+    columns["attempt"] = pa.array(merged.attempts, pa.int32())
+    return pa.table(columns, schema=STANDING)
+
+
+def _repeated(value: object, field: pa.Field, accounts: pa.Array) -> pa.Array:
+    return pa.array([value], field.type).take(pa.array(np.zeros(len(accounts), np.int64)))
 
 
 def _asset_gaps(
     world: World,
-    facts_by_asset: Mapping[tuple[str, int], _Standing],
+    facts_by_asset: Mapping[tuple[str, int], pa.Table],
     asked: Iterable[tuple[str, int]],
 ) -> dict[tuple[str, int], str]:
     """For each token and height: why its balances may not be used, where that is so."""
@@ -323,22 +322,13 @@ def _asset_gaps(
         if is_token(AssetId(asset)) and (asset, height) not in facts_by_asset
     }
     for (asset, height), standing in facts_by_asset.items():
-        if standing.columns["gap"][0]:
-            gap = standing.columns["gap"][0]
+        gap = standing["gap"][0].as_py()
+        if gap:
             found[asset, height] = gap if gap == "no-contract" else "asset-unconfirmed"
             continue
-        facts = msgspec.json.decode(standing.columns["facts"][0].encode())
+        facts = msgspec.json.decode(standing["facts"][0].as_py().encode())
         declared = world.assets[AssetId(asset)]
         symbol = declared.symbol or facts.get("symbol")  # "" means: not confirmed, decimals only
         if (facts.get("decimals"), facts.get("symbol")) != (declared.decimals, symbol):
             found[asset, height] = "asset-mismatch"
     return found
-
-
-def iter_rows(ledger: pa.Table) -> Iterable[dict[str, Any]]:
-    """Yield the ledger's rows as dictionaries, batch by batch."""
-    for batch in ledger.to_batches(max_chunksize=65536):
-        columns = [batch.column(name).to_pylist() for name in batch.schema.names]
-        names = batch.schema.names
-        for values in zip(*columns, strict=True):
-            yield dict(zip(names, values, strict=True))

@@ -14,9 +14,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from functools import partial
 from hashlib import blake2b
 
 import msgspec
@@ -24,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crawler.columns import Numbers, distinct
 from crawler.judging import (
     LONGEST_DETAIL,
     TASKS,
@@ -33,6 +33,7 @@ from crawler.judging import (
     Meaning,
     Meanings,
     Reading,
+    message,
     start_worker,
     work,
 )
@@ -88,11 +89,10 @@ AHEAD = 3
 """Batches of the list under work at a time, besides one for each process."""
 REMEMBERED = 1 << 20
 """Distinct tasks whose verdicts are kept at a time, about 300 bytes each."""
-_TEXT, _ELEMENT = "\x1f", "\x1e"
-"""They part texts, and elements of lists, in the keys of tasks."""
+_POSITION_BITS = 24
+_POSITION = (1 << _POSITION_BITS) - 1
+"""A verdict is named by one number: that of its batch, and in these bits its position there."""
 _KEY = ("scheme", "address", "message", "signatures", "script", "public_key", "owners")
-
-Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 def examine(
@@ -119,8 +119,10 @@ def examine(
         initargs=(msgspec.json.encode(reading),),
     ) as pool:
         for _ in range(processes):
-            pool.submit(work, pa.RecordBatch.from_pylist([], TASKS))  # they start meanwhile
-        waiting: deque[tuple[_Part, list[Future[pa.RecordBatch]]]] = deque()
+            pool.submit(
+                work, message(pa.RecordBatch.from_pylist([], TASKS))
+            )  # they start meanwhile
+        waiting: deque[tuple[_Part, list[Future[bytes]]]] = deque()
 
         def send(batch: pa.RecordBatch) -> None:
             part = examiner.begin(batch)
@@ -128,7 +130,7 @@ def examine(
                 part.tasks.slice(at, TASKS_A_PART)
                 for at in range(0, part.tasks.num_rows, TASKS_A_PART)
             ]
-            waiting.append((part, [pool.submit(work, tasks) for tasks in slices]))
+            waiting.append((part, [pool.submit(work, message(tasks)) for tasks in slices]))
 
         send(first)
         send(second)
@@ -141,9 +143,10 @@ def examine(
 
 
 def _collect(
-    examiner: Examiner, part: _Part, futures: Sequence[Future[pa.RecordBatch]]
+    examiner: Examiner, part: _Part, futures: Sequence[Future[bytes]]
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    return examiner.finish(part, _one_batch([future.result() for future in futures]))
+    found = [pa.ipc.read_record_batch(pa.py_buffer(one.result()), VERDICTS) for one in futures]
+    return examiner.finish(part, _one_batch(found))
 
 
 class _Results:
@@ -156,17 +159,16 @@ class _Results:
 class _Part(msgspec.Struct, frozen=True):
     """A batch of claims on its way: its meaning, its tasks, and where its verdicts will be.
 
-    ``sources`` are the results that its rows rest on, the last being its own. Row i rests on
-    verdict ``position[distinct[i]]`` of source ``source[distinct[i]]``.
+    ``results`` are its own; ``sources`` those on which its rows rest, by number; ``verdicts``
+    names each row's verdict: the number of its source, then its position there.
     """
 
     batch: pa.RecordBatch
     meant: list[pa.Array]
     tasks: pa.RecordBatch
-    sources: list[_Results]
-    source: Numbers
-    position: Numbers
-    distinct: Numbers
+    results: _Results
+    sources: Mapping[int, _Results]
+    verdicts: Numbers
 
 
 class Examiner:
@@ -175,7 +177,9 @@ class Examiner:
     def __init__(self, reading: Reading) -> None:
         self._meanings = Meanings(reading)
         self._judge = Judge(self._meanings)
-        self._known: dict[bytes, tuple[_Results, int]] = {}
+        self._known: dict[bytes, int] = {}
+        self._groups: dict[str, int] = {}
+        self._results: list[_Results] = []
 
     def examine(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         """Examine one batch of ``CLAIMS`` in this process."""
@@ -185,41 +189,41 @@ class Examiner:
     def begin(self, batch: pa.RecordBatch) -> _Part:
         """Find out what the rows mean and which tasks they bring that are new."""
         codes, meanings = self._meant(batch)
-        groups = pa.array([meaning.group for meaning in meanings], pa.string()).take(codes)
-        keys, distinct, firsts = _tasks(batch, groups)
-        own = _Results()
-        sources: dict[int, tuple[int, _Results]] = {}
-        found: list[tuple[_Results, int]] = []
-        rows: list[int] = []
+        own = len(self._results) << _POSITION_BITS
+        self._results.append(_Results())
         if len(self._known) > REMEMBERED:
             self._known.clear()
-        for key, row in zip(keys, firsts.tolist(), strict=True):
-            known = self._known.get(key) if key is not None else None
-            if known is None:
-                known = (own, len(rows))
-                rows.append(row)
-                if key is not None:
-                    self._known[key] = known
-            found.append(known)
-        for results, _ in found:
-            if results is not own and id(results) not in sources:
-                sources[id(results)] = (len(sources), results)
-        sources[id(own)] = (len(sources), own)
+            self._results = [*[_Results()] * (len(self._results) - 1), self._results[-1]]
+        known = self._known
+        groups = [self._groups.setdefault(one.group, len(self._groups)) for one in meanings]
+        verdicts: list[int] = []
+        new: list[int] = []
+        for row, key in enumerate(_keys(batch, np.array(groups)[codes].tolist())):
+            verdict = own + len(new)
+            if key is not None:
+                verdict = known.setdefault(key, verdict)
+            if verdict == own + len(new):
+                new.append(row)
+            verdicts.append(verdict)
+        resting = np.array(verdicts, np.int64)
+        sources = np.unique(resting >> _POSITION_BITS)
         return _Part(
             batch=batch,
-            meant=self._columns(batch, codes, meanings),
-            tasks=batch.select(TASKS.names).take(pa.array(rows, pa.int64())),
-            sources=[results for _, results in sources.values()],
-            source=np.array([sources[id(results)][0] for results, _ in found], np.int64),
-            position=np.array([position for _, position in found], np.int64),
-            distinct=distinct,
+            meant=self._columns(batch, pa.array(codes), meanings),
+            tasks=batch.select(TASKS.names).take(pa.array(new, pa.int64())),
+            results=self._results[-1],
+            sources={
+                number: self._results[number]
+                for number in np.unique(resting >> _POSITION_BITS).tolist()
+            },
+            verdicts=resting,
         )
 
     def finish(
         self, part: _Part, verdicts: pa.RecordBatch
     ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         """Put the verdicts of the part's tasks beside its rows; parts finish in their order."""
-        part.sources[-1].verdicts = verdicts
+        part.results.verdicts = verdicts
         of_rows = _gathered(part)
         account, *judged = of_rows.columns
         *meant, units, heights = part.meant
@@ -229,13 +233,13 @@ class Examiner:
         signed = pa.RecordBatch.from_arrays([part.batch.column("row"), *judged], schema=SIGNATURES)
         return examined, signed
 
-    def _meant(self, batch: pa.RecordBatch) -> tuple[pa.Array, list[Meaning]]:
+    def _meant(self, batch: pa.RecordBatch) -> tuple[Numbers, list[Meaning]]:
         """Return the distinct meanings, and each row's number among them."""
         names = ("exchange", "network", "asset", "type")
-        codes, firsts = _distinct([batch.column(name) for name in names])
+        codes, firsts = distinct([batch.column(name) for name in names])
         labels = batch.select(names).take(pa.array(firsts))
         texts = zip(*(column.to_pylist() for column in labels.columns), strict=True)
-        return pa.array(codes), [self._meanings.of(*text) for text in texts]
+        return codes, [self._meanings.of(*text) for text in texts]
 
     def _columns(
         self, batch: pa.RecordBatch, codes: pa.Array, meanings: list[Meaning]
@@ -256,7 +260,7 @@ class Examiner:
         ]
 
     def _heights(self, batch: pa.RecordBatch, codes: pa.Array, meanings: list[Meaning]) -> pa.Array:
-        numbers, firsts = _distinct([batch.column("height"), codes])
+        numbers, firsts = distinct([batch.column("height"), codes])
         names = ("height", "network", "asset")
         texts = batch.select(names).take(pa.array(firsts)).to_pydict()
         of_firsts = [meanings[code] for code in codes.take(pa.array(firsts)).to_pylist()]
@@ -294,70 +298,33 @@ def _possible(units: pa.Array) -> pa.Array:
     return pc.if_else(fits, units, pa.scalar(None, pa.string()))
 
 
-def _tasks(batch: pa.RecordBatch, groups: pa.Array) -> tuple[list[bytes | None], Numbers, Numbers]:
-    """Return the distinct tasks' keys, each row's number among them, and their first rows.
-
-    A key is a digest of all texts on which the verdict rests. Malformed rows, and rows whose
-    texts hold the characters that part texts in keys, are tasks of their own without a key.
-    """
-    columns = [batch.column(name) for name in _KEY]
-    texts = [
-        pc.binary_join(column, _ELEMENT) if pa.types.is_list(column.type) else column
-        for column in columns
-    ]
-    joined = pc.binary_join_element_wise(groups, *texts, _TEXT)
-    elements = sum(
-        pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False).clip(1) - 1
-        for column in columns
-        if pa.types.is_list(column.type)
-    )
-    regular = _count(joined, _TEXT) == len(_KEY)
-    regular &= _count(joined, _ELEMENT) == elements
-    regular &= pc.not_equal(batch.column("kind"), RowKind.MALFORMED.value).to_numpy(
-        zero_copy_only=False
-    )
-    encoded = joined.dictionary_encode()
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    alone = np.flatnonzero(~regular)
-    codes[alone] = len(encoded.dictionary) + np.arange(len(alone))
-    present, firsts, distinct = np.unique(codes, return_index=True, return_inverse=True)
-    digest = partial(blake2b, digest_size=16)
-    shared = present[present < len(encoded.dictionary)]
-    used = encoded.dictionary.take(pa.array(shared)).cast(pa.binary())
-    keys: list[bytes | None] = [digest(text).digest() for text in used.to_pylist()]
-    keys += [None] * len(alone)
-    return keys, distinct, firsts
-
-
-def _count(texts: pa.Array, character: str) -> Numbers:
-    """Count a character in each text; -1 where there is no text."""
-    found = pc.fill_null(pc.count_substring(texts, character), -1)
-    return np.asarray(found.to_numpy(zero_copy_only=False), np.int64)
-
-
-def _distinct(columns: Sequence[pa.Array]) -> tuple[Numbers, Numbers]:
-    """Return each row's number among the distinct rows of several columns, and their firsts."""
-    codes = np.zeros(len(columns[0]), np.int64)
-    for column in columns:
-        encoded = column.dictionary_encode()
-        own = encoded.indices.to_numpy(zero_copy_only=False)
-        codes = codes * max(1, len(encoded.dictionary)) + own
-        _, codes = np.unique(codes, return_inverse=True)
-    _, firsts, codes = np.unique(codes, return_index=True, return_inverse=True)
-    return codes, firsts
+def _keys(batch: pa.RecordBatch, groups: list[int]) -> Iterator[bytes | None]:
+    """Yield, per row, a digest of all on which its verdict rests; none for malformed rows."""
+    encode = msgspec.msgpack.Encoder().encode  # lengths stand before texts: nothing runs together
+    kinds = batch.column("kind").to_pylist()
+    columns = [batch.column(name).to_pylist() for name in _KEY]
+    for kind, *texts in zip(kinds, groups, *columns, strict=True):
+        if kind == RowKind.MALFORMED:
+            yield None
+        else:
+            yield blake2b(encode(texts), digest_size=16).digest()
 
 
 def _gathered(part: _Part) -> pa.RecordBatch:
     """Return the verdict of each row."""
-    pieces, places = [], []
-    for number, results in enumerate(part.sources):
+    numbers, positions = part.verdicts >> _POSITION_BITS, part.verdicts & _POSITION
+    offsets: dict[int, int] = {}
+    pieces: list[pa.RecordBatch] = []
+    for number, results in part.sources.items():
         if results.verdicts is None:
             raise RuntimeError("a part was finished before one that it rests on")
-        chosen = np.flatnonzero(part.source == number)
-        pieces.append(results.verdicts.take(pa.array(part.position[chosen])))
-        places.append(chosen)
-    at = np.argsort(np.concatenate(places))
-    return _one_batch(pieces).take(pa.array(at[part.distinct]))
+        chosen = np.unique(positions[numbers == number])
+        offsets[number] = sum(piece.num_rows for piece in pieces)
+        positions[numbers == number] = np.searchsorted(chosen, positions[numbers == number])
+        pieces.append(results.verdicts.take(pa.array(chosen)))
+    starts = np.array([offsets[number] for number in part.sources], np.int64)
+    order = np.searchsorted(np.array(list(part.sources), np.int64), numbers)
+    return _one_batch(pieces).take(pa.array(starts[order] + positions))
 
 
 def _one_batch(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:

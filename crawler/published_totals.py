@@ -17,10 +17,10 @@ import msgspec
 
 from crawler.labels import plain, resolve
 from crawler.lists.amounts import AmountError, parse_amount
-from crawler.model import Exchange, ListedTotal, RowKind
+from crawler.model import Exchange, ListedTotal, RowKind, Validity
 from crawler.result import TotalCheck
 from crawler.settings import Policy, World
-from crawler.totals import Row, Scales
+from crawler.totals import Alike, Scales
 from crawler.units import to_text
 
 ALL = re.compile(r"\(\s*all\s*\)\s*$", re.IGNORECASE)
@@ -51,9 +51,9 @@ class LabelSums:
     def __init__(self) -> None:
         self._cells: dict[tuple[str, str, str], Sum] = {}
 
-    def add(self, row: Row) -> None:
-        """Add one row; what it counts under follows from its label, asset and coin."""
-        entry = row.ledger
+    def add(self, row: Alike) -> None:
+        """Add rows; what they count under follows from their label, asset and coin."""
+        entry = row.cells
         if entry["kind"] != RowKind.CLAIM or row.claimed is None:
             return
         cell = (entry["asset"], entry["asset_id"], row.coin)
@@ -65,9 +65,9 @@ class LabelSums:
         if row.counted and row.observed is not None:
             total.recounted += row.observed
         elif row.counted:
-            total.unobserved += 1
-        if entry["validity"].startswith("conflict"):
-            total.excluded += 1
+            total.unobserved += row.rows
+        if entry["validity"] == Validity.CONFLICT:
+            total.excluded += row.rows
 
     @cached_property
     def found(self) -> dict[tuple[str, str], dict[str, Sum]]:

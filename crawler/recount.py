@@ -325,8 +325,9 @@ def evidence_pointers(
     kinds = {(d.row, d.kind) for d in result.discrepancies}
     wanted = {row for row, kind in kinds if kind in ("shortfall", "surplus")}
     places: dict[str, dict[int, list[int]]] = {}
-    columns = (ledger[name].to_pylist() for name in ("row", "shard", "attempt", "extract"))
-    found = [(row, Place(*place)) for row, *place in zip(*columns, strict=True) if row in wanted]
+    chosen = ledger.filter(pc.is_in(ledger["row"], value_set=pa.array(sorted(wanted), pa.int64())))
+    columns = (chosen[name].to_pylist() for name in ("row", "shard", "attempt", "extract"))
+    found = [(row, Place(*place)) for row, *place in zip(*columns, strict=True)]
     found += [(row, place) for row, place in control.items() if (row, "refuted") in kinds]
     for row, place in found:
         if place.shard and place.extract >= 0:

@@ -7,34 +7,41 @@ common scale per coin, so that 6-decimals and 18-decimals forms of a coin add up
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crawler.ledger import iter_rows
+from crawler.columns import Flags, Numbers, distinct, flags, members, numbers, records, sums, whole
 from crawler.model import Reconciliation, Rounding, RowKind, Validity
 from crawler.result import AssetLine, Group, NetworkLine, OwnershipGroup
 from crawler.settings import Policy, World
 from crawler.units import percent, to_text
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One ledger row, judged: amounts at the coin's common scale."""
+class Alike(msgspec.Struct, frozen=True, kw_only=True):
+    """Ledger rows that are judged alike, added up: amounts at the coin's common scale.
 
-    row: int
+    ``cells`` are the texts that the rows share; in ``validity`` the other row's number is left
+    out. ``claimed`` is ``None`` where no row has a usable amount, ``observed`` where none was
+    observed. ``places`` are the rows' places in ``ledger``, ascending.
+    """
+
     coin: str
+    rows: int
     counted: bool
     owned: bool
     claimed: int | None
     observed: int | None
     tolerance: int
     outcome: Reconciliation | None
-    ledger: Mapping[str, Any]
+    cells: Mapping[str, str]
+    ledger: pa.Table
+    places: Numbers
 
     @property
     def difference(self) -> int | None:
@@ -42,6 +49,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         if self.claimed is None or self.observed is None:
             return None
         return self.observed - self.claimed
+
+    def first(self, most: int) -> Iterable[Mapping[str, Any]]:
+        """Yield the first of the rows, as they stand in the ledger."""
+        return records(self.ledger.take(pa.array(self.places[:most])))
+
+    def numbers(self, most: int) -> list[int]:
+        """Return the first rows' numbers in the list."""
+        return list(self.ledger["row"].take(pa.array(self.places[:most])).to_pylist())
 
 
 class Scales(msgspec.Struct, frozen=True):
@@ -61,34 +76,93 @@ def scales(ledger: pa.Table) -> Scales:
     return Scales(dict(sorted(pairs)))
 
 
+SHARED = (
+    "kind", "network", "asset", "chain", "asset_id", "asset_class", "gap", "source", "method",
+    "status", "reason", "validity",
+)  # fmt: skip
+"""Columns of the ledger that are the same in rows judged alike, besides coin and decimals."""
+
+
 def judged_rows(
     ledger: pa.Table, policy: Policy, rounding: Rounding, scale: Scales
-) -> Iterable[Row]:
-    """Yield every ledger row, reconciled under the policy, in list order."""
-    chosen = _chosen_in_conflict(ledger) if policy.conflict == "smaller" else frozenset()
-    for entry in iter_rows(ledger):
-        coin = entry["counts_as"]
-        factor = 10 ** (scale.decimals[coin] - entry["decimals"])
-        claimed = None if entry["claimed"] is None else int(entry["claimed"]) * factor
-        observed = None if entry["observed"] is None else int(entry["observed"]) * factor
-        valid = entry["validity"] == Validity.VALID or entry["row"] in chosen
-        counted = entry["kind"] == RowKind.CLAIM and valid and claimed is not None
-        tolerance = (
-            row_tolerance(entry["amount"], claimed, scale.decimals[coin], rounding, policy)
-            if claimed is not None
-            else 0
+) -> Iterable[Alike]:
+    """Yield the ledger's rows, reconciled under the policy, those judged alike added up."""
+    ledger = ledger.combine_chunks()
+    tolerances = _tolerances(ledger, rounding, policy)
+    counted = _counted(ledger, policy)
+    outcomes = _outcomes(ledger, counted, tolerances)
+    texts = {name: ledger[name] for name in SHARED} | {"validity": validity_kinds(ledger)}
+    present = [flags(pc.is_valid(ledger[name])) for name in ("claimed", "observed")]
+    keys = [*texts.values(), ledger["counts_as"], numbers(ledger["decimals"]), counted, *present]
+    codes, firsts = distinct([*keys, outcomes])
+    count = len(firsts)
+    claimed, observed = (sums(codes, count, ledger[name]) for name in ("claimed", "observed"))
+    allowed = sums(codes, count, tolerances) if tolerances is not None else [0] * count
+    shared = records(pa.table({name: whole(text).take(firsts) for name, text in texts.items()}))
+    coins = ledger["counts_as"].take(firsts).to_pylist()
+    decimals = ledger["decimals"].take(firsts).to_pylist()
+    for code, (cells, places) in enumerate(zip(shared, members(codes), strict=True)):
+        first = firsts[code]
+        factor = 10 ** (scale.decimals[coins[code]] - decimals[code])
+        owned = is_owned(cells["status"], cells["reason"], policy)
+        yield Alike(
+            coin=coins[code],
+            rows=len(places),
+            counted=bool(counted[first]),
+            owned=bool(counted[first]) and owned,
+            claimed=claimed[code] * factor if present[0][first] else None,
+            observed=observed[code] * factor if present[1][first] else None,
+            tolerance=allowed[code] * factor,
+            outcome=_OUTCOMES[outcomes[first]] if counted[first] else None,
+            cells=cells,
+            ledger=ledger,
+            places=places,
         )
-        yield Row(
-            row=entry["row"],
-            coin=coin,
-            counted=counted,
-            owned=counted and is_owned(entry["status"], entry["reason"], policy),
-            claimed=claimed,
-            observed=observed,
-            tolerance=tolerance,
-            outcome=reconcile(claimed, observed, tolerance) if counted else None,
-            ledger=entry,
-        )
+
+
+_OUTCOMES = tuple(Reconciliation)
+
+
+def _counted(ledger: pa.Table, policy: Policy) -> Flags:
+    valid = flags(pc.equal(ledger["validity"], Validity.VALID.value))
+    if policy.conflict == "smaller":
+        chosen = pa.array(sorted(_chosen_in_conflict(ledger)), pa.int64())
+        valid |= flags(pc.is_in(ledger["row"], value_set=chosen))
+    claims = flags(pc.equal(ledger["kind"], RowKind.CLAIM.value))
+    return valid & claims & flags(pc.is_valid(ledger["claimed"]))
+
+
+def _outcomes(ledger: pa.Table, counted: Flags, tolerances: pa.Array | None) -> Numbers:
+    """Return each row's place in ``_OUTCOMES``; it says something only of rows that count."""
+    equal = flags(pc.equal(ledger["claimed"], ledger["observed"]))
+    both = flags(pc.and_(pc.is_valid(ledger["claimed"]), pc.is_valid(ledger["observed"])))
+    found = np.full(ledger.num_rows, _OUTCOMES.index(Reconciliation.UNOBSERVED), np.int64)
+    found[equal] = _OUTCOMES.index(Reconciliation.MATCH)
+    unequal = np.flatnonzero(counted & both & ~equal)
+    columns = [ledger["claimed"], ledger["observed"]]
+    columns += [] if tolerances is None else [tolerances]
+    taken = [column.take(pa.array(unequal)).to_pylist() for column in columns]
+    for i, *amounts in zip(unequal.tolist(), *taken, strict=True):
+        claimed, observed, tolerance = map(int, (*amounts, "0")[:3])
+        found[i] = _OUTCOMES.index(reconcile(claimed, observed, tolerance))
+    found[~counted] = 0
+    return found
+
+
+def _tolerances(ledger: pa.Table, rounding: Rounding, policy: Policy) -> pa.Array | None:
+    """Return what the dialect's rounding may explain, per row in base units; ``None``: nothing."""
+    if rounding.direction == "exact":
+        return None
+    columns = (ledger[name].to_pylist() for name in ("amount", "claimed", "decimals"))
+    return pa.array(
+        [
+            "0"
+            if claimed is None
+            else str(row_tolerance(amount, int(claimed), decimals, rounding, policy))
+            for amount, claimed, decimals in zip(*columns, strict=True)
+        ],
+        pa.string(),
+    )
 
 
 def is_owned(status: str, reason: str, policy: Policy) -> bool:
@@ -144,7 +218,7 @@ def _chosen_in_conflict(ledger: pa.Table) -> frozenset[int]:
     """Rows that count under ``conflict = "smaller"``: the smallest claim of each group."""
     mask = pc.starts_with(ledger["validity"], f"{Validity.CONFLICT.value}:")
     best: dict[int, tuple[int, int]] = {}
-    for entry in iter_rows(ledger.filter(mask).select(["row", "group", "claimed"])):
+    for entry in records(ledger.filter(mask).select(["row", "group", "claimed"])):
         if entry["claimed"] is not None:
             candidate = (int(entry["claimed"]), entry["row"])
             best[entry["group"]] = min(best.get(entry["group"], candidate), candidate)
@@ -163,15 +237,15 @@ class _Sum:
         self.unobserved = 0
         self.observed_rows = 0
 
-    def add(self, row: Row) -> None:
-        """Add a counted row."""
-        self.rows += 1
+    def add(self, row: Alike) -> None:
+        """Add rows that count."""
+        self.rows += row.rows
         claimed = row.claimed if row.claimed is not None else 0
         self.claimed += claimed
         if row.observed is None:
             self.unobserved += claimed
             return
-        self.observed_rows += 1
+        self.observed_rows += row.rows
         self.observed += row.observed
         self.difference += row.observed - claimed
         if row.owned:
@@ -216,15 +290,15 @@ class CoinTotals:
         self.ownership: dict[tuple[str, str], list[int]] = {}
         self.sources: dict[str, int] = {}
 
-    def add(self, row: Row) -> None:
-        """Add a row, counted or not."""
-        entry = row.ledger
-        self.rows += 1
+    def add(self, row: Alike) -> None:
+        """Add rows, counted or not."""
+        entry = row.cells
+        self.rows += row.rows
         verdict = (entry["status"], entry["reason"])
         group = self.ownership.get(verdict)
         if group is None:
             group = self.ownership[verdict] = [0, 0]
-        group[0] += 1
+        group[0] += row.rows
         group[1] += row.claimed if row.counted and row.claimed is not None else 0
         if not row.counted or row.outcome is None:
             self.excluded += row.claimed if row.claimed is not None else 0
@@ -345,8 +419,8 @@ class Totals:
     def __init__(self) -> None:
         self._coins: dict[str, CoinTotals] = {}
 
-    def add(self, row: Row) -> None:
-        """Add a row to the totals of its coin."""
+    def add(self, row: Alike) -> None:
+        """Add rows to the totals of their coin."""
         if row.coin not in self._coins:
             self._coins[row.coin] = CoinTotals(row.coin)
         self._coins[row.coin].add(row)
@@ -361,7 +435,16 @@ def observed_share(totals: CoinTotals) -> Fraction | None:
     return Fraction(totals.seen, totals.all.claimed) if totals.all.claimed else None
 
 
+def validity_kinds(ledger: pa.Table) -> pa.Array:
+    """Return each row's validity without the number of the other row."""
+    validity = whole(ledger["validity"])
+    named = pc.match_substring(validity, ":")
+    if not pc.any(named).as_py():
+        return validity
+    return pc.if_else(named, pc.replace_substring_regex(validity, ":.*", ""), validity)
+
+
 def validity_counts(ledger: pa.Table) -> dict[str, int]:
     """Count rows by validity, without the row numbers."""
-    counts = Counter(text.partition(":")[0] for text in ledger["validity"].to_pylist())
-    return dict(sorted(counts.items()))
+    counted = pc.value_counts(validity_kinds(ledger)).to_pylist()
+    return dict(sorted((entry["values"], entry["counts"]) for entry in counted))

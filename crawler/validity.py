@@ -14,11 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crawler.columns import Flags, Numbers, flags, members, whole
 from crawler.model import RowKind, Validity
 
 
 def row_validity(
-    claims: pa.Table, proven: Sequence[bool] | None = None
+    claims: pa.Table, proven: Sequence[bool] | Flags | None = None
 ) -> tuple[pa.Array, pa.Array]:
     """Return, per row of ``claims`` (``ownership.EXAMINED``), its validity text and its group.
 
@@ -26,36 +27,42 @@ def row_validity(
     the first that is ``proven`` to be owned, so that a bare repeat does not hide a proof. A row
     that claims no amount at all repeats one that does.
     """
-    count = claims.num_rows
-    kinds = claims["kind"].to_pylist()
-    amounts = claims["amount"].to_pylist()
-    units = claims["units"].to_pylist()
-    rows = claims["row"].to_pylist()
-    verdicts: list[str] = [Validity.VALID.value] * count
-    counted = np.zeros(count, dtype=bool)
-    for i in range(count):
-        if kinds[i] == RowKind.SIGNER:
-            verdicts[i] = Validity.SIGNER_ROW.value
-        elif kinds[i] == RowKind.MALFORMED or (units[i] is None and amounts[i].strip()):
-            verdicts[i] = Validity.BAD_AMOUNT.value
-        else:
-            counted[i] = True
+    kinds, units = whole(claims["kind"]), whole(claims["units"])
+    is_signer = flags(pc.equal(kinds, RowKind.SIGNER.value))
+    written = pc.not_equal(pc.utf8_trim_whitespace(whole(claims["amount"])), "")
+    is_bad = flags(pc.equal(kinds, RowKind.MALFORMED.value))
+    is_bad |= flags(pc.and_(pc.is_null(units), written))
+    is_bad &= ~is_signer
+    found = np.zeros(claims.num_rows, np.int64)
+    found[is_signer], found[is_bad] = 1, 2
+    texts = pa.array([Validity.VALID.value, Validity.SIGNER_ROW.value, Validity.BAD_AMOUNT.value])
+    verdicts = texts.take(pa.array(found))
     groups = _same_subject(claims)
-    order = np.argsort(groups, kind="stable")
-    order = order[counted[order]]
-    if len(order) == 0:
-        return pa.array(verdicts, pa.string()), pa.array(groups, pa.int64())
-    sorted_groups = groups[order]
-    starts = np.flatnonzero(np.r_[True, sorted_groups[1:] != sorted_groups[:-1]])
-    ends = np.r_[starts[1:], len(order)]
-    for start, end in zip(starts, ends, strict=True):
-        if end - start > 1:
-            members = [int(i) for i in order[start:end]]
-            shown = [i for i in members if proven is not None and proven[i]]
-            ordered = [*shown, *members]
-            first = next((i for i in ordered if units[i] is not None), ordered[0])
-            _judge_group(members, first, rows, units, verdicts)
-    return pa.array(verdicts, pa.string()), pa.array(groups, pa.int64())
+    several = np.bincount(groups[found == 0], minlength=groups.max(initial=0) + 1)[groups] > 1
+    together = np.flatnonzero(several & (found == 0))
+    if not len(together):
+        return verdicts, pa.array(groups, pa.int64())
+    told = _judge_several(claims, together, groups, proven)
+    mask = np.zeros(claims.num_rows, np.bool_)
+    mask[together] = True
+    verdicts = pc.replace_with_mask(verdicts, pa.array(mask), pa.array(told, pa.string()))
+    return verdicts, pa.array(groups, pa.int64())
+
+
+def _judge_several(
+    claims: pa.Table, together: Numbers, groups: Numbers, proven: Sequence[bool] | Flags | None
+) -> list[str]:
+    """Return the validity of rows that are not alone in their group, in their order."""
+    rows, units = (claims[name].take(pa.array(together)).to_pylist() for name in ("row", "units"))
+    verdicts = [Validity.VALID.value] * len(together)
+    codes = np.unique(groups[together], return_inverse=True)[1]
+    for places in members(codes):
+        own = places.tolist()
+        shown = [i for i in own if proven is not None and proven[together[i]]]
+        ordered = [*shown, *own]
+        first = next((i for i in ordered if units[i] is not None), ordered[0])
+        _judge_group(own, first, rows, units, verdicts)
+    return verdicts
 
 
 def _judge_group(

@@ -14,8 +14,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crawler.columns import records
 from crawler.errors import UsageError
-from crawler.ledger import iter_rows
 from crawler.runs import environment_faults
 
 COLUMNS = ["row", "network", "asset", "address", "status", "reason", "validity"]
@@ -39,7 +39,7 @@ def write_verdicts(ledger: pa.Table, path: Path) -> None:
 def _jsonl(table: pa.Table, path: Path) -> None:
     encode = msgspec.json.Encoder().encode
     with path.open("wb") as file:
-        for row in iter_rows(table):
+        for row in records(table):
             file.write(encode(row) + b"\n")
 
 
@@ -47,7 +47,7 @@ def _csv(table: pa.Table, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for row in iter_rows(table):
+        for row in records(table):
             writer.writerow([inert(value) for value in row.values()])
 
 

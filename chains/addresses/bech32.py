@@ -7,7 +7,8 @@ because Python converts base 32 in C.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import getitem, xor
 
 from chains.addresses import AddressError
 
@@ -20,7 +21,7 @@ LONGEST = 90
 
 _CHECKSUM_DIGITS = 6
 _CASHADDR_CHECKSUM_DIGITS = 8
-_PYTHON_DIGITS = "0123456789abcdefghijklmnopqrstuv"
+_TO_PYTHON_DIGITS = bytes.maketrans(bytes(range(32)), b"0123456789abcdefghijklmnopqrstuv")
 _TO_DIGITS = bytes.maketrans(CHARSET.encode(), bytes(range(32)))
 _ALPHABET = CHARSET.encode()
 
@@ -62,7 +63,7 @@ def bech32_to_digits(text: str, hrp: str, *, longest: int = LONGEST) -> tuple[by
     digits = _digits(data)
     if len(digits) < _CHECKSUM_DIGITS:
         raise AddressError("bech32 text too short")
-    residue = _bech32_residue(_bech32_start(hrp), digits)
+    residue = _bech32_sum(hrp, digits)
     if residue not in (BECH32, BECH32M):
         raise AddressError("wrong bech32 checksum")
     return digits[:-_CHECKSUM_DIGITS], residue
@@ -99,7 +100,7 @@ def digits_to_bytes(digits: bytes) -> bytes:
     """Return the bytes packed into five-bit digits; raises ``AddressError`` for bad padding."""
     if not digits:
         return b""
-    value = int("".join(map(_PYTHON_DIGITS.__getitem__, digits)), 32)
+    value = int(digits.translate(_TO_PYTHON_DIGITS), 32)
     length, spare = divmod(len(digits) * 5, 8)
     if spare >= 5 or value & ((1 << spare) - 1):  # noqa: PLR2004 - a whole digit of padding
         raise AddressError("base-32 padding is not zero or too long")
@@ -136,6 +137,28 @@ def _cashaddr_residue(residue: int, digits: bytes) -> int:
     return residue
 
 
+def _bech32_sum(hrp: str, digits: bytes) -> int:
+    """Return what ``_bech32_residue`` does, from tables: the checksum is linear over bits."""
+    count = len(digits)
+    if count > len(_BECH32_PLACES):
+        return _bech32_residue(_bech32_start(hrp), digits)
+    places = _BECH32_PLACES[len(_BECH32_PLACES) - count :]
+    return reduce(xor, map(getitem, places, digits), _bech32_carried(hrp, count))
+
+
+@lru_cache(maxsize=4096)
+def _bech32_carried(hrp: str, count: int) -> int:
+    return _bech32_residue(_bech32_start(hrp), bytes(count))
+
+
+def _bech32_places() -> tuple[tuple[int, ...], ...]:
+    """Return, by place from the left, what each digit adds to the residue at the end."""
+    return tuple(
+        tuple(_bech32_residue(0, bytes((digit,)) + bytes(behind)) for digit in range(32))
+        for behind in range(LONGEST - 1, -1, -1)
+    )
+
+
 @lru_cache(maxsize=256)
 def _bech32_start(hrp: str) -> int:
     expanded = bytes(ord(c) >> 5 for c in hrp) + b"\0" + bytes(ord(c) & 31 for c in hrp)
@@ -145,3 +168,6 @@ def _bech32_start(hrp: str) -> int:
 @lru_cache(maxsize=256)
 def _cashaddr_start(prefix: str) -> int:
     return _cashaddr_residue(1, bytes(ord(c) & 31 for c in prefix) + b"\0")
+
+
+_BECH32_PLACES = _bech32_places()

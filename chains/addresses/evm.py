@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
-from Crypto.Hash import keccak
+from sha3 import keccak_256
 
 from chains.addresses import AddressError
 from chains.addresses.bech32 import BECH32, bech32_to_digits, digits_to_bytes
@@ -85,7 +85,7 @@ def _has_checksum(digits: str, lower: str) -> bool:
 
 
 def _mask(lower: str) -> str:
-    return keccak.new(data=lower.encode("ascii"), digest_bits=256).digest().hex()[:_DIGITS]
+    return str(keccak_256(lower.encode("ascii")).hexdigest())[:_DIGITS]
 
 
 def _from_bech32(text: str, hrp: str) -> bytes:

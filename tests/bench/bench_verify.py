@@ -116,7 +116,7 @@ def bare(jobs: list[Job]) -> int:
     from hashlib import sha256  # noqa: PLC0415 - imported in the worker, as ours is
 
     from coincurve import PublicKey  # noqa: PLC0415
-    from Crypto.Hash import keccak  # noqa: PLC0415
+    from sha3 import keccak_256  # noqa: PLC0415
     from nacl.bindings import crypto_sign_open  # noqa: PLC0415
 
     good = 0
@@ -127,7 +127,7 @@ def bare(jobs: list[Job]) -> int:
         key = PublicKey.from_signature_and_message(signature, digest, hasher=None)
         if kind == "evm":
             body = key.format(compressed=False)[1:]
-            good += keccak.new(digest_bits=256, data=body).digest()[12:] == owner
+            good += keccak_256(body).digest()[12:] == owner
         else:
             good += key.format() in owner and len(sha256(owner).digest()) == 32
     return good

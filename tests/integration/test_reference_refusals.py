@@ -9,7 +9,7 @@ import pytest
 
 from crawler import jobs
 from crawler.inputs import Options
-from crawler.ledger import iter_rows
+from crawler.columns import records
 from crawler.lists import open_list
 from crawler.progress import Silent
 from crawler.settings import load_policy
@@ -35,7 +35,7 @@ def refusals(layout: str) -> list[dict]:
 def judged(path: Path, text: str) -> list[dict]:
     path.write_text(text, encoding="utf-8")
     _, ledger = jobs.verify(Options(list_path=str(path), processes=1), Silent())
-    return list(iter_rows(ledger))
+    return list(records(ledger))
 
 
 def owned(row: dict) -> bool:

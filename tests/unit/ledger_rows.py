@@ -36,7 +36,7 @@ from crawler.ownership import Reading, examine
 from crawler.plan import shard_digest
 from crawler.runs import ShardEntry
 from crawler.settings import Heights, Policy, World
-from crawler.totals import CoinTotals, Row, Scales, Totals, judged_rows, scales
+from crawler.totals import Alike, CoinTotals, Scales, Totals, judged_rows, scales
 
 EVM, BNB, BITCOIN, NAMED = (
     ChainId(text) for text in ("eip155:1", "eip155:56", "bip122:acme", "cosmos:acme")
@@ -307,14 +307,14 @@ def ledger_of(*rows: Mapping[str, Any]) -> pa.Table:
 
 def judged(
     ledger: pa.Table, policy: Policy | None = None, rounding: Rounding = EXACT
-) -> tuple[Scales, list[Row], dict[str, CoinTotals]]:
+) -> tuple[Scales, list[Alike], dict[str, CoinTotals]]:
     """Judge a ledger's rows and add them up."""
     scale = scales(ledger)
     rows = list(judged_rows(ledger, policy or Policy(), rounding, scale))
     return scale, rows, added(rows)
 
 
-def added(rows: Iterable[Row]) -> dict[str, CoinTotals]:
+def added(rows: Iterable[Alike]) -> dict[str, CoinTotals]:
     """Add rows up as the recount does."""
     totals = Totals()
     for row in rows:

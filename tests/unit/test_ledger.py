@@ -10,9 +10,10 @@ import pytest
 
 from chains.control import Authority, ControlFacts, encode
 from chains.model import Gap, QueryKind
+from crawler.columns import records
 from crawler.control import CONTROLLED
 from crawler.errors import EnvironmentFault
-from crawler.ledger import LEDGER, build, iter_rows
+from crawler.ledger import LEDGER, build
 from tests.unit.ledger_rows import (
     ACCOUNT_A,
     ACCOUNT_B,
@@ -42,7 +43,7 @@ OWNER = "0x" + "1" * 40
 def ledger(*claims: dict[str, Any], shards: Any = (), unpinned: Any = None) -> list[dict[str, Any]]:
     found, _ = build(WORLD, *examined(claims), shards, unpinned or {})
     assert found.schema == LEDGER
-    return list(iter_rows(found))
+    return list(records(found))
 
 
 def told(rows: list[dict[str, Any]]) -> list[tuple[str | None, str]]:
@@ -162,7 +163,7 @@ def test_an_undeclared_symbol_leaves_the_decimals_to_be_compared() -> None:
     ):
         shards = [balances(USDT, {A: 5}), facts(said)]
         found, _ = build(world, *examined([usdt(1)]), shards, {})
-        assert told(list(iter_rows(found))) == [expected]
+        assert told(list(records(found))) == [expected]
 
 
 def test_a_gap_of_the_balance_comes_before_that_of_the_token() -> None:
@@ -211,7 +212,7 @@ def verdicts(
     said = None if control is None else {A: control}
     shards = [shard(QueryKind.CONTROL, ETH, said, accounts=[A])] if asked else []
     found, places = build(WORLD, claims, signatures, shards, {})
-    (row,) = iter_rows(found)
+    (row,) = records(found)
     return row["status"], row["reason"], dict(places)
 
 
