@@ -23,12 +23,15 @@ class Authority(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``kind`` names the check (``contract-owner``, ``safe-owners``, ``regular-key``, …) and is one
     of the adapter's ``capabilities.control``. ``weights`` maps each signer to its weight;
     ``nested`` maps members that are accounts themselves to what the chain shows about them.
+    ``digest`` says that the signers are digests of keys that the chain does not show (Aptos): who
+    is not named may still be one of them, so nobody is denied by this way.
     """
 
     kind: str
     threshold: int
     weights: Mapping[str, int]
     nested: Mapping[str, tuple[Authority, ...]] = {}
+    digest: bool = False
 
 
 class ControlFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -68,6 +71,12 @@ def members(ways: tuple[Authority, ...]) -> Iterator[str]:
             yield spelling(signer)
         for nested in way.nested.values():
             yield from members(nested)
+
+
+def has_digest(ways: tuple[Authority, ...]) -> bool:
+    """Tell whether any of the ways, or of those nested in them, names digests of keys."""
+    nested = (one for way in ways for one in way.nested.values())
+    return any(way.digest for way in ways) or any(map(has_digest, nested))
 
 
 def is_met(way: Authority, signed: frozenset[str]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,7 @@ from crawler.live import Live, err
 from crawler.reports import document, terminal
 from crawler.result import Report
 from crawler.settings import load_world
-from crawler.verdict_files import check_suffix, write_verdicts
+from crawler.verdict_files import check_suffix, verdict_file
 
 app = typer.Typer(
     add_completion=False,
@@ -196,10 +197,12 @@ def verify(
             steps = explain.explain(options, explain_row)
             _print_json(steps) if as_json else sys.stdout.write(explain.render(steps))
             continue
-        with Live(quiet=quiet) as progress:
-            result, ledger = jobs.verify(options, progress, seen)
-        if verdicts is not None:
-            write_verdicts(ledger, verdict_path(verdicts, list_path, number, len(lists)))
+        with Live(quiet=quiet) as progress, ExitStack() as stack:
+            keep = None
+            if verdicts is not None:
+                path = verdict_path(verdicts, list_path, number, len(lists))
+                keep = stack.enter_context(verdict_file(path))
+            result = jobs.verify(options, progress, seen, keep)
         reuse = seen.end() if seen is not None and number else None
         summary = verify_summary.summarise(result, reuse)
         summaries.append(summary)

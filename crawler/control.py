@@ -3,15 +3,15 @@
 A named owner's signature, or one by a key from which the address does not derive, proves that key
 only. The row becomes ``controlled`` when the chain shows, at the snapshot, a way to control the
 account whose threshold those who signed reach; ``refuted`` when the chain names others instead of
-one of them; and stays ``signer-only`` when the chain did not answer or names nobody: that no
-account or owner was seen may be the endpoint's silence.
+one of them; and stays ``signer-only`` when the chain did not answer, names nobody (that no account
+or owner was seen may be the endpoint's silence) or names digests of keys that it does not show.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chains.control import ControlFacts, is_met, members, spelling
+from chains.control import ControlFacts, has_digest, is_met, members, spelling
 
 AWAITING = frozenset({"control-unobserved", "link-unobserved", "contract-unasked"})
 """Reasons of rows about whose accounts the chain is asked."""
@@ -21,6 +21,7 @@ DENIED = ("refuted", "owner-not-in-control")
 NOTHING_THERE = ("signer-only", "nothing-at-address")
 NO_RULE = ("signer-only", "no-control-rule")
 BELOW_THRESHOLD = ("signer-only", "owners-below-threshold")
+NOT_SHOWN = ("signer-only", "key-not-shown")
 ACCEPTED = ("controlled", "contract-accepts")
 REJECTED = ("refuted", "contract-rejects")
 NOBODY = "0x" + 20 * "00"
@@ -41,7 +42,7 @@ def judge_signers(
     if not set(members(facts.ways)) - {NOBODY}:
         return NO_RULE
     if not signed <= set(members(facts.ways)) - {NOBODY}:
-        return DENIED
+        return NOT_SHOWN if has_digest(facts.ways) else DENIED
     through = set(map(spelling, silent))
     met = [way for way in facts.ways if is_met(way, signed)]
     if any(through <= set(members((way,))) for way in met):

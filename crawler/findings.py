@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from crawler import reasons
+from crawler.ledger import Place
 from crawler.model import Reconciliation, RowKind
 from crawler.result import Discrepancy, Finding, StatementCheck, TotalCheck
 from crawler.totals import Alike, Scales
@@ -19,6 +20,8 @@ MOST_ROWS = 100
 MOST_DISCREPANCIES = 1000
 
 EXCHANGE, RECOUNT, NOTE = "exchange", "recount", "note"
+_OBSERVED = ("shortfall", "surplus")
+_HELD = 20 * MOST_DISCREPANCIES
 _ABOUT_ANOTHER_ROW = ("repeat-of", "conflict")
 _ORDER = {EXCHANGE: 0, RECOUNT: 1, NOTE: 2}
 
@@ -36,6 +39,7 @@ class Findings:
         self._sentences: dict[tuple[str, str], str] = {}
         self._discrepancies: list[Discrepancy] = []
         self._discrepancy_count = 0
+        self._places: dict[int, Place] = {}
         self.left_out = 0
 
     def add_row(self, row: Alike) -> None:
@@ -120,9 +124,14 @@ class Findings:
 
     def discrepancies(self) -> tuple[Discrepancy, ...]:
         """Return the rows that do not stand, by kind and row, at most ``MOST_DISCREPANCIES``."""
-        ordered = sorted(self._discrepancies, key=lambda found: (found.kind, found.row))
         self.left_out = max(0, self._discrepancy_count - MOST_DISCREPANCIES)
-        return tuple(ordered[:MOST_DISCREPANCIES])
+        return tuple(_shown(self._discrepancies))
+
+    @property
+    def places(self) -> Mapping[int, Place]:
+        """Where the answers behind the rows lie that were observed and do not stand."""
+        shown = {one.row for one in self.discrepancies() if one.kind in _OBSERVED}
+        return {row: place for row, place in self._places.items() if row in shown}
 
     def _note(self, about: str, code: str, row: Alike, units: int) -> None:
         self._line(about, code, row.numbers(MOST_ROWS), row.rows)
@@ -142,29 +151,40 @@ class Findings:
         """List each of the rows; no more of them than can be shown."""
         self._discrepancy_count += row.rows
         for entry in row.first(MOST_DISCREPANCIES):
-            self._discrepancies.append(self._discrepancy(entry, kind, reason))
+            self._discrepancies.append(_discrepancy(entry, kind, reason))
+            if kind in _OBSERVED:
+                place = Place(entry["shard"], entry["attempt"], entry["extract"])
+                self._places[entry["row"]] = place
+        if len(self._discrepancies) > _HELD:
+            self._discrepancies = _shown(self._discrepancies)
 
-    def _discrepancy(self, entry: Mapping[str, Any], kind: str, reason: str) -> Discrepancy:
-        decimals = entry["decimals"]
-        claimed, observed = (
-            None if entry[name] is None else int(entry[name]) for name in ("claimed", "observed")
-        )
-        other = entry["validity"].partition(":")[2] if kind in _ABOUT_ANOTHER_ROW else ""
-        difference = None
-        if kind in ("shortfall", "surplus") and claimed is not None and observed is not None:
-            difference = to_text(observed - claimed, decimals)
-        return Discrepancy(
-            row=entry["row"],
-            kind=kind,
-            reason=f"line {other}" if other else reason,
-            asset=entry["counts_as"],
-            label=entry["asset"],
-            network=entry["network"],
-            address=entry["address"],
-            claimed=entry["amount"] if claimed is None else to_text(claimed, decimals),
-            observed=None if observed is None else to_text(observed, decimals),
-            difference=difference,
-        )
+
+def _shown(discrepancies: list[Discrepancy]) -> list[Discrepancy]:
+    ordered = sorted(discrepancies, key=lambda found: (found.kind, found.row))
+    return ordered[:MOST_DISCREPANCIES]
+
+
+def _discrepancy(entry: Mapping[str, Any], kind: str, reason: str) -> Discrepancy:
+    decimals = entry["decimals"]
+    claimed, observed = (
+        None if entry[name] is None else int(entry[name]) for name in ("claimed", "observed")
+    )
+    other = entry["validity"].partition(":")[2] if kind in _ABOUT_ANOTHER_ROW else ""
+    difference = None
+    if kind in _OBSERVED and claimed is not None and observed is not None:
+        difference = to_text(observed - claimed, decimals)
+    return Discrepancy(
+        row=entry["row"],
+        kind=kind,
+        reason=f"line {other}" if other else reason,
+        asset=entry["counts_as"],
+        label=entry["asset"],
+        network=entry["network"],
+        address=entry["address"],
+        claimed=entry["amount"] if claimed is None else to_text(claimed, decimals),
+        observed=None if observed is None else to_text(observed, decimals),
+        difference=difference,
+    )
 
 
 def proven(findings: Sequence[Finding]) -> Mapping[str, int]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
-from crawler.columns import distinct, numbers, sums
+from crawler.columns import Column, distinct, sums
 from crawler.result import MessageLine
 from crawler.totals import Scales
 from crawler.units import fraction_text
@@ -37,42 +37,52 @@ def dated(text: str) -> str:
     return next((kind for kind, pattern in _DATES if pattern.search(text)), "undated")
 
 
-def message_lines(
-    messages: pa.ChunkedArray,
-    schemes: pa.ChunkedArray,
-    ledger: pa.Table,
-    scale: Scales,
-    expected: Sequence[str] | None,
-) -> tuple[tuple[MessageLine, ...], int]:
-    """Return the signed texts, most rows first, and how many texts are left out.
+class SignedTexts:
+    """Counts the signed texts of a list, part by part, with what rests on them."""
 
-    The columns are in the order of ``ledger``. Rows without a signature that was checked
-    (no scheme verified) are counted with the scheme ``""``.
-    """
-    signed = pa.table({"message": messages, "scheme": schemes, "coin": ledger["counts_as"]})
-    groups: dict[str, dict[tuple[str, str], tuple[int, int]]] = {}
-    for (text, scheme, coin), rows, claimed in _grouped(signed, ledger, scale):
-        if text:
-            before = groups.setdefault(text, {}).get((scheme, coin), (0, 0))
-            groups[text][scheme, coin] = (before[0] + rows, before[1] + claimed)
-    ordered = sorted(
-        groups, key=lambda text: (-sum(rows for rows, _ in groups[text].values()), text)
-    )
-    lines = tuple(_line(text, groups[text], scale, expected) for text in ordered[:MOST_TEXTS])
-    return lines, max(0, len(ordered) - MOST_TEXTS)
+    def __init__(self) -> None:
+        self._found: dict[str, dict[tuple[str, str, int], tuple[int, int]]] = {}
+
+    def add(self, messages: Column, schemes: Column, ledger: pa.Table) -> None:
+        """Take in a part; the columns are in the order of ``ledger``.
+
+        Rows without a signature that was checked (no scheme verified) count under ``""``.
+        """
+        columns = [messages, schemes, ledger["counts_as"], ledger["decimals"]]
+        codes, firsts = distinct(columns)
+        claimed = sums(codes, len(firsts), ledger["claimed"])
+        counts = np.bincount(codes, minlength=len(firsts)).tolist()
+        names = zip(*(column.take(firsts).to_pylist() for column in columns), strict=True)
+        for (text, *form), rows, units in zip(names, counts, claimed, strict=True):
+            if text:
+                forms = self._found.setdefault(text, {})
+                before = forms.get(tuple(form), (0, 0))
+                forms[tuple(form)] = (before[0] + rows, before[1] + units)
+
+    def lines(
+        self, scale: Scales, expected: Sequence[str] | None
+    ) -> tuple[tuple[MessageLine, ...], int]:
+        """Return the texts, most rows first, and how many texts are left out."""
+        found = self._found
+        ordered = sorted(
+            found, key=lambda text: (-sum(rows for rows, _ in found[text].values()), text)
+        )
+        lines = (_line(text, found[text], scale, expected) for text in ordered[:MOST_TEXTS])
+        return tuple(lines), max(0, len(ordered) - MOST_TEXTS)
 
 
 def _line(
     text: str,
-    groups: Mapping[tuple[str, str], tuple[int, int]],
+    found: Mapping[tuple[str, str, int], tuple[int, int]],
     scale: Scales,
     expected: Sequence[str] | None,
 ) -> MessageLine:
     forms: dict[str, int] = {}
     amounts: dict[str, int] = {}
-    for (scheme, coin), (rows, claimed) in groups.items():
+    for (scheme, coin, decimals), (rows, claimed) in found.items():
         forms[scheme or "not verified"] = forms.get(scheme or "not verified", 0) + rows
-        amounts[coin] = amounts.get(coin, 0) + claimed
+        units = claimed * 10 ** (scale.decimals[coin] - decimals)
+        amounts[coin] = amounts.get(coin, 0) + units
     return MessageLine(
         text=text[:200],
         dated=dated(text),
@@ -81,21 +91,6 @@ def _line(
         schemes=dict(sorted(forms.items())),
         claimed={coin: scale.text(coin, units) for coin, units in sorted(amounts.items())},
     )
-
-
-def _grouped(
-    signed: pa.Table, ledger: pa.Table, scale: Scales
-) -> Iterator[tuple[tuple[str, str, str], int, int]]:
-    """Yield ((text, scheme, coin), rows, claimed units at the coin's scale)."""
-    decimals = numbers(ledger["decimals"])
-    codes, firsts = distinct([*signed.itercolumns(), decimals])
-    count = len(firsts)
-    claimed = sums(codes, count, ledger["claimed"])
-    rows = np.bincount(codes, minlength=count).tolist()
-    names = zip(*(column.to_pylist() for column in signed.take(firsts).itercolumns()), strict=True)
-    for number, (text, scheme, coin) in enumerate(names):
-        factor = 10 ** (scale.decimals[coin] - int(decimals[firsts[number]]))
-        yield (text, scheme, coin), rows[number], claimed[number] * factor
 
 
 class Reuse(msgspec.Struct, frozen=True, kw_only=True):

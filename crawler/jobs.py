@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from chains.endpoints import EndpointSpec
 from chains.errors import Fatal
@@ -27,7 +28,7 @@ from crawler.engine import Engine, Pinned
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.hygiene import Seen
 from crawler.inputs import Opened, Options, input_digests, open_inputs, versions
-from crawler.ledger import Place
+from crawler.ledger import LEDGER, Place
 from crawler.lists import PublishedList
 from crawler.ownership import EXAMINED, SIGNATURES, examine
 from crawler.plan import PLAN, Moment, capabilities, questions, shard_digest, shards
@@ -37,6 +38,7 @@ from crawler.reports import document, html
 from crawler.result import Circumstances, Report, Result
 from crawler.runs import FORMAT, Manifest, RunDirectory, ShardEntry
 from crawler.settings import World
+from crawler.spool import PIECE, Spool
 
 CLAIM_COLUMNS = [
     "row", "kind", "network", "asset", "address", "amount", "chain", "asset_id", "counts_as",
@@ -45,6 +47,15 @@ CLAIM_COLUMNS = [
 """What the recount needs of a claim; signatures and keys stay on disk."""
 SIGNATURE_COLUMNS = ["status", "reason", "scheme", "signers", "pinned", "silent", "asked"]
 INPUTS = "inputs/inputs.json"
+_EXAMINED = pa.schema(
+    [
+        *(EXAMINED.field(name) for name in CLAIM_COLUMNS),
+        *(SIGNATURES.field(name) for name in SIGNATURE_COLUMNS),
+    ]
+)
+
+Parts = Iterable[tuple[pa.Table, pa.Table]]
+"""Claims and signature results of a list, part by part; may be read several times."""
 
 
 def start(options: Options, path: Path, progress: Progress) -> Report:
@@ -98,8 +109,7 @@ def replay(path: Path) -> Result:
         pinned = _stored_pins(run)
         pure.replay_pins(run, inputs.world, pinned)
         shards_again = pure.replayed_shards(run, inputs.world, pinned)
-        claims, signatures = load_examined(run)
-        result, _, _ = pure.recount(inputs, claims, signatures, shards_again, pinned)
+        result, _ = pure.recount(inputs, examined_parts(run), shards_again, pinned)
         return result
     finally:
         run.close()
@@ -117,18 +127,24 @@ def stored_report(path: Path) -> Report:
 
 
 def verify(
-    options: Options, progress: Progress, seen: Seen | None = None
-) -> tuple[Result, pa.Table]:
-    """Judge signatures only, offline. The ledger has one record per row of the list.
+    options: Options,
+    progress: Progress,
+    seen: Seen | None = None,
+    keep: Callable[[pa.Table], None] | None = None,
+) -> Result:
+    """Judge signatures only, offline. ``keep`` gets the ledger part by part, a record per row.
 
-    ``seen`` takes in what the list carries, to be compared with other lists.
+    ``seen`` remembers what earlier lists carried and takes in this one.
     """
     opened = open_inputs(options)
-    claims, signatures = _examined(options, opened, progress, seen)
-    inputs = _with_lines(opened.inputs, opened.published)
-    inputs = msgspec.structs.replace(inputs, asked=False)
-    result, ledger, _ = pure.recount(inputs, claims, signatures, [], {})
-    return result, ledger
+    parts = _examined(options, opened, progress, seen)
+    inputs = msgspec.structs.replace(_with_lines(opened.inputs, opened.published), asked=False)
+    result, _ = pure.recount(inputs, parts, [], {}, keep or _nowhere)
+    return result
+
+
+def _nowhere(_: pa.Table) -> None:
+    """Keep nothing."""
 
 
 def planned(options: Options, progress: Progress) -> list[Mapping[str, Any]]:
@@ -136,16 +152,16 @@ def planned(options: Options, progress: Progress) -> list[Mapping[str, Any]]:
     opened = open_inputs(options)
     world = opened.inputs.world
     specs = _endpoints(options, world)
-    asked = questions(world, *_examined(options, opened, progress))
+    asked = questions(world, _examined(options, opened, progress))
     return [_estimate(world, q, specs) for q in asked]
 
 
 def _examined(
     options: Options, opened: Opened, progress: Progress, seen: Seen | None = None
-) -> tuple[pa.Table, pa.Table]:
-    """Examine a list in memory and keep the columns that the recount needs."""
+) -> Parts:
+    """Examine a list and hold what the recount needs of it, without a run directory."""
     progress.begin("signatures", None)
-    parts: list[tuple[pa.Table, pa.Table]] = []
+    held = Spool()
     if seen is not None:
         seen.begin(opened.published.path.name)
     for claims, signatures in examine(
@@ -154,9 +170,21 @@ def _examined(
         progress.advance("signatures", claims.num_rows)
         if seen is not None:
             seen.take(claims, signatures)
-        kept = pa.Table.from_batches([claims]).select(CLAIM_COLUMNS)
-        parts.append((kept, pa.Table.from_batches([signatures]).select(SIGNATURE_COLUMNS)))
-    return _joined(parts)
+        columns = {name: claims.column(name) for name in CLAIM_COLUMNS}
+        columns |= {name: signatures.column(name) for name in SIGNATURE_COLUMNS}
+        held.append(pa.table(columns, schema=_EXAMINED))
+    return _Held(held)
+
+
+class _Held:
+    """Claims and signature results side by side, taken apart again."""
+
+    def __init__(self, held: Spool) -> None:
+        self._held = held
+
+    def __iter__(self) -> Iterator[tuple[pa.Table, pa.Table]]:
+        for table in self._held:
+            yield table.select(CLAIM_COLUMNS), table.select(SIGNATURE_COLUMNS)
 
 
 def _estimate(world: World, asked: Questions, specs: Sequence[EndpointSpec]) -> Mapping[str, Any]:
@@ -190,16 +218,19 @@ def _finish(
     specs = _endpoints(options, inputs.world)
     run.manifest.endpoints = tuple(spec.redacted() for spec in specs)
     run.save()
-    claims, signatures = load_examined(run)
-    asked = questions(inputs.world, claims, signatures)
+    parts = examined_parts(run)
+    asked = questions(inputs.world, parts)
     pinned, statistics, rejected = asyncio.run(
         _crawl(run, inputs.world, asked, specs=specs, retry=options.retry, progress=progress)
     )
     keep_circumstances(run, specs, statistics, rejected)
-    result, ledger, places = pure.recount(
-        inputs, claims, signatures, pure.stored_shards(run, pinned), pinned
-    )
-    return _report(run, result, ledger, places)
+    stored = pure.stored_shards(run, pinned)
+    with (
+        run.replacing("rows.parquet") as file,
+        pq.ParquetWriter(file, LEDGER, compression="zstd") as writer,
+    ):
+        result, places = pure.recount(inputs, parts, stored, pinned, writer.write_table)
+    return _report(run, result, places)
 
 
 def _examine(run: RunDirectory, options: Options, opened: Opened, progress: Progress) -> None:
@@ -270,9 +301,7 @@ def _freeze_plan(
     return tuple(entries)
 
 
-def _report(
-    run: RunDirectory, result: Result, ledger: pa.Table, places: Mapping[int, Place]
-) -> Report:
+def _report(run: RunDirectory, result: Result, places: Mapping[int, Place]) -> Report:
     kept = stored_circumstances(run)
     report = Report(
         result=result,
@@ -283,36 +312,45 @@ def _report(
             versions=run.manifest.versions,
             attempts=sum(len(run.attempts(entry.digest)) for entry in run.manifest.plan or ()),
             endpoints=kept,
-            evidence=pure.evidence_pointers(run, result, ledger, places),
+            evidence=pure.evidence_pointers(run, places),
         ),
     )
-    run.write_table("rows.parquet", ledger)
     run.write("report.json", document.encode(report))
     run.write("report.html", html.render(report).encode())
     return report
 
 
-def load_examined(run: RunDirectory) -> tuple[pa.Table, pa.Table]:
-    """Read the columns of claims and signature results that the recount needs."""
-    return _joined(
-        [
-            (
-                run.read_table(claims, CLAIM_COLUMNS),
-                run.read_table(signatures, SIGNATURE_COLUMNS),
+class _Stored:
+    """The examined parts of a run, read anew each time: never more than ``PIECE`` rows at once."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self._run = run
+
+    def __iter__(self) -> Iterator[tuple[pa.Table, pa.Table]]:
+        pending: list[tuple[pa.Table, pa.Table]] = []
+        names = zip(self._run.parts("claims"), self._run.parts("signatures"), strict=True)
+        for claims, signatures in names:
+            pending.append(
+                (
+                    self._run.read_table(claims, CLAIM_COLUMNS),
+                    self._run.read_table(signatures, SIGNATURE_COLUMNS),
+                )
             )
-            for claims, signatures in zip(run.parts("claims"), run.parts("signatures"), strict=True)
-        ]
-    )
+            if sum(one.num_rows for one, _ in pending) >= PIECE:
+                yield _joined(pending)
+                pending = []
+        if pending:
+            yield _joined(pending)
+
+
+def examined_parts(run: RunDirectory) -> Parts:
+    """Read the columns of claims and signature results that the recount needs, in pieces."""
+    return _Stored(run)
 
 
 def _joined(parts: Sequence[tuple[pa.Table, pa.Table]]) -> tuple[pa.Table, pa.Table]:
-    if not parts:
-        empty_claims = EXAMINED.empty_table().select(CLAIM_COLUMNS)
-        return empty_claims, SIGNATURES.empty_table().select(SIGNATURE_COLUMNS)
-    return (
-        pa.concat_tables([claims for claims, _ in parts]),
-        pa.concat_tables([signatures for _, signatures in parts]),
-    )
+    claims, signatures = zip(*parts, strict=True)
+    return pa.concat_tables(claims), pa.concat_tables(signatures)
 
 
 def _with_lines(inputs: Inputs, published: PublishedList) -> Inputs:

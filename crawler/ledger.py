@@ -7,7 +7,7 @@ directory always gives the same ledger.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -32,7 +32,7 @@ from crawler.plan import (
 )
 from crawler.runs import ShardEntry
 from crawler.settings import World
-from crawler.validity import row_validity
+from crawler.validity import Subjects
 
 LEDGER = pa.schema(
     [
@@ -78,6 +78,9 @@ ANSWERED = pa.schema(
 
 PROVEN = pa.array(["bound", "controlled"])
 
+JOINED = pa.schema([field for field in LEDGER if field.name not in ("validity", "group")])
+"""The ledger of a part, before its rows are compared with those of the others."""
+
 Shards = Sequence[tuple[ShardEntry, Questions, MergedShard | None]]
 
 
@@ -89,6 +92,62 @@ class Place(msgspec.Struct, frozen=True):
     extract: int
 
 
+class Join:
+    """Joins the parts of a list, one after another, with all that was answered."""
+
+    def __init__(self, world: World, shards: Shards, unpinned: Mapping[str, str]) -> None:
+        """``unpinned`` maps ``<chain>@<height>`` to why that moment could not be pinned."""
+        self._world = world
+        self._balances = _standing(shards, QueryKind.BALANCE, unpinned)
+        facts = _standing(shards, QueryKind.ASSET_FACT, unpinned)
+        self._asset_gaps = _asset_gaps(world, facts, self._balances)
+        self._control = _control_answers(shards)
+        self._subjects = Subjects()
+        self.places: dict[int, Place] = {}
+
+    def part(self, claims: pa.Table, signatures: pa.Table) -> pa.Table:
+        """Return the ledger of a part but for validity and group; ``places`` grow by its rows."""
+        claims = claims.combine_chunks()
+        answers, where = _answered(claims, self._balances, self._asset_gaps)
+        where[flags(pc.not_equal(claims["kind"], RowKind.CLAIM.value))] = -1
+        known = pa.array(where, mask=where < 0)
+        found = {name: answers[name].take(known) for name in answers.column_names}
+        statuses, reasons, places = _verdicts(self._world, claims, signatures, self._control)
+        self.places |= places
+        at = claims.schema.get_field_index("account")
+        resolved = claims.set_column(
+            at, "account", pc.coalesce(found["subject"], claims["account"])
+        )
+        self._subjects.add(resolved, flags(pc.is_in(statuses, value_set=PROVEN)))
+        columns = {name: claims[name] for name in claims.column_names if name in LEDGER.names}
+        columns |= {
+            "height": claims["at_height"],
+            "claimed": claims["units"],
+            "observed": found["units"],
+            "gap": pc.coalesce(found["gap"], _unasked(self._world, claims)),
+            "source": pc.fill_null(found["source"], ""),
+            "method": pc.fill_null(found["method"], ""),
+            "status": statuses,
+            "reason": reasons,
+            "shard": pc.fill_null(found["shard"], ""),
+            "attempt": pc.fill_null(found["attempt"], 0),
+            "extract": pc.fill_null(found["extract"], -1),
+        }
+        return pa.table(columns, schema=JOINED)
+
+    def completed(self, parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """Yield the ledger (``LEDGER``) of all parts that were joined, in their order."""
+        judged = self._subjects.judge()
+        start = 0
+        for part in parts:
+            columns = {name: part[name] for name in JOINED.names}
+            end = start + part.num_rows
+            columns["validity"] = judged.texts(start, part.num_rows)
+            columns["group"] = pa.array(judged.groups[start:end])
+            yield pa.table(columns, schema=LEDGER)
+            start = end
+
+
 def build(
     world: World,
     claims: pa.Table,
@@ -96,53 +155,10 @@ def build(
     shards: Shards,
     unpinned: Mapping[str, str],
 ) -> tuple[pa.Table, Mapping[int, Place]]:
-    """Return the ledger (``LEDGER``) in list order, and the control answers' places by row.
-
-    ``unpinned`` maps ``<chain>@<height>`` to the reason why that moment could not be pinned.
-    """
-    balances = _standing(shards, QueryKind.BALANCE, unpinned)
-    asset_gaps = _asset_gaps(world, _standing(shards, QueryKind.ASSET_FACT, unpinned), balances)
-    claims = claims.combine_chunks()
-    unasked = _unasked(world, claims)
-    answers, where = _answered(claims, balances, asset_gaps)
-    where[flags(pc.not_equal(claims["kind"], RowKind.CLAIM.value))] = -1
-    known = pa.array(where, mask=where < 0)
-    found = {name: answers[name].take(known) for name in answers.column_names}
-    statuses, reasons, places = _verdicts(world, claims, signatures, shards)
-    resolved = pc.coalesce(found["subject"], claims["account"])
-    at = claims.schema.get_field_index("account")
-    proven = flags(pc.is_in(statuses, value_set=PROVEN))
-    validity, groups = row_validity(claims.set_column(at, "account", resolved), proven)
-    ledger = pa.Table.from_arrays(
-        [
-            claims["row"],
-            claims["kind"],
-            claims["network"],
-            claims["asset"],
-            claims["address"],
-            claims["amount"],
-            claims["chain"],
-            claims["asset_id"],
-            claims["counts_as"],
-            claims["asset_class"],
-            claims["decimals"],
-            claims["at_height"],
-            claims["units"],
-            found["units"],
-            pc.coalesce(found["gap"], unasked),
-            pc.fill_null(found["source"], ""),
-            pc.fill_null(found["method"], ""),
-            statuses,
-            reasons,
-            validity,
-            groups,
-            pc.fill_null(found["shard"], ""),
-            pc.fill_null(found["attempt"], 0),
-            pc.fill_null(found["extract"], -1),
-        ],
-        schema=LEDGER,
-    )
-    return ledger, places
+    """Return the ledger of a list in one part, and the control answers' places by row."""
+    join = Join(world, shards, unpinned)
+    (ledger,) = join.completed([join.part(claims, signatures)])
+    return ledger, join.places
 
 
 def _unasked(world: World, claims: pa.Table) -> pa.Array:
@@ -202,13 +218,16 @@ def _with_gap(answers: pa.Table, gap: str) -> pa.Table:
     return pa.table(columns, schema=ANSWERED)
 
 
+ControlAnswers = Mapping[int, Mapping[ControlQuestion, tuple[ControlFacts, Place]]]
+"""What the chains showed about control, with its place, by height and question."""
+
+
 def _verdicts(
-    world: World, claims: pa.Table, signatures: pa.Table, shards: Shards
+    world: World, claims: pa.Table, signatures: pa.Table, known: ControlAnswers
 ) -> tuple[pa.Array, pa.Array, dict[int, Place]]:
     columns = whole(signatures["status"]), whole(signatures["reason"])
     awaiting = pc.is_in(columns[1], value_set=pa.array(sorted(AWAITING)))
     places: dict[int, Place] = {}
-    known = _control_answers(shards)
     if not known or not pc.any(awaiting).as_py():
         return *columns, places
     statuses, reasons = (column.to_pylist() for column in columns)
@@ -234,9 +253,7 @@ def _verdicts(
     return pa.array(statuses, pa.string()), pa.array(reasons, pa.string()), places
 
 
-def _control_answers(
-    shards: Shards,
-) -> Mapping[int, Mapping[ControlQuestion, tuple[ControlFacts, Place]]]:
+def _control_answers(shards: Shards) -> ControlAnswers:
     """Return what the chains showed, with its place, by height and question."""
     known: dict[int, dict[ControlQuestion, tuple[ControlFacts, Place]]] = defaultdict(dict)
     for kind in (QueryKind.CONTROL, QueryKind.SIGNATURE):

@@ -206,16 +206,13 @@ class Examiner:
                 new.append(row)
             verdicts.append(verdict)
         resting = np.array(verdicts, np.int64)
-        sources = np.unique(resting >> _POSITION_BITS)
+        numbers = np.unique(resting >> _POSITION_BITS).tolist()
         return _Part(
             batch=batch,
             meant=self._columns(batch, pa.array(codes), meanings),
             tasks=batch.select(TASKS.names).take(pa.array(new, pa.int64())),
             results=self._results[-1],
-            sources={
-                number: self._results[number]
-                for number in np.unique(resting >> _POSITION_BITS).tolist()
-            },
+            sources={number: self._results[number] for number in numbers},
             verdicts=resting,
         )
 

@@ -15,10 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 import msgspec
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from chains import adapters, addresses
 from chains.model import AssetId, Capabilities, ChainId, ChainSpec, QueryKind, Questions
+from crawler.columns import distinct, flags, members
 from crawler.control import AWAITING
 from crawler.model import RowKind
 from crawler.settings import World
@@ -77,24 +80,16 @@ def capabilities(spec: ChainSpec) -> Capabilities:
     return adapters.load(spec.adapter).capabilities
 
 
-def questions(world: World, claims: pa.Table, signatures: pa.Table) -> list[Questions]:
+def questions(world: World, parts: Iterable[tuple[pa.Table, pa.Table]]) -> list[Questions]:
     """Return every question of the run, one ``Questions`` per kind, moment and asset, sorted."""
     balances: dict[tuple[Moment, AssetId], set[bytes]] = defaultdict(set)
     control: dict[tuple[QueryKind, Moment], set[bytes]] = defaultdict(set)
 
-    @cache
-    def blocked(chain: str, asset: str, height: int | None) -> str:
-        return why_not(world, chain, asset, height)
-
-    columns = ("kind", "chain", "asset_id", "at_height", "account")
-    reasons = signatures["reason"].to_pylist()
-    values = zip(*(claims[name].to_pylist() for name in columns), reasons, strict=True)
-    for row, (kind, chain, asset, height, account, reason) in enumerate(values):
-        if kind != RowKind.CLAIM or not account or blocked(chain, asset, height):
-            continue
-        moment = Moment(ChainId(chain), height)
-        balances[moment, AssetId(asset)].add(account)
-        if reason in AWAITING:
+    for claims, signatures in parts:
+        for moment, asset, accounts in _balances_asked(world, claims):
+            balances[moment, asset].update(accounts)
+        for row in _awaiting(world, claims, signatures):
+            height = claims["at_height"][row].as_py()
             for asked in control_questions(world, claims, signatures, row):
                 control[asked.kind, Moment(asked.chain, height)].add(asked.account)
     found = [
@@ -111,6 +106,39 @@ def questions(world: World, claims: pa.Table, signatures: pa.Table) -> list[Ques
         if is_token(asset)
     ]
     return sorted(found, key=lambda q: (q.chain, q.height, q.kind, q.asset))
+
+
+def _balances_asked(
+    world: World, claims: pa.Table
+) -> Iterator[tuple[Moment, AssetId, list[bytes]]]:
+    """Yield the accounts of a part about which balances are asked, each once per moment."""
+    claims = claims.filter(_askable(claims))
+    names = ("chain", "asset_id", "at_height")
+    codes, firsts = distinct([claims[name] for name in names])
+    keys = zip(*(claims[name].take(firsts).to_pylist() for name in names), strict=True)
+    for (chain, asset, height), rows in zip(keys, members(codes), strict=True):
+        if not why_not(world, chain, asset, height):
+            accounts = claims["account"].take(pa.array(rows)).unique().to_pylist()
+            yield Moment(ChainId(chain), height), AssetId(asset), accounts
+
+
+def _askable(claims: pa.Table) -> pa.Array:
+    has_account = pc.greater(pc.binary_length(claims["account"]), 0)
+    return pc.and_(pc.equal(claims["kind"], RowKind.CLAIM.value), has_account)
+
+
+def _awaiting(world: World, claims: pa.Table, signatures: pa.Table) -> Iterator[int]:
+    """Yield the places of rows whose accounts' control is to be asked."""
+
+    @cache
+    def blocked(chain: str, asset: str, height: int | None) -> str:
+        return why_not(world, chain, asset, height)
+
+    awaiting = pc.is_in(signatures["reason"], value_set=pa.array(sorted(AWAITING)))
+    for row in np.flatnonzero(flags(pc.and_(awaiting, _askable(claims)))).tolist():
+        names = ("chain", "asset_id", "at_height")
+        if not blocked(*(claims[name][row].as_py() for name in names)):
+            yield row
 
 
 class ControlQuestion(msgspec.Struct, frozen=True):

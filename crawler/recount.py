@@ -7,7 +7,8 @@ bytes. ``replay`` does the same with answers decoded anew from the evidence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,8 +23,8 @@ from crawler.engine import Pinned, decode, evidence_pack
 from crawler.errors import EnvironmentFault
 from crawler.evidence import Header, extract_digests, read_pack
 from crawler.findings import Findings
-from crawler.hygiene import message_lines
-from crawler.ledger import Place, Shards, build
+from crawler.hygiene import SignedTexts
+from crawler.ledger import Join, Place, Shards
 from crawler.liabilities import Liability
 from crawler.model import Exchange, ListedTotal, Rounding, RowKind
 from crawler.outcome import judge
@@ -41,7 +42,8 @@ from crawler.result import (
 )
 from crawler.runs import RunDirectory, ShardEntry, shard_name
 from crawler.settings import Policy, Statement, World
-from crawler.totals import Totals, judged_rows, scales, validity_counts
+from crawler.spool import Spool
+from crawler.totals import Totals, chosen_in_conflict, judged_rows, scales
 
 COMPARED = (
     "position", "account", "subject", "units", "parts", "facts", "gap",
@@ -229,23 +231,42 @@ class _Replay(msgspec.Struct, frozen=True):
 
 def recount(
     inputs: Inputs,
-    claims: pa.Table,
-    signatures: pa.Table,
+    parts: Iterable[tuple[pa.Table, pa.Table]],
     shards: Shards,
     pinned: Mapping[str, Pinned],
-) -> tuple[Result, pa.Table, Mapping[int, Place]]:
-    """Return the result, the ledger it rests on, and where the control answers lie by row."""
+    keep: Callable[[pa.Table], None] = lambda _: None,
+) -> tuple[Result, Mapping[int, Place]]:
+    """Return the result, and where the answers behind the rows that do not stand lie.
+
+    ``parts`` are claims and signature results in list order; ``keep`` gets the ledger on which the
+    result rests, part by part.
+    """
     world, policy = inputs.world, inputs.policy
     unpinned = {key: entry.reason for key, entry in pinned.items() if entry.snapshot is None}
-    ledger, places = build(world, claims, signatures, shards, unpinned)
-    scale = scales(ledger)
+    join = Join(world, shards, unpinned)
+    kept = Spool()
+    texts = SignedTexts()
+    published = _Published(inputs)
+    for claims, signatures in parts:
+        joined = join.part(claims, signatures)
+        texts.add(claims["message"], signatures["scheme"], joined)
+        published.add(claims)
+        kept.append(joined)
+    scale = scales(*kept)
+    chosen: frozenset[int] = frozenset()
+    if policy.conflict == "smaller":
+        chosen = chosen_in_conflict(join.completed(kept))
     running = Totals()
     findings = Findings(scale, asked=inputs.asked)
     sums = LabelSums()
-    for row in judged_rows(ledger, policy, inputs.rounding, scale):
-        running.add(row)
-        findings.add_row(row)
-        sums.add(row)
+    validity: Counter[str] = Counter()
+    for ledger in join.completed(kept):
+        for row in judged_rows(ledger, policy, inputs.rounding, scale, chosen):
+            running.add(row)
+            findings.add_row(row)
+            sums.add(row)
+            validity[row.cells["validity"]] += row.rows
+        keep(ledger)
     totals = running.by_coin()
     exchange: Exchange | None = world.exchanges.get(inputs.exchange)
     checks = check_totals(
@@ -256,9 +277,9 @@ def recount(
     if inputs.statement is not None:
         stated = check_statement(
             inputs.statement,
-            rows=pc.sum(pc.equal(claims["kind"], RowKind.CLAIM.value)).as_py(),
-            accounts=_different_accounts(claims),
-            unknown_labels=bool(pc.any(pc.equal(claims["asset_id"], "")).as_py()),
+            rows=published.rows,
+            accounts=published.accounts(),
+            unknown_labels=published.has_unknown_labels,
             totals=totals,
             scale=scale,
             ratios=ratios,
@@ -267,10 +288,8 @@ def recount(
     findings.add_statement(stated)
     findings.add_unread(inputs.unread_columns)
     if inputs.heights_replaced:
-        findings.add_note("heights-replaced", _asked_at(claims, inputs.heights_replaced))
-    messages, messages_left_out = message_lines(
-        claims["message"], signatures["scheme"], ledger, scale, inputs.expected
-    )
+        findings.add_note("heights-replaced", published.at_replaced_heights)
+    messages, messages_left_out = texts.lines(scale, inputs.expected)
     found = findings.findings()
     discrepancies = findings.discrepancies()
     result = Result(
@@ -281,7 +300,7 @@ def recount(
             dialect=inputs.dialect,
             exchange=inputs.exchange,
             lines=inputs.lines,
-            validity=validity_counts(ledger),
+            validity=dict(sorted(validity.items())),
         ),
         policy={**msgspec.to_builtins(policy), "sha256": policy.digest},
         config_sha256=world.digest,
@@ -298,38 +317,52 @@ def recount(
         does_not_prove=DOES_NOT_PROVE,
         outcome=judge(policy, found, totals),
     )
-    return result, ledger, places
+    refuted = {one.row for one in discrepancies if one.kind == "refuted"}
+    control = {row: place for row, place in join.places.items() if row in refuted}
+    return result, {**findings.places, **control}
 
 
-def _different_accounts(claims: pa.Table) -> int:
-    """Count the accounts of the claims: the same account under two assets is one."""
-    chosen = claims.filter(pc.equal(claims["kind"], RowKind.CLAIM.value))
-    chosen = chosen.select(["chain", "account", "address"])
+class _Published:
+    """What a statement and the notes say of the list itself, collected part by part."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self._inputs = inputs
+        self._accounts: list[pa.Table] = []
+        self.rows = 0
+        self.has_unknown_labels = False
+        self.at_replaced_heights: list[int] = []
+
+    def add(self, claims: pa.Table) -> None:
+        """Take in the claims of a part."""
+        replaced = pa.array(self._inputs.heights_replaced, pa.int64())
+        claims = claims.filter(pc.equal(claims["kind"], RowKind.CLAIM.value))
+        of_file = pc.is_in(claims["at_height"], value_set=replaced)
+        self.at_replaced_heights += claims["row"].filter(of_file).to_pylist()
+        self.rows += claims.num_rows
+        if self._inputs.statement is not None:
+            self.has_unknown_labels |= bool(pc.any(pc.equal(claims["asset_id"], "")).as_py())
+            self._accounts.append(_different_accounts(claims))
+
+    def accounts(self) -> int:
+        """Count the accounts of the claims: the same account under two assets is one."""
+        whole = pa.concat_tables(self._accounts)
+        return int(whole.group_by(whole.column_names).aggregate([]).num_rows)
+
+
+def _different_accounts(claims: pa.Table) -> pa.Table:
+    chosen = claims.select(["chain", "account", "address"])
     decoded = pc.greater(pc.binary_length(chosen["account"]), 0)
     text = pc.if_else(decoded, "", chosen["address"])
     chosen = chosen.set_column(2, "address", text)
-    return int(chosen.group_by(["chain", "account", "address"]).aggregate([]).num_rows)
-
-
-def _asked_at(claims: pa.Table, heights: Sequence[int]) -> list[int]:
-    """Return the lines of the claims whose balances are asked at one of ``heights``."""
-    of_file = pc.is_in(claims["at_height"], value_set=pa.array(heights, pa.int64()))
-    chosen = pc.and_(of_file, pc.equal(claims["kind"], RowKind.CLAIM.value))
-    return list(claims["row"].filter(chosen).to_pylist())
+    return chosen.group_by(["chain", "account", "address"]).aggregate([])
 
 
 def evidence_pointers(
-    run: RunDirectory, result: Result, ledger: pa.Table, control: Mapping[int, Place]
+    run: RunDirectory, behind: Mapping[int, Place]
 ) -> tuple[EvidencePointer, ...]:
-    """Find the exchanges behind every listed discrepancy that rests on one."""
-    kinds = {(d.row, d.kind) for d in result.discrepancies}
-    wanted = {row for row, kind in kinds if kind in ("shortfall", "surplus")}
+    """Find the exchanges at these places, by row."""
     places: dict[str, dict[int, list[int]]] = {}
-    chosen = ledger.filter(pc.is_in(ledger["row"], value_set=pa.array(sorted(wanted), pa.int64())))
-    columns = (chosen[name].to_pylist() for name in ("row", "shard", "attempt", "extract"))
-    found = [(row, Place(*place)) for row, *place in zip(*columns, strict=True)]
-    found += [(row, place) for row, place in control.items() if (row, "refuted") in kinds]
-    for row, place in found:
+    for row, place in behind.items():
         if place.shard and place.extract >= 0:
             pack = evidence_pack(place.shard, place.attempt)
             places.setdefault(pack, {}).setdefault(place.extract, []).append(row)

@@ -7,7 +7,7 @@ common scale per coin, so that 6-decimals and 18-decimals forms of a coin add up
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -69,11 +69,15 @@ class Scales(msgspec.Struct, frozen=True):
         return to_text(units, self.decimals[coin])
 
 
-def scales(ledger: pa.Table) -> Scales:
-    """Find the common scale of every coin in the ledger."""
-    grouped = ledger.group_by("counts_as").aggregate([("decimals", "max")])
-    pairs = zip(grouped["counts_as"].to_pylist(), grouped["decimals_max"].to_pylist(), strict=True)
-    return Scales(dict(sorted(pairs)))
+def scales(*ledgers: pa.Table) -> Scales:
+    """Find the common scale of every coin in the parts of a ledger."""
+    found: dict[str, int] = {}
+    for ledger in ledgers:
+        grouped = ledger.group_by("counts_as").aggregate([("decimals", "max")])
+        columns = (grouped[name].to_pylist() for name in ("counts_as", "decimals_max"))
+        for coin, decimals in zip(*columns, strict=True):
+            found[coin] = max(found.get(coin, 0), decimals)
+    return Scales(dict(sorted(found.items())))
 
 
 SHARED = (
@@ -84,12 +88,19 @@ SHARED = (
 
 
 def judged_rows(
-    ledger: pa.Table, policy: Policy, rounding: Rounding, scale: Scales
+    ledger: pa.Table,
+    policy: Policy,
+    rounding: Rounding,
+    scale: Scales,
+    chosen: Collection[int] = (),
 ) -> Iterable[Alike]:
-    """Yield the ledger's rows, reconciled under the policy, those judged alike added up."""
+    """Yield the ledger's rows, reconciled under the policy, those judged alike added up.
+
+    ``chosen`` are rows that count although they are in conflict.
+    """
     ledger = ledger.combine_chunks()
     tolerances = _tolerances(ledger, rounding, policy)
-    counted = _counted(ledger, policy)
+    counted = _counted(ledger, chosen)
     outcomes = _outcomes(ledger, counted, tolerances)
     texts = {name: ledger[name] for name in SHARED} | {"validity": validity_kinds(ledger)}
     present = [flags(pc.is_valid(ledger[name])) for name in ("claimed", "observed")]
@@ -123,11 +134,11 @@ def judged_rows(
 _OUTCOMES = tuple(Reconciliation)
 
 
-def _counted(ledger: pa.Table, policy: Policy) -> Flags:
+def _counted(ledger: pa.Table, chosen: Collection[int]) -> Flags:
     valid = flags(pc.equal(ledger["validity"], Validity.VALID.value))
-    if policy.conflict == "smaller":
-        chosen = pa.array(sorted(_chosen_in_conflict(ledger)), pa.int64())
-        valid |= flags(pc.is_in(ledger["row"], value_set=chosen))
+    if chosen:
+        rows = pa.array(sorted(chosen), pa.int64())
+        valid |= flags(pc.is_in(ledger["row"], value_set=rows))
     claims = flags(pc.equal(ledger["kind"], RowKind.CLAIM.value))
     return valid & claims & flags(pc.is_valid(ledger["claimed"]))
 
@@ -214,14 +225,15 @@ def last_place(text: str, decimals: int, rounding: Rounding) -> int:
     return int(10 ** max(decimals - places, 0))
 
 
-def _chosen_in_conflict(ledger: pa.Table) -> frozenset[int]:
+def chosen_in_conflict(ledgers: Iterable[pa.Table]) -> frozenset[int]:
     """Rows that count under ``conflict = "smaller"``: the smallest claim of each group."""
-    mask = pc.starts_with(ledger["validity"], f"{Validity.CONFLICT.value}:")
     best: dict[int, tuple[int, int]] = {}
-    for entry in records(ledger.filter(mask).select(["row", "group", "claimed"])):
-        if entry["claimed"] is not None:
-            candidate = (int(entry["claimed"]), entry["row"])
-            best[entry["group"]] = min(best.get(entry["group"], candidate), candidate)
+    for ledger in ledgers:
+        mask = pc.starts_with(ledger["validity"], f"{Validity.CONFLICT.value}:")
+        for entry in records(ledger.filter(mask).select(["row", "group", "claimed"])):
+            if entry["claimed"] is not None:
+                candidate = (int(entry["claimed"]), entry["row"])
+                best[entry["group"]] = min(best.get(entry["group"], candidate), candidate)
     return frozenset(row for _, row in best.values())
 
 
@@ -442,9 +454,3 @@ def validity_kinds(ledger: pa.Table) -> pa.Array:
     if not pc.any(named).as_py():
         return validity
     return pc.if_else(named, pc.replace_substring_regex(validity, ":.*", ""), validity)
-
-
-def validity_counts(ledger: pa.Table) -> dict[str, int]:
-    """Count rows by validity, without the row numbers."""
-    counted = pc.value_counts(validity_kinds(ledger)).to_pylist()
-    return dict(sorted((entry["values"], entry["counts"]) for entry in counted))

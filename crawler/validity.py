@@ -9,88 +9,147 @@ another of them, whatever their order.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crawler.columns import Flags, Numbers, flags, members, whole
+from crawler.columns import Flags, Numbers, flags, members, numbers, whole
 from crawler.model import RowKind, Validity
+
+_VALID, _SIGNER, _BAD, _REPEAT, _CONFLICT = range(5)
+_TEXTS = pa.array(
+    [
+        Validity.VALID.value,
+        Validity.SIGNER_ROW.value,
+        Validity.BAD_AMOUNT.value,
+        f"{Validity.REPEAT_OF.value}:",
+        f"{Validity.CONFLICT.value}:",
+    ]
+)
+_DIGEST = 16
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """The validity of every row of a list, in its order; rows of one group have one subject."""
+
+    kinds: Numbers
+    others: Numbers
+    groups: Numbers
+
+    def texts(self, start: int, count: int) -> pa.Array:
+        """Return validity texts of ``count`` rows from ``start``."""
+        kinds, others = (column[start : start + count] for column in (self.kinds, self.others))
+        texts = _TEXTS.take(pa.array(kinds))
+        named = kinds >= _REPEAT
+        if not named.any():
+            return texts
+        row = pc.if_else(pa.array(named), pa.array(others).cast(pa.string()), "")
+        return pc.binary_join_element_wise(texts, row, "")
+
+
+class Subjects:
+    """What each row is about, and what it claims: 33 bytes a row, however long the list."""
+
+    def __init__(self) -> None:
+        self._digests: list[bytes] = []
+        self._rows: list[Numbers] = []
+        self._claims: list[Numbers] = []
+        self._kinds: list[Numbers] = []
+        self._proven: list[Flags] = []
+
+    def add(self, claims: pa.Table, proven: Sequence[bool] | Flags | None = None) -> None:
+        """Take in rows of ``ownership.EXAMINED``, accounts as the chain resolved them.
+
+        Of equal rows the first that is ``proven`` to be owned counts, so that a bare repeat does
+        not hide a proof.
+        """
+        count = claims.num_rows
+        kinds, units = whole(claims["kind"]), whole(claims["units"])
+        is_signer = flags(pc.equal(kinds, RowKind.SIGNER.value))
+        written = pc.not_equal(pc.utf8_trim_whitespace(whole(claims["amount"])), "")
+        is_bad = flags(pc.equal(kinds, RowKind.MALFORMED.value))
+        is_bad |= flags(pc.and_(pc.is_null(units), written))
+        found = np.full(count, _VALID, np.int8)
+        found[is_bad], found[is_signer] = _BAD, _SIGNER
+        self._kinds.append(found)
+        self._rows.append(numbers(claims["row"]))
+        marks = (hash(text) or 1 if text is not None else 0 for text in units.to_pylist())
+        self._claims.append(np.fromiter(marks, np.int64, count))
+        self._proven.append(np.zeros(count, np.bool_) if proven is None else np.array(proven, bool))
+        subjects = _subjects(claims).to_pylist()
+        self._digests.append(
+            b"".join(blake2b(one, digest_size=_DIGEST).digest() for one in subjects)
+        )
+
+    def judge(self) -> Judged:
+        """Compare all rows; a row that claims no amount at all repeats one that does."""
+        kinds = np.concatenate([np.zeros(0, np.int8), *self._kinds])
+        halves = np.frombuffer(b"".join(self._digests), np.int64).reshape(-1, 2)
+        order = np.lexsort((halves[:, 0], halves[:, 1]))
+        sorted_halves = halves[order]
+        changed = np.any(sorted_halves[1:] != sorted_halves[:-1], axis=1)
+        groups = np.zeros(len(kinds), np.int64)
+        groups[order[1:]] = np.cumsum(changed)
+        del halves, sorted_halves, changed, order
+        judged = Judged(kinds, np.zeros(len(kinds), np.int64), groups)
+        normal = kinds == _VALID
+        several = np.bincount(groups[normal], minlength=groups.max(initial=0) + 1) > 1
+        self._compare(judged, np.flatnonzero(several[groups] & normal))
+        return judged
+
+    def _compare(self, judged: Judged, together: Numbers) -> None:
+        """Judge the rows that are not alone in their group."""
+        columns = (self._rows, self._claims, self._proven)
+        empty = np.zeros(0, np.int64)
+        taken = (np.concatenate([empty, *column])[together].tolist() for column in columns)
+        rows, claims, proven = taken
+        units = [claim or None for claim in claims]
+        codes = np.unique(judged.groups[together], return_inverse=True)[1]
+        for places in members(codes):
+            own = places.tolist()
+            ordered = [*(i for i in own if proven[i]), *own]
+            first = next((i for i in ordered if units[i] is not None), ordered[0])
+            for i, (kind, other) in _judge_group(own, first, units).items():
+                judged.kinds[together[i]] = kind
+                judged.others[together[i]] = rows[other]
 
 
 def row_validity(
     claims: pa.Table, proven: Sequence[bool] | Flags | None = None
 ) -> tuple[pa.Array, pa.Array]:
-    """Return, per row of ``claims`` (``ownership.EXAMINED``), its validity text and its group.
-
-    Rows of one group are about the same asset and account. Of equal rows the first counts, or
-    the first that is ``proven`` to be owned, so that a bare repeat does not hide a proof. A row
-    that claims no amount at all repeats one that does.
-    """
-    kinds, units = whole(claims["kind"]), whole(claims["units"])
-    is_signer = flags(pc.equal(kinds, RowKind.SIGNER.value))
-    written = pc.not_equal(pc.utf8_trim_whitespace(whole(claims["amount"])), "")
-    is_bad = flags(pc.equal(kinds, RowKind.MALFORMED.value))
-    is_bad |= flags(pc.and_(pc.is_null(units), written))
-    is_bad &= ~is_signer
-    found = np.zeros(claims.num_rows, np.int64)
-    found[is_signer], found[is_bad] = 1, 2
-    texts = pa.array([Validity.VALID.value, Validity.SIGNER_ROW.value, Validity.BAD_AMOUNT.value])
-    verdicts = texts.take(pa.array(found))
-    groups = _same_subject(claims)
-    several = np.bincount(groups[found == 0], minlength=groups.max(initial=0) + 1)[groups] > 1
-    together = np.flatnonzero(several & (found == 0))
-    if not len(together):
-        return verdicts, pa.array(groups, pa.int64())
-    told = _judge_several(claims, together, groups, proven)
-    mask = np.zeros(claims.num_rows, np.bool_)
-    mask[together] = True
-    verdicts = pc.replace_with_mask(verdicts, pa.array(mask), pa.array(told, pa.string()))
-    return verdicts, pa.array(groups, pa.int64())
-
-
-def _judge_several(
-    claims: pa.Table, together: Numbers, groups: Numbers, proven: Sequence[bool] | Flags | None
-) -> list[str]:
-    """Return the validity of rows that are not alone in their group, in their order."""
-    rows, units = (claims[name].take(pa.array(together)).to_pylist() for name in ("row", "units"))
-    verdicts = [Validity.VALID.value] * len(together)
-    codes = np.unique(groups[together], return_inverse=True)[1]
-    for places in members(codes):
-        own = places.tolist()
-        shown = [i for i in own if proven is not None and proven[together[i]]]
-        ordered = [*shown, *own]
-        first = next((i for i in ordered if units[i] is not None), ordered[0])
-        _judge_group(own, first, rows, units, verdicts)
-    return verdicts
+    """Return, per row of one table, its validity text and its group."""
+    subjects = Subjects()
+    subjects.add(claims, proven)
+    judged = subjects.judge()
+    return judged.texts(0, claims.num_rows), pa.array(judged.groups)
 
 
 def _judge_group(
-    members: list[int],
-    first: int,
-    rows: list[int],
-    units: list[str | None],
-    verdicts: list[str],
-) -> None:
-    """Mark the members of one group; ``members`` are indices in list order, ``first`` counts."""
+    members: list[int], first: int, units: list[int | None]
+) -> dict[int, tuple[int, int]]:
+    """Return kind and other row of each member that is not simply valid.
+
+    ``members`` are places in list order, ``first`` is the one that counts.
+    """
     claiming = [i for i in members if units[i] is not None]
     if len({units[i] for i in claiming}) <= 1:
-        for i in members:
-            if i != first:
-                verdicts[i] = f"{Validity.REPEAT_OF.value}:{rows[first]}"
-        return
+        return {i: (_REPEAT, first) for i in members if i != first}
     first = claiming[0]
     second = next(i for i in claiming if units[i] != units[first])
+    found: dict[int, tuple[int, int]] = {}
     for i in members:
         if units[i] is None:
-            verdicts[i] = f"{Validity.REPEAT_OF.value}:{rows[first]}"
-            continue
-        other = second if units[i] == units[first] else first
-        verdicts[i] = f"{Validity.CONFLICT.value}:{rows[other]}"
+            found[i] = (_REPEAT, first)
+        else:
+            found[i] = (_CONFLICT, second if units[i] == units[first] else first)
+    return found
 
 
-def _same_subject(claims: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Give rows about one asset and account the same number."""
+def _subjects(claims: pa.Table) -> pa.Array:
+    """Return, per row, bytes that are equal exactly for rows about one asset and account."""
     decoded = pc.greater(pc.binary_length(claims["account"]), 0)
     known = pc.not_equal(claims["asset_id"], "")
     network = pc.if_else(pc.not_equal(claims["chain"], ""), claims["chain"], claims["network"])
@@ -99,12 +158,7 @@ def _same_subject(claims: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.int64]
         claims["asset_id"],
         pc.binary_join_element_wise("?", network, claims["counts_as"], "\x1f"),
     )
-    # A text can never equal decoded bytes: the prefixes differ.
-    account = pc.if_else(
-        decoded,
-        pc.binary_join_element_wise(pa.scalar(b"="), claims["account"], b""),
-        pc.binary_join_element_wise(pa.scalar(b"?"), claims["address"].cast(pa.binary()), b""),
-    )
-    keys = pc.binary_join_element_wise(asset.cast(pa.binary()), account, b"\x1f")
-    codes = keys.combine_chunks().dictionary_encode().indices
-    return np.asarray(codes.to_numpy(zero_copy_only=False), dtype=np.int64)
+    # A text can never equal decoded bytes: the marks between differ.
+    account = pc.if_else(decoded, claims["account"], claims["address"].cast(pa.binary()))
+    mark = pc.if_else(decoded, pa.scalar(b"\x1f="), pa.scalar(b"\x1f?"))
+    return whole(pc.binary_join_element_wise(asset.cast(pa.binary()), mark, account, b""))

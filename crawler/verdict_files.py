@@ -7,7 +7,8 @@ number, 1-based), ``network``, ``asset``, ``address``, ``status``, ``reason``, `
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 
 from crawler.columns import records
 from crawler.errors import UsageError
+from crawler.ledger import LEDGER
 from crawler.runs import environment_faults
 
 COLUMNS = ["row", "network", "asset", "address", "status", "reason", "validity"]
@@ -29,26 +31,39 @@ def check_suffix(path: Path) -> None:
         raise UsageError(f"{path}: the suffix must be one of {', '.join(sorted(WRITERS))}")
 
 
-def write_verdicts(ledger: pa.Table, path: Path) -> None:
-    """Write the verdicts; raises ``UsageError`` for another suffix."""
+@contextmanager
+def verdict_file(path: Path) -> Iterator[Callable[[pa.Table], None]]:
+    """Give what takes a ledger part by part and writes its verdicts.
+
+    Raises ``UsageError`` for another suffix, ``EnvironmentFault`` where the disk is full.
+    """
     check_suffix(path)
-    with environment_faults(path):
-        WRITERS[path.suffix.lower()](ledger.select(COLUMNS), path)
+    with environment_faults(path), WRITERS[path.suffix.lower()](path) as take:
+        yield lambda ledger: take(ledger.select(COLUMNS))
 
 
-def _jsonl(table: pa.Table, path: Path) -> None:
+@contextmanager
+def _jsonl(path: Path) -> Iterator[Callable[[pa.Table], None]]:
     encode = msgspec.json.Encoder().encode
-    with path.open("wb") as file:
+
+    def take(table: pa.Table) -> None:
         for row in records(table):
             file.write(encode(row) + b"\n")
 
+    with path.open("wb") as file:
+        yield take
 
-def _csv(table: pa.Table, path: Path) -> None:
+
+@contextmanager
+def _csv(path: Path) -> Iterator[Callable[[pa.Table], None]]:
+    def take(table: pa.Table) -> None:
+        for row in records(table):
+            writer.writerow([inert(value) for value in row.values()])
+
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for row in records(table):
-            writer.writerow([inert(value) for value in row.values()])
+        yield take
 
 
 def inert(value: object) -> object:
@@ -58,11 +73,14 @@ def inert(value: object) -> object:
     return value
 
 
-def _parquet(table: pa.Table, path: Path) -> None:
-    pq.write_table(table, path, compression="zstd")
+@contextmanager
+def _parquet(path: Path) -> Iterator[Callable[[pa.Table], None]]:
+    schema = pa.schema([LEDGER.field(name) for name in COLUMNS])
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        yield writer.write_table
 
 
-WRITERS: Mapping[str, Callable[[pa.Table, Path], None]] = {
+WRITERS: Mapping[str, Callable[[Path], AbstractContextManager[Callable[[pa.Table], None]]]] = {
     ".jsonl": _jsonl,
     ".csv": _csv,
     ".parquet": _parquet,

@@ -85,6 +85,7 @@ KNOWN_UNSUPPORTED = (
             "bip322-simple",
             "cfx-personal_sign",
             "cip8/cip30-datasignature",
+            "eip712",
             "fil-f3-bls(RO_NUL)",
             "nep413",
             "okx-bls",

@@ -1,7 +1,7 @@
 """What Algorand's wallets sign: the bytes of the text behind the two letters MX.
 
-The letters keep a text from being a transaction. No public vector of the form was found,
-so its rows are said to be unconfirmed; HTX's rows sign the bare text (``ed25519-raw``).
+The letters keep a text from being a transaction. HTX's rows sign the bare text
+(``ed25519-raw``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ SCHEMES = (
     Scheme(
         name="algorand-mx",
         family=FAMILY,
-        origin="",
+        origin="algorand/java-algorand-sdk:src/test/java/com/algorand/algosdk/account/"
+        "TestAccount.java@69d92ca7",
         description="The bytes of the text behind the letters MX.",
     ),
 )
@@ -31,7 +32,12 @@ def judge(row: SignedAddress, scheme: str) -> Outcome:
     return judge_row(row, scheme, _signed)
 
 
+def envelope(body: bytes) -> bytes:
+    """Return what is signed for the bytes of a text."""
+    return _HEADER + body
+
+
 def _signed(row: SignedAddress, signature: str, account: bytes) -> Signer:
     key = key_of("algorand", row.public_key, account)
-    verify(key, parse_signature(signature), _HEADER + row.message.encode())
+    verify(key, parse_signature(signature), envelope(row.message.encode()))
     return signer("algorand", key, account)

@@ -3,7 +3,8 @@
 The block begins with ``APTOS`` and names, where the wallet was asked to, the account, the
 application and the chain; then come the text and a nonce. The row's message is the whole
 block, or the text alone, and then the signature column holds the wallet's answer as a JSON
-object with ``fullMessage`` and ``signature``. What the block says must fit the row.
+object with ``fullMessage`` and ``signature``. What the block says must fit the row. The same
+keys may have signed the bytes of the text alone (``aptos-raw``).
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 import re
 
 from chains.addresses import AddressError, decode
-from chains.signatures.ed25519 import key_of, parse_signature, signer, verify
+from chains.signatures.aptos_keys import Authenticator, parse, signer
 from chains.signatures.envelopes import is_object, read_object, text_of
 from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
 from chains.signatures.rows import Signer, judge_row
 
 FAMILY = "ed25519"
+RAW = "aptos-raw"
 _BLOCK = re.compile(
     r"APTOS"
     r"(?:\naddress: (?P<address>[^\n]+))?"
@@ -44,6 +46,13 @@ SCHEMES = (
         origin="okx/go-wallet-sdk:coins/aptos/aptos_test.go",
         description="Aptos wallets' block of lines: address, application, chain, text, nonce.",
     ),
+    Scheme(
+        name=RAW,
+        family=FAMILY,
+        origin="aptos-labs/aptos-ts-sdk:tests/unit/{helper,multiEd25519.test}.ts@82b31044; "
+        "mrtnetwork/On_chain:test/aptos/signing_test.dart@f56635dd",
+        description="The bytes of the text, by one or several keys of an Aptos account.",
+    ),
 )
 ALIASES = {"aptos-fullMessage": "aptos-full-message"}
 
@@ -52,11 +61,21 @@ def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row whose text was signed by an Aptos wallet."""
     if row.spec.address != "aptos":
         raise Unsupported("unsupported-scheme", f"{scheme} is for Aptos addresses")
-    return judge_row(row, scheme, _signed)
+    return judge_row(row, scheme, _signed_raw if scheme == RAW else _signed)
+
+
+def _signed_raw(row: SignedAddress, signature: str, account: bytes) -> Signer:
+    return signer(_keys(row), signature, row.message.encode(), account)
+
+
+def _keys(row: SignedAddress) -> Authenticator:
+    if not row.public_key:
+        raise Refused("missing-key", "the row gives no public key")
+    return parse(row.public_key)
 
 
 def _signed(row: SignedAddress, signature: str, account: bytes) -> Signer:
-    key = key_of("aptos", row.public_key, account)
+    keys = _keys(row)
     if is_object(signature):
         answer = read_object(signature, _ANSWER, _ANSWER_MAY)
         block, raw = text_of(answer, "fullMessage"), text_of(answer, "signature")
@@ -65,8 +84,7 @@ def _signed(row: SignedAddress, signature: str, account: bytes) -> Signer:
     else:
         block, raw = row.message, signature
         detail = _check(row, block, account, None)
-    verify(key, parse_signature(raw), block.encode())
-    return signer("aptos", key, account, detail)
+    return signer(keys, raw, block.encode(), account, detail)
 
 
 def _check(row: SignedAddress, block: str, account: bytes, message: str | None) -> str:

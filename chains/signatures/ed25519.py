@@ -18,7 +18,7 @@ from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
 from chains.addresses import AddressError, cardano, near
-from chains.addresses.base58 import base58_to_bytes
+from chains.addresses.base58 import base58_to_bytes, bytes_to_base58
 from chains.signatures import trace
 from chains.signatures.digests import OKX_HEADER, frame
 from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
@@ -66,17 +66,40 @@ def _itself(account: bytes) -> bytes | None:
     return account
 
 
+def _unnamed(_key: bytes) -> str:
+    return ""
+
+
+def _near_name(key: bytes) -> str:
+    """Spec: https://nomicon.io/DataStructures/AccessKey (public keys in text)."""
+    return f"ed25519:{bytes_to_base58(key)}"
+
+
+def _aptos_name(key: bytes) -> str:
+    """Return the authentication key of an account that obeys this key alone.
+
+    Spec: https://aptos.dev/network/blockchain/accounts#single-signer-authentication
+    """
+    return f"0x{sha3_256(key + bytes(1)).hexdigest()}"
+
+
+def _hex_name(key: bytes) -> str:
+    return f"0x{key.hex()}"
+
+
 class AddressRule(msgspec.Struct, frozen=True):
     """How the accounts of one address format follow from a key.
 
     ``account`` returns the variant if the key derives the account, else None.
     ``key`` returns the key where the account is one, so that the row need not give it.
     ``may_obey`` tells whether the account may obey a key that it does not derive from.
+    ``name`` returns the key as the chain's control answers name it, empty where none is asked.
     """
 
     account: Callable[[bytes, bytes], str | None]
     key: Callable[[bytes], bytes | None] = _no_key
     may_obey: Callable[[bytes, bytes], bool] = _never
+    name: Callable[[bytes], str] = _unnamed
 
 
 def _same(key: bytes, account: bytes) -> str | None:
@@ -89,7 +112,10 @@ def _underivable(_key: bytes, _account: bytes) -> str | None:
 
 def _aptos(key: bytes, account: bytes) -> str | None:
     """Spec: https://aptos.dev/network/blockchain/accounts#single-signer-authentication."""
-    return "" if sha3_256(key + b"\x00").digest() == account else None
+    if sha3_256(key + b"\x00").digest() == account:
+        return ""
+    behind_variant = b"\x00\x20" + key + b"\x02"
+    return "single-key" if sha3_256(behind_variant).digest() == account else None
 
 
 def _sui(key: bytes, account: bytes) -> str | None:
@@ -120,13 +146,13 @@ RULES: Mapping[str, AddressRule] = {
     "solana": AddressRule(_same, _itself),
     "ss58": AddressRule(_same, _itself),
     "sui": AddressRule(_sui),
-    "aptos": AddressRule(_aptos, may_obey=_perhaps),
+    "aptos": AddressRule(_aptos, may_obey=_perhaps, name=_aptos_name),
     "ton": AddressRule(_ton, may_obey=_perhaps),
     "stellar": AddressRule(_same, _itself, _perhaps),
     "algorand": AddressRule(_same, _itself, _perhaps),
-    "near": AddressRule(_near, near.implicit_key, _perhaps),
+    "near": AddressRule(_near, near.implicit_key, _perhaps, _near_name),
     "cardano": AddressRule(_cardano, may_obey=_cardano_may_obey),
-    "hedera": AddressRule(_underivable, may_obey=_perhaps),
+    "hedera": AddressRule(_underivable, may_obey=_perhaps, name=_hex_name),
 }
 """By address format. Aptos, Algorand and NEAR keys can be rotated, Stellar accounts can have
 other signers, TON addresses are those of any contract, Hedera accounts are numbers."""
@@ -252,7 +278,7 @@ def signer(address_format: str, key: bytes, account: bytes, detail: str = "") ->
         return Signer(key, "; ".join(filter(None, (variant, detail))))
     if not rule.may_obey(key, account):
         raise Refused("wrong-key", "the address does not derive from the key of the row")
-    return Signer(key, detail, is_account=False)
+    return Signer(key, detail, is_account=False, name=rule.name(key))
 
 
 def _is_weak(point: bytes) -> bool:

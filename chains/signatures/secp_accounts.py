@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from coincurve import PublicKey
 
-from chains.addresses import filecoin, icon, nuls, stacks
+from chains.addresses import filecoin, icon, nuls, stacks, xrpl
 from chains.signatures.model import Refused, SignedAddress
 from chains.signatures.rows import Signer
 from chains.signatures.secp256k1 import compressed, hash160, keccak_account, recover, sha256d
@@ -34,11 +34,13 @@ class AccountRule(msgspec.Struct, frozen=True):
 
     ``derive`` returns each account of the key with the name of its variant. ``is_final``
     tells of an account whether no other key can ever control it; where one can, a good
-    signature by the key of the row shows the key alone.
+    signature by the key of the row shows the key alone. ``name`` is the key as the chain's
+    control answers name it, empty where the chain is not asked.
     """
 
     derive: Callable[[bytes, Mapping[str, Any]], Mapping[bytes, str]]
     is_final: Callable[[bytes], bool] = lambda _: True
+    name: Callable[[bytes], str] = lambda _: ""
 
 
 def _evm(key: bytes, params: Mapping[str, Any]) -> Mapping[bytes, str]:  # noqa: ARG001
@@ -120,7 +122,9 @@ RULES: Mapping[str, AccountRule] = {
     "aelf": AccountRule(_aelf),
     "icon": AccountRule(_icon),
     "stacks": AccountRule(_stacks, lambda account: account[0] in (stacks.SINGLE_KEY, 26)),
-    "xrpl": AccountRule(_xrpl, lambda _: False),
+    "xrpl": AccountRule(
+        _xrpl, lambda _: False, lambda key: xrpl.encode(hash160(compressed(key)), {})
+    ),
     "nuls": AccountRule(_nuls, lambda account: account[2] != nuls.SCRIPT),
     "ss58": AccountRule(_substrate),
 }
@@ -139,12 +143,12 @@ def link(row: SignedAddress, key: bytes, account: bytes) -> Signer:
     rule = RULES[row.spec.address]
     variant = rule.derive(key, row.spec.address_params).get(account)
     if variant is not None:
-        return Signer(key, variant)
+        return Signer(key, variant, name=rule.name(key))
     if rule.is_final(account):
         raise Refused("wrong-key", "the key that signed this text is of another account")
     if not named:
         raise Refused("missing-key", "the address is not of the key that signed; none is named")
-    return Signer(key, is_account=False)
+    return Signer(key, is_account=False, name=rule.name(key))
 
 
 def link_one_of(

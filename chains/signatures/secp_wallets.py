@@ -30,6 +30,7 @@ from chains.signatures.secp_accounts import link, link_one_of
 FAMILY = "secp256k1-wallets"
 PLAIN = {0: 0, 1: 1}
 _CONFLUX = b"\x19Conflux Signed Message:\n"
+_FILECOIN = b"\x19Filecoin Signed Message:\n"
 _STACKS = b"\x17Stacks Signed Message:\n"
 _STACKS_FIRST = b"\x18Stacks Message Signing:\n"
 _LOTUS_TYPE, _LOTUS_DIGITS = "01", 132
@@ -52,6 +53,12 @@ SCHEMES = (
         "FcSecpArtifactSignerTest.java@2fc711ac; "
         "hugomrdias/filecoin:packages/iso-filecoin/test/wallet.test.js@3508d54c",
         description="Lotus: BLAKE2b-256 of the bytes of the text, by the key of an f1 address.",
+    ),
+    Scheme(
+        name="fil-frc102",
+        family=FAMILY,
+        origin="filecoin-project/lotus:cli/wallet_test.go (envelope); for the signature see fil-f1",
+        description="Filecoin wallets (FRC-0102): header, length and text, signed as fil-f1.",
     ),
     Scheme(
         name="adr36",
@@ -103,6 +110,22 @@ def filecoin_message(text: str) -> bytes:
     Spec: https://github.com/filecoin-project/lotus (lib/sigs/secp/init.go)
     """
     return blake2b(text.encode(), digest_size=32).digest()
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def filecoin_envelope(text: str) -> bytes:
+    """Return what stands for a text in a wallet's personal message.
+
+    Spec: https://github.com/filecoin-project/FIPs/blob/master/FRCs/frc-0102.md
+    """
+    body = text.encode()
+    return _FILECOIN + str(len(body)).encode() + body
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def filecoin_personal_message(text: str) -> bytes:
+    """Return what a secp256k1 key signs for a wallet's personal message."""
+    return blake2b(filecoin_envelope(text), digest_size=32).digest()
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -218,6 +241,7 @@ _RSV_ANY_S = partial(parse_hex_signature, recovery_ids=PLAIN_OR_ELECTRUM, low_s=
 VARIANTS = {
     "cfx-personal-sign": Variant("conflux", (Reading("", _RSV, conflux_message),)),
     "fil-f1": Variant("filecoin", (Reading("", _parse_lotus, filecoin_message),)),
+    "fil-frc102": Variant("filecoin", (Reading("", _parse_lotus, filecoin_personal_message),)),
     "stacks-message": Variant(
         "stacks",
         (

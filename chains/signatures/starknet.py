@@ -58,7 +58,7 @@ def _signed(row: SignedAddress, signature: str, account: bytes) -> Signer:
         raise Refused("bad-address", "the account is no element of the field")
     if not is_signed(digest(number, row.message), r, s, key):
         raise Refused("wrong-signature", "the key did not sign this text for this account")
-    return Signer(key.to_bytes(32, "big"), is_account=False)
+    return Signer(key.to_bytes(32, "big"), is_account=False, name=f"0x{key:064x}")
 
 
 @lru_cache(maxsize=1024)

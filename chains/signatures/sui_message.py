@@ -1,9 +1,8 @@
 """Sui's personal messages: the text behind an intent, hashed, signed, with the key beside it.
 
-The signature column is base64 of a flag, the signature and the key; the address is the hash
-of flag and key. Flag 0 is Ed25519. Secp256k1 (1) and secp256r1 (2) have no public vector,
-and multisig (3), zkLogin (5) and passkeys (6) are not read: these are our gap, not the row's
-fault.
+The signature column is base64 of a flag, the signature and the key, or of the flag of a multisig,
+its signatures and all its keys; the address is the hash of what is there. zkLogin (5) and
+passkeys (6) are not read: these are our gap, not the row's fault.
 """
 
 from __future__ import annotations
@@ -12,25 +11,37 @@ from base64 import b64decode, b64encode
 from binascii import Error as BinasciiError
 from hashlib import blake2b
 
-from chains.signatures.ed25519 import parse_key, signer, verify
+from chains.signatures.bcs import uleb128
+from chains.signatures.ed25519 import parse_key
 from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
 from chains.signatures.rows import Signer, judge_row
+from chains.signatures.sui_keys import (
+    ED25519,
+    KEY_LENGTHS,
+    MULTISIG,
+    SIGNATURE_LENGTH,
+    address,
+    multisig_address,
+    parse_multisig,
+    verify_multisig,
+    verify_one,
+)
 
 FAMILY = "ed25519"
 _INTENT = b"\x03\x00\x00"
 """Personal message, version 0, Sui. Spec: https://docs.sui.io/concepts/cryptography/transaction-auth/intent-signing"""
-_ED25519, _SECP256K1, _SECP256R1 = 0, 1, 2
-_OTHER_FLAGS = {3: "multisig", 5: "zkLogin", 6: "passkey"}
-_LENGTHS = {_ED25519: 1 + 64 + 32, _SECP256K1: 1 + 64 + 33, _SECP256R1: 1 + 64 + 33}
+_OTHER_FLAGS = {5: "zkLogin", 6: "passkey"}
 _LONGEST = 16_384
+_NAMES = {ED25519: "", 1: "secp256k1", 2: "secp256r1"}
 
 SCHEMES = (
     Scheme(
         name="sui-personal-message",
         family=FAMILY,
         origin="trustwallet/wallet-core:tests/chains/Sui/MessageSignerTests.cpp; "
-        "okx/go-wallet-sdk:coins/sui/sui_test.go",
-        description="Sui's personal message, the key inside the signature (Ed25519 only).",
+        "okx/go-wallet-sdk:coins/sui/sui_test.go; "
+        "mrtnetwork/On_chain:test/sui/personal_sign_test.dart@f56635dd",
+        description="Sui's personal message, the key or the keys inside the signature.",
     ),
 )
 
@@ -45,32 +56,53 @@ def judge(row: SignedAddress, scheme: str) -> Outcome:
 def digest(text: str) -> bytes:
     """Return the hash that is signed for a text."""
     body = text.encode()
-    return blake2b(_INTENT + _uleb128(len(body)) + body, digest_size=32).digest()
-
-
-def _uleb128(number: int) -> bytes:
-    """Return a length as BCS writes it. Spec: https://github.com/diem/bcs#uleb128-encoded-integers."""
-    written = bytearray()
-    while number > 0x7F:  # noqa: PLR2004 - seven bits a byte
-        written.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes(written) + bytes((number,))
+    return blake2b(_INTENT + uleb128(len(body)) + body, digest_size=32).digest()
 
 
 def _signed(row: SignedAddress, signature: str, account: bytes) -> Signer:
     raw = _parse(signature)
-    key = raw[65:]
-    if row.public_key and parse_key(row.public_key) != key:
-        raise Refused("wrong-key", "the key of the row is not the key in the signature")
-    verify(key, raw[1:65], digest(row.message))
-    return signer("sui", key, account)
+    flag = raw[0]
+    if flag == MULTISIG:
+        return _signed_by_several(row, raw[1:], account)
+    key = raw[1 + SIGNATURE_LENGTH :]
+    _check_column(row.public_key, flag, key)
+    verify_one(flag, key, raw[1 : 1 + SIGNATURE_LENGTH], digest(row.message))
+    if address(flag, key) != account:
+        raise Refused("wrong-key", "the address does not derive from the key in the signature")
+    return Signer(key, _NAMES[flag])
+
+
+def _signed_by_several(row: SignedAddress, body: bytes, account: bytes) -> Signer:
+    """Check a multisig: its keys must derive the account and enough of them have signed.
+
+    The key of the result is those that signed, one behind the other.
+    """
+    multisig = parse_multisig(body)
+    if multisig_address(multisig) != account:
+        raise Refused("wrong-key", "the address does not derive from the keys of the multisig")
+    if row.public_key:
+        raise Refused("bad-key", "the keys of a multisig stand in its signature")
+    weight = verify_multisig(multisig, digest(row.message))
+    keys = b"".join(multisig.keys[place][1] for place in multisig.places)
+    return Signer(keys, f"multisig, weight {weight} of {multisig.threshold}")
+
+
+def _check_column(column: str, flag: int, key: bytes) -> None:
+    """Refuse a key column that does not name the key in the signature.
+
+    It may hold the key in hex, or behind its flag in hex or base64, as Sui's tools write it.
+    """
+    flagged = bytes((flag,)) + key
+    digits = column.removeprefix("0x").lower()
+    if not column or digits in (key.hex(), flagged.hex()) or column == b64encode(flagged).decode():
+        return
+    if flag == ED25519:
+        parse_key(column)
+    raise Refused("wrong-key", "the key of the row is not the key in the signature")
 
 
 def _parse(text: str) -> bytes:
-    """Return flag, signature and key of an Ed25519 signature; raises ``Refused``.
-
-    Raises ``Unsupported`` for the other kinds of keys.
-    """
+    """Return flag and what follows it; raises ``Refused``, ``Unsupported`` for unread flags."""
     try:
         raw = b64decode(text, validate=True) if len(text) <= _LONGEST else b""
     except (ValueError, BinasciiError):
@@ -80,8 +112,6 @@ def _parse(text: str) -> bytes:
     flag = raw[0]
     if flag in _OTHER_FLAGS:
         raise Unsupported("unsupported-scheme", f"{_OTHER_FLAGS[flag]} is not read yet")
-    if len(raw) != _LENGTHS.get(flag):
+    if flag != MULTISIG and len(raw) != 1 + SIGNATURE_LENGTH + KEY_LENGTHS.get(flag, len(raw)):
         raise Refused("bad-signature", "unknown flag or wrong length of a Sui signature")
-    if flag != _ED25519:
-        raise Unsupported("unconfirmed-scheme", "no vector of this kind of key is not ours")
     return raw

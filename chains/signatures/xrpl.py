@@ -1,7 +1,8 @@
 """Signatures of XRP Ledger wallets, by secp256k1 or Ed25519 keys that stand in the row.
 
 The address derives from the master key. A regular key or a list of signers may stand in for
-it, which only the ledger shows: a good signature by another key is the key's alone.
+it, which only the ledger shows: a good signature by another key is the key's alone, and the
+ledger is asked about the classic address of that key.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import sha512
 
+from chains.addresses import xrpl
 from chains.signatures.ed25519 import verify
 from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
 from chains.signatures.rows import Signer, judge_row
@@ -110,9 +112,11 @@ def _ed25519(row: SignedAddress, signature: str, account: bytes) -> Signer:
     if len(raw) != _ED25519_SIGNATURE:
         raise Refused("bad-signature", "an Ed25519 signature has 64 bytes")
     verify(key[1:], raw, row.message.encode())
-    if hash160(key) == account:
-        return Signer(key, "master-key")
-    return Signer(key, is_account=False)
+    own = hash160(key)
+    name = xrpl.encode(own, {})
+    if own == account:
+        return Signer(key, "master-key", name=name)
+    return Signer(key, is_account=False, name=name)
 
 
 def _ed25519_key(text: str) -> bytes:

@@ -42,11 +42,20 @@ class TokenState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
-    """A contract with an owner, or a Safe with owners and a threshold, or neither."""
+    """A contract with an owner, a Safe with owners and a threshold, an EigenPod, or nothing of it.
+
+    ``pod_owner`` is what it says of itself, ``pods`` makes it the manager that maps owners to
+    pods. ``signatures`` maps digest ‖ signature to the bytes that ``isValidSignature`` returns;
+    others get ``rejection``, or a revert where that is ``None``.
+    """
 
     owner: bytes | None = None
     safe_owners: tuple[bytes, ...] = ()
     threshold: int = 0
+    pod_owner: bytes | None = None
+    pods: Mapping[bytes, bytes] | None = None
+    signatures: Mapping[bytes, bytes] | None = None
+    rejection: bytes | None = None
     storage: Mapping[int, int] = {}
     code: bytes = b"\x60\x00"
 
@@ -136,6 +145,10 @@ def view(state: EvmState, to: bytes, data: bytes) -> bytes:
     contract = state.contracts.get(to)
     if contract is None:
         return b""
+    return _contract_view(contract, selector, data[4:])
+
+
+def _contract_view(contract: Contract, selector: str, arguments: bytes) -> bytes:
     if selector == "8da5cb5b" and contract.owner is not None:
         return _address_word(contract.owner)
     if selector == "a0e67e2b" and contract.safe_owners:
@@ -143,7 +156,26 @@ def view(state: EvmState, to: bytes, data: bytes) -> bytes:
         return b"".join((_number(WORD), _number(len(owners)), *owners))
     if selector == "e75235b8" and contract.safe_owners:
         return _number(contract.threshold)
+    if selector == "0b18ff66" and contract.pod_owner is not None:
+        return _address_word(contract.pod_owner)
+    if selector == "9ba06275" and contract.pods is not None:
+        return _address_word(contract.pods.get(arguments[12:WORD], bytes(20)))
+    if selector == "1626ba7e" and contract.signatures is not None:
+        return _is_valid(contract, arguments)
     raise _reverted()
+
+
+def _is_valid(contract: Contract, arguments: bytes) -> bytes:
+    """Answer ``isValidSignature(bytes32,bytes)``.
+
+    Spec: https://eips.ethereum.org/EIPS/eip-1271
+    """
+    start = _read(arguments, WORD) + WORD
+    signature = arguments[start : start + _read(arguments, start - WORD)]
+    said = (contract.signatures or {}).get(arguments[:WORD] + signature, contract.rejection)
+    if said is None:
+        raise _reverted()
+    return said
 
 
 def multicall(state: EvmState, header: bytes, own: bytes, data: bytes, limit: SizeCheck) -> bytes:

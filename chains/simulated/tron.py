@@ -35,6 +35,9 @@ TREASURY_SUN = 10**17
 TILL_SUN = 10**9
 PAYMENT_SUN = 10**6
 
+ACTIVE_OPERATIONS = "7fff1fc0033efb0f" + 24 * "00"
+"""Spec: https://tronprotocol.github.io/documentation-en/api/http/account/getaccount/"""
+
 _Asked = Mapping[str, Any]
 _SOLIDITY = "/walletsolidity/"
 _HEX = re.compile(r"41[0-9a-f]{40}\Z")
@@ -48,8 +51,10 @@ class SimulatedTron(SimulatedNode):
     ``head`` is the newest block (``height`` + 100 unless given); the newest solidified one
     lies 19 below. ``history`` maps an account to its (block, balance after it) changes in
     ascending order and overrides ``balances``. ``created`` maps accounts to their creation
-    time in milliseconds. ``contracts`` are accounts of type Contract. ``contradict`` adds to
-    every positive answer, so that two nodes disagree.
+    time in milliseconds. ``contracts`` are accounts of type Contract. ``operated`` maps accounts
+    to the block of their last own transaction, ``head_state`` to further fields of their account
+    as it is now (permissions, stakes). ``contradict`` adds to every positive answer, so that two
+    nodes disagree. ``stale_head`` is the head of a lagging node behind the same address.
     """
 
     def __init__(
@@ -72,6 +77,9 @@ class SimulatedTron(SimulatedNode):
         self.history = dict(history or {})
         self.created = dict(created or {})
         self.contracts = frozenset(contracts)
+        self.operated: dict[bytes, int] = {}
+        self.head_state: dict[bytes, dict[str, Any]] = {}
+        self.stale_head: int | None = None
         self.seed = seed
         self.history_flag = True
         self.recorded_since = 0
@@ -85,7 +93,7 @@ class SimulatedTron(SimulatedNode):
         self._methods: dict[str, Callable[[_Asked], web.Response]] = {
             "/wallet/getblockbynum": self._by_number,
             "/walletsolidity/getblockbynum": self._by_number,
-            "/wallet/getnowblock": lambda _: json_response(self._block(self.head)),
+            "/wallet/getnowblock": lambda _: json_response(self._block(self.shown_head)),
             "/walletsolidity/getnowblock": lambda _: json_response(self._block(self.solid_head)),
             "/wallet/getaccountbalance": self._balance,
             "/wallet/getaccount": self._account,
@@ -95,6 +103,11 @@ class SimulatedTron(SimulatedNode):
     def solid_head(self) -> int:
         """The newest solidified block."""
         return max(0, self.head - SOLID_DEPTH)
+
+    @property
+    def shown_head(self) -> int:
+        """The block that ``getnowblock`` names."""
+        return self.head if self.stale_head is None else self.stale_head
 
     @property
     def genesis(self) -> str:
@@ -212,7 +225,26 @@ class SimulatedTron(SimulatedNode):
         answer["create_time"] = self.created.get(account, self.block_time_ms(first - 1))
         if not answer["create_time"]:
             del answer["create_time"]
-        return json_response(answer)
+        if account in self.operated:
+            answer["latest_opration_time"] = self.block_time_ms(self.operated[account] - 1)
+        if account not in self.contracts:
+            answer |= _own_permissions(address)
+        return json_response(answer | self.head_state.get(account, {}))
+
+
+def _own_permissions(address: str) -> dict[str, Any]:
+    """Return the permissions of an account that never changed them."""
+    keys = [{"address": address, "weight": 1}]
+    active = {
+        "type": "Active",
+        "id": 2,
+        "permission_name": "active",
+        "threshold": 1,
+        "operations": ACTIVE_OPERATIONS,
+        "keys": keys,
+    }
+    owner = {"permission_name": "owner", "threshold": 1, "keys": keys}
+    return {"owner_permission": owner, "active_permission": [active]}
 
 
 def _payment(number: int, start_ms: int) -> dict[str, Any]:

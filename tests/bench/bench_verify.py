@@ -116,8 +116,8 @@ def bare(jobs: list[Job]) -> int:
     from hashlib import sha256  # noqa: PLC0415 - imported in the worker, as ours is
 
     from coincurve import PublicKey  # noqa: PLC0415
-    from sha3 import keccak_256  # noqa: PLC0415
     from nacl.bindings import crypto_sign_open  # noqa: PLC0415
+    from sha3 import keccak_256  # noqa: PLC0415
 
     good = 0
     for kind, digest, signature, owner in jobs:
@@ -153,7 +153,7 @@ def run_recount(folder: Path) -> dict[str, object]:
     from crawler import jobs  # noqa: PLC0415 - outside the clock, as the limit's imports are
     from crawler.inputs import Options  # noqa: PLC0415
     from crawler.progress import Silent  # noqa: PLC0415
-    from crawler.verdict_files import write_verdicts  # noqa: PLC0415
+    from crawler.verdict_files import verdict_file  # noqa: PLC0415
 
     marks: dict[str, float] = {}
     memory = Memory()
@@ -167,12 +167,12 @@ def run_recount(folder: Path) -> dict[str, object]:
 
     jobs.pure.recount = marked
     options = Options(list_path=str(folder / "list.csv"))
-    _, ledger = jobs.verify(options, Silent())
-    marks["added_up_s"] = round(time.perf_counter() - started - marks["signatures_s"], 2)
-    write_verdicts(ledger, folder / "verdicts.parquet")
+    with verdict_file(folder / "verdicts.parquet") as keep:
+        result = jobs.verify(options, Silent(), keep=keep)
     seconds, cpu = time.perf_counter() - started, _cpu() - before
-    statuses = ledger["status"].to_pylist()
-    assert statuses.count("bound") == len(statuses), ledger["reason"].value_counts()
+    marks["added_up_s"] = round(seconds - marks["signatures_s"], 2)
+    statuses = {group.status for line in result.assets for group in line.ownership}
+    assert statuses == {"bound"}, statuses
     return {"seconds": seconds, "cpu": cpu, **marks, "rss": memory.stop()}
 
 

@@ -7,7 +7,7 @@ from Istanbul on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 OPCODES = {
     "STOP": 0x00,
@@ -176,6 +176,36 @@ def owned(owner: bytes) -> bytes:
             *_constant("owner", [int.from_bytes(owner, "big")]),
         ]
     )
+
+
+def answering(answers: Mapping[str, Sequence[int]]) -> bytes:
+    """Return a contract that answers each selector with its words, whatever the arguments."""
+    lines = _selector()
+    for selector in answers:
+        lines += _case(selector, selector)
+    lines += _fail()
+    for selector, words in answers.items():
+        lines += _constant(selector, words)
+    return assemble(lines)
+
+
+def pod_manager(pods: Mapping[bytes, bytes]) -> bytes:
+    """Return a contract that answers ``ownerToPod(address)`` like an EigenPodManager."""
+    lines = [*_selector(), *_case("9ba06275", "ownerToPod"), *_fail()]
+    lines += [("JUMPDEST", "ownerToPod", "ownerToPod(address)")]
+    for owner in pods:
+        lines += [
+            ("PUSH1", "4", "the argument"),
+            ("CALLDATALOAD", "", "load it"),
+            ("PUSH32", owner.hex(), "an owner"),
+            ("EQ", "", "is it this one?"),
+            ("PUSH2", "@" + owner.hex(), "then"),
+            ("JUMPI", "", "go there"),
+        ]
+    lines += _return_words([0])
+    for owner, pod in pods.items():
+        lines += _constant(owner.hex(), [int.from_bytes(pod, "big")])
+    return assemble(lines)
 
 
 REVERTING = assemble(_fail())

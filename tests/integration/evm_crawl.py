@@ -50,17 +50,20 @@ class Crawler:
         self.at = at
         self.extracts: list[Extract] = []
 
-    async def ask(
-        self, kind: QueryKind, asset: AssetId, accounts: Sequence[bytes]
-    ) -> dict[bytes, Observation | Gap]:
-        """Ask, decode, and return one answer per account; every position exactly once."""
-        questions = Questions(
+    def questions(self, kind: QueryKind, asset: AssetId, accounts: Sequence[bytes]) -> Questions:
+        return Questions(
             kind=kind,
             chain=self.spec.id,
             height=self.at.height,
             asset=asset,
             accounts=tuple(accounts),
         )
+
+    async def ask(
+        self, kind: QueryKind, asset: AssetId, accounts: Sequence[bytes]
+    ) -> dict[bytes, Observation | Gap]:
+        """Ask, decode, and return one answer per account; every position exactly once."""
+        questions = self.questions(kind, asset, accounts)
         found: dict[bytes, Observation | Gap] = {}
         self.extracts = []
         async for extract in self.adapter.extract(questions, self.at):

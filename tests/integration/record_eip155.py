@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from anvil import DEV_ACCOUNT, Anvil, running_anvil
-from evm_bytecode import REVERTING, owned, safe, token
+from evm_bytecode import REVERTING, answering, owned, pod_manager, safe, token
 from evm_crawl import chain, endpoint, pinned, token_asset
 
 from chains.model import AssetId, ChainSpec, Exchange, Extract, QueryKind, Questions
@@ -26,6 +26,10 @@ CHAIN_ID = 31337
 ACCOUNTS = tuple((0xB0000000000000000000 + i * 0x100000001).to_bytes(20, "big") for i in range(6))
 AMOUNTS = (0, 1, 10**18, 2**64 - 1, 2**64, 2**200 + 7)
 TOKEN, REVERTS, NOTHING, SAFE = (bytes.fromhex("c0" * 19 + f"0{i}") for i in range(4))
+POD, FAKE_POD, MANAGER = (bytes.fromhex("c1" * 19 + f"0{i}") for i in range(3))
+ACCEPTING, REJECTING = (bytes.fromhex("c2" * 19 + f"0{i}") for i in range(2))
+SIGNED = bytes(range(32)) + b"\x5a" * 65
+"""A digest and a signature, both made up."""
 
 
 def prepare(node: Anvil) -> int:
@@ -35,6 +39,11 @@ def prepare(node: Anvil) -> int:
     node.set_code(REVERTS, REVERTING)
     node.set_code(SAFE, safe(ACCOUNTS[:2], 2))
     node.set_code(ACCOUNTS[1], owned(ACCOUNTS[2]))
+    for pod in (POD, FAKE_POD):
+        node.set_code(pod, answering({"0b18ff66": [int.from_bytes(ACCOUNTS[2], "big")]}))
+    node.set_code(MANAGER, pod_manager({ACCOUNTS[2]: POD}))
+    node.set_code(ACCEPTING, answering({"1626ba7e": [0x1626BA7E << 224]}))
+    node.set_code(REJECTING, answering({"1626ba7e": [0xFFFFFFFF << 224]}))
     balances = dict(zip(ACCOUNTS, AMOUNTS, strict=True))
     node.set_storage(TOKEN, 1, sum(AMOUNTS))
     node.set_natives(balances)
@@ -78,6 +87,20 @@ async def record(node: Anvil, height: int) -> None:
     people = (ACCOUNTS[0], ACCOUNTS[1], SAFE)
     await record_one(
         node, height, spec, "control", kind=QueryKind.CONTROL, asset=spec.native, accounts=people
+    )
+    asked = [at + SIGNED for at in (ACCOUNTS[0], REVERTS, ACCEPTING, REJECTING)]
+    await record_one(
+        node, height, spec, "signature", kind=QueryKind.SIGNATURE, asset=spec.native, accounts=asked
+    )
+    spec = chain(CHAIN_ID, canaries=[DEV_ACCOUNT], eigen_pod_manager="0x" + MANAGER.hex())
+    await record_one(
+        node,
+        height,
+        spec,
+        "pods",
+        kind=QueryKind.CONTROL,
+        asset=spec.native,
+        accounts=(POD, FAKE_POD),
     )
 
 

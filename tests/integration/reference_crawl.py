@@ -40,10 +40,12 @@ CHAIN_OF = {
 """Labels of the Ethereum and Bitcoin families. Without a node their rows are gaps, no-endpoint."""
 GAP_OF = {
     "TRX": "no-endpoint",
+    **dict.fromkeys(("BTC-TRC20", "HTX-TRC20", "USDT-TRC20", "stUSDT-TRC20"), "no-endpoint"),
     "SOL": "no-endpoint",
-    **dict.fromkeys(("BTC-TRC20", "HTX-TRC20", "USDT-TRC20", "stUSDT-TRC20"), "asset-unsupported"),
+    "APTOS": "no-endpoint",
     **dict.fromkeys(("USDC-SOL", "USDT-SOL"), "asset-unsupported"),
-    **dict.fromkeys(("XRP", "USDT-ALGO", "USDT-TON", "APTOS"), "no-adapter"),
+    "XRP": "no-endpoint",
+    **dict.fromkeys(("USDT-ALGO", "USDT-TON"), "no-adapter"),
     **dict.fromkeys(("STEAK-USDC", "jsTRX", "jUSDT-TRC20"), "unknown-network"),
     **dict.fromkeys(("BETH-Heco", "ETH-BTTC", "USDT-BTTC"), "unknown-network"),
 }

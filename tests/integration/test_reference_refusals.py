@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from crawler import jobs
-from crawler.inputs import Options
 from crawler.columns import records
+from crawler.inputs import Options
 from crawler.lists import open_list
 from crawler.progress import Silent
 from crawler.settings import load_policy
@@ -34,8 +35,13 @@ def refusals(layout: str) -> list[dict]:
 
 def judged(path: Path, text: str) -> list[dict]:
     path.write_text(text, encoding="utf-8")
-    _, ledger = jobs.verify(Options(list_path=str(path), processes=1), Silent())
-    return list(records(ledger))
+    return list(records(verified(path)))
+
+
+def verified(path: Path) -> pa.Table:
+    parts: list[pa.Table] = []
+    jobs.verify(Options(list_path=str(path), processes=1), Silent(), keep=parts.append)
+    return pa.concat_tables(parts)
 
 
 def owned(row: dict) -> bool:
@@ -94,6 +100,6 @@ def test_every_row_of_the_lists_is_in_the_verdicts():
     for path in sorted([*reference("okx").glob("*.csv"), *reference("htx").glob("*.csv")]):
         published = open_list(path)
         expected = sum(batch.num_rows for batch in published.batches())
-        _, ledger = jobs.verify(Options(list_path=str(path), processes=1), Silent())
+        ledger = verified(path)
         assert ledger.num_rows == expected
         assert len(set(ledger["row"].to_pylist())) == expected

@@ -13,6 +13,7 @@ from chains.addresses import encode
 from chains.model import AssetId, ChainId, ChainSpec
 from chains.signatures import (
     SignedAddress,
+    algorand_message,
     digests,
     near_message,
     solana_offchain,
@@ -126,6 +127,8 @@ def payload_of(scheme, key, account, text):
             answer(nonce=b64encode(NONCE).decode(), recipient="x.near"),
             text,
         ),
+        "algorand-mx": lambda: (algorand_message.envelope(body), as_hex, text),
+        "aptos-raw": lambda: (body, as_hex, text),
         "substrate-any": lambda: (b"<Bytes>" + body + b"</Bytes>", as_hex, text),
     }[scheme]()
 
@@ -136,6 +139,8 @@ KINDS = [
     ("sol-offchain-v0", "solana"),
     ("sep53", "stellar"),
     ("aptos-full-message", "aptos"),
+    ("aptos-raw", "aptos"),
+    ("algorand-mx", "algorand"),
     ("ton-safe-sign-magic", "ton"),
     ("ton-proof-v2", "ton"),
     ("ton-connect-sign-data-text", "ton"),

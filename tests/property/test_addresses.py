@@ -99,6 +99,7 @@ def test_a_changed_text_is_refused_or_another_account(case, data):
         assert decoded != account
 
 
+@settings(deadline=None)
 @given(ACCOUNTS, st.sampled_from([" ", "\t", "\n", "\u00a0", "\u200b", "\ufeff"]), st.booleans())
 def test_surrounding_space_is_never_trimmed(case, space, in_front):
     spec, account = case

@@ -160,7 +160,7 @@ def test_batches_of_the_list_and_sizes_of_shards_change_no_result(
 
     def result(batch: int, size: int) -> Any:
         found, signatures = examined(claims, batch=batch)
-        asked = plan_questions(WORLD, found, signatures)
+        asked = plan_questions(WORLD, [(found, signatures)])
         answered = [
             balances(ETH, {account: held[account] for account in piece.accounts})
             for piece in shards(asked, {EVM: size})

@@ -58,7 +58,7 @@ CHAINS = [
     chain("DOT", "ss58", prefix=0),
 ]
 BY_NAME = {spec.name: spec for spec in CHAINS}
-LOW_S_FREE = {"fil-f1", "substrate-ecdsa", "substrate-ethereum"}
+LOW_S_FREE = {"fil-f1", "fil-frc102", "substrate-ecdsa", "substrate-ethereum"}
 """Schemes whose chains take a high s: it is another writing of the same signature."""
 
 
@@ -104,6 +104,7 @@ def make(secret, spec, text, scheme, *, which=0, named=False):
         "okx-ecdsa": (27, "hex", digests.okx_ecdsa),
         "cfx-personal-sign": (0, "hex", wallets.conflux_message),
         "fil-f1": (0, "hex", wallets.filecoin_message),
+        "fil-frc102": (0, "hex", wallets.filecoin_personal_message),
         "stacks-message": (0, "hex", wallets.stacks_message),
         "substrate-ecdsa": (0, "hex", wallets.substrate_hash),
         "substrate-ethereum": (0, "hex", digests.bare_keccak),
@@ -143,6 +144,7 @@ WALLETS = [
     ("CFX", "cfx-personal-sign"),
     ("CFX-testnet", "cfx-personal-sign"),
     ("FIL", "fil-f1"),
+    ("FIL", "fil-frc102"),
     ("STX", "stacks-message"),
     ("DOT", "substrate-ecdsa"),
     ("OKC", "substrate-ethereum"),

@@ -36,7 +36,15 @@ from crawler.ownership import Reading, examine
 from crawler.plan import shard_digest
 from crawler.runs import ShardEntry
 from crawler.settings import Heights, Policy, World
-from crawler.totals import Alike, CoinTotals, Scales, Totals, judged_rows, scales
+from crawler.totals import (
+    Alike,
+    CoinTotals,
+    Scales,
+    Totals,
+    chosen_in_conflict,
+    judged_rows,
+    scales,
+)
 
 EVM, BNB, BITCOIN, NAMED = (
     ChainId(text) for text in ("eip155:1", "eip155:56", "bip122:acme", "cosmos:acme")
@@ -310,7 +318,9 @@ def judged(
 ) -> tuple[Scales, list[Alike], dict[str, CoinTotals]]:
     """Judge a ledger's rows and add them up."""
     scale = scales(ledger)
-    rows = list(judged_rows(ledger, policy or Policy(), rounding, scale))
+    policy = policy or Policy()
+    chosen = chosen_in_conflict([ledger]) if policy.conflict == "smaller" else frozenset()
+    rows = list(judged_rows(ledger, policy, rounding, scale, chosen))
     return scale, rows, added(rows)
 
 

@@ -290,15 +290,14 @@ def test_cose_keys_are_read_strictly(change):
         assert code_of(msgspec.structs.replace(row, public_key=key)) == "bad-key"
 
 
-def test_sui_keys_that_nothing_confirms_are_our_gap():
+def test_sui_flags_that_are_not_read_are_our_gap():
     import base64  # noqa: PLC0415
 
     row = next(row_of(*vector) for vector in VECTORS if vector[0] == "sui-personal-message")
-    gaps = {1: "unconfirmed-scheme", 2: "unconfirmed-scheme", 3: "unsupported-scheme"}
-    for flag, code in gaps.items():
-        text = base64.b64encode(bytes((flag,)) + bytes(97)).decode()
+    for flag in (3, 5, 6):
+        text = base64.b64encode(bytes((flag,)) + b"\xff" * 97).decode()
         changed = msgspec.structs.replace(row, signatures=(text,))
-        assert code_of(changed, Unsupported) == code
+        assert code_of(changed, Unsupported) == "unsupported-scheme"
     for raw in (b"\x04" + bytes(96), b"\x00" + bytes(97), b"\x01" + bytes(96), b""):
         changed = msgspec.structs.replace(row, signatures=(base64.b64encode(raw).decode() or "=",))
         assert code_of(changed) == "bad-signature"
@@ -311,7 +310,41 @@ def test_unconfirmed_forms_are_neither_bound_nor_refuted():
 
     key, private = crypto_sign_seed_keypair(b"\x09" * 32)
     long = b"\xffsolana offchain\0" + bytes(32) + b"\0\1" + key + b"\4\0text"
-    algorand = SignedAddress(
+    solana = SignedAddress(
+        spec=SPECS["solana"],
+        address=encode(SPECS["solana"], key),
+        account=key,
+        message="text",
+        signatures=(crypto_sign(long, private)[:64].hex(),),
+        schemes=("sol-offchain-v0",),
+    )
+    assert code_of(solana, Unsupported) == "unconfirmed-scheme"
+    hedera = msgspec.structs.replace(solana, schemes=("hedera-signed-message",))
+    assert code_of(hedera, Unsupported) == "unconfirmed-scheme"
+    typed = msgspec.structs.replace(solana, schemes=("eip712",))
+    assert code_of(typed, Unsupported) == "unsupported-scheme"
+
+
+def test_an_algorand_wallet_signs_behind_two_letters():
+    # algorand/java-algorand-sdk src/test/java/com/algorand/algosdk/account/TestAccount.java
+    # at 69d92ca7: the bytes are no text, so that the row below is one of ours.
+    from nacl.bindings import crypto_sign, crypto_sign_seed_keypair  # noqa: PLC0415
+
+    from chains.signatures.algorand_message import envelope  # noqa: PLC0415
+    from chains.signatures.ed25519 import parse_signature, verify  # noqa: PLC0415
+
+    account = decode(
+        SPECS["algorand"], "DPLD3RTSWC5STVBPZL5DIIVE2OC4BSAWTOYBLFN2X6EFLT2ZNF4SMX64UA"
+    )
+    signature = parse_signature(
+        "COEBmoD+ysVECoyVOAsvMAjFxvKeQVkYld+RSHMnEiHsypqrfj2EdYqhrm4t7dK3ZOeSQh3aXiZK/zqQDTPBBw=="
+    )
+    assert verify(account, signature, envelope(bytes.fromhex("ad3b3bf9d523"))) == account
+    with pytest.raises(Refused):
+        verify(account, signature, bytes.fromhex("ad3b3bf9d523"))
+
+    key, private = crypto_sign_seed_keypair(b"\x09" * 32)
+    row = SignedAddress(
         spec=SPECS["algorand"],
         address=encode(SPECS["algorand"], key),
         account=key,
@@ -319,14 +352,9 @@ def test_unconfirmed_forms_are_neither_bound_nor_refuted():
         signatures=(crypto_sign(b"MXtext", private)[:64].hex(),),
         schemes=("algorand-mx",),
     )
-    assert code_of(algorand, Unsupported) == "unconfirmed-scheme"
-    solana = msgspec.structs.replace(
-        algorand,
-        spec=SPECS["solana"],
-        schemes=("sol-offchain-v0",),
-        signatures=(crypto_sign(long, private)[:64].hex(),),
-    )
-    assert code_of(solana, Unsupported) == "unconfirmed-scheme"
+    assert judge(row).status is Ownership.BOUND
+    bare = msgspec.structs.replace(row, signatures=(crypto_sign(b"text", private)[:64].hex(),))
+    assert code_of(bare) == "wrong-signature"
 
 
 def test_solana_formats_follow_the_text():

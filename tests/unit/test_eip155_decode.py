@@ -261,6 +261,19 @@ def test_control_facts_decode_without_web3() -> None:
     assert safe == {"exists": True, "ways": [way("safe-owners", 2, *people[:2])]}
 
 
+def recorded_facts(name: str) -> list[dict[str, object]]:
+    answers = load(name).decode()
+    return [json.loads(answer.facts) for answer in answers if isinstance(answer, Observation)]
+
+
+def test_recorded_pods_and_signatures_decode() -> None:
+    owner = (0xB0000000000000000000 + 2 * 0x100000001).to_bytes(20, "big")
+    confirmed = {"exists": True, "ways": [way("pod-owner", 1, "0x" + owner.hex())]}
+    assert recorded_facts("pods") == [confirmed, {"exists": True}]
+    said = [{"exists": True, "accepts": accepts} for accepts in (True, False)]
+    assert recorded_facts("signature") == [{"exists": False}, {"exists": True}, *said]
+
+
 def test_control_facts_are_a_gap_when_the_node_fails() -> None:
     error = b'{"jsonrpc":"2.0","id":0,"error":{"code":-32000,"message":"missing trie node 12"}}'
     pruned = load("control").changed(

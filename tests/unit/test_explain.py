@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from crawler import jobs
@@ -34,7 +35,9 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> Options:
 
 
 def test_every_row_is_explained_to_the_verdict_it_gets(options: Options) -> None:
-    _, ledger = jobs.verify(options, Silent())
+    parts: list[pa.Table] = []
+    jobs.verify(options, Silent(), keep=parts.append)
+    ledger = pa.concat_tables(parts)
     verdicts = zip(*(ledger[name].to_pylist() for name in ("row", "status", "reason")), strict=True)
     for row, status, reason in verdicts:
         steps = {step.what: step.value for step in explain(options, row)}

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pyarrow as pa
 import pytest
 
-from crawler.hygiene import Seen, dated, message_lines
+from crawler.hygiene import Seen, SignedTexts, dated
 from crawler.totals import scales
 from crawler.units import fraction_text
 from tests.unit.ledger_rows import ledger_of, ledger_row
@@ -44,13 +44,11 @@ def test_texts_are_counted_with_schemes_and_amounts_most_rows_first() -> None:
         ledger_row(3, claimed=None),
         ledger_row(4, claimed="5000000000000000000"),
     )
-    lines, left_out = message_lines(
-        pa.chunked_array([["b", "a", "a", ""]]),
-        pa.chunked_array([["eip191", "eip191", "", ""]]),
-        ledger,
-        scales(ledger),
-        ("a",),
-    )
+    texts = SignedTexts()
+    messages, schemes = pa.array(["b", "a", "a", ""]), pa.array(["eip191", "eip191", "", ""])
+    for part in (slice(0, 2), slice(2, 4)):
+        texts.add(messages[part], schemes[part], ledger[part])
+    lines, left_out = texts.lines(scales(ledger), ("a",))
     assert left_out == 0
     assert [(line.text, line.rows, line.expected) for line in lines] == [
         ("a", 2, True),

@@ -54,7 +54,7 @@ WAITING = ("signer-only", "control-unobserved")
 def asked(*claims: dict[str, Any], waiting: tuple[int, ...] = ()) -> list[Questions]:
     found, signatures = examined(claims)
     signatures = with_signatures(signatures, dict.fromkeys(waiting, WAITING), ACCOUNT_B)
-    return plan.questions(WORLD, found, signatures)
+    return plan.questions(WORLD, [(found, signatures)])
 
 
 def test_an_account_is_asked_once_however_many_rows_rest_on_it() -> None:
@@ -72,7 +72,7 @@ def test_accounts_are_in_ascending_order_of_their_bytes() -> None:
 def test_rows_are_asked_owned_or_not(status: str) -> None:
     found, signatures = examined([claim(1)])
     signatures = with_signatures(signatures, {0: (status, "x")})
-    assert len(plan.questions(WORLD, found, signatures)) == 1
+    assert len(plan.questions(WORLD, [(found, signatures)])) == 1
 
 
 def test_a_token_is_asked_for_its_own_facts_once_per_moment() -> None:
@@ -97,7 +97,7 @@ def test_control_is_not_asked_where_the_adapter_cannot_answer_it() -> None:
     address = digits_to_bech32(b"\x00" + bytes_to_digits(A), "bc", BECH32)
     found, signatures = examined([claim(1, address, network="BTC", asset="BTC")])
     signatures = with_signatures(signatures, {0: WAITING}, "x")
-    asked_ = plan.questions(WORLD, found, signatures)
+    asked_ = plan.questions(WORLD, [(found, signatures)])
     assert [q.kind for q in asked_] == [QueryKind.BALANCE]
 
 

@@ -149,7 +149,8 @@ def test_generic_defaults(world: World) -> None:
     assert resolve_generic(world, "", "LTC").schemes == ("bip137", "bitcoin-signmessage")
     assert resolve_generic(world, "", "Tron").schemes == ("tip191",)
     assert resolve_generic(world, "", "Solana").schemes == ("ed25519-raw",)
-    assert resolve_generic(world, "", "Aptos").schemes == ()
+    assert resolve_generic(world, "", "Aptos").schemes == ("aptos-full-message",)
+    assert resolve_generic(world, "", "Starknet").schemes == ()
     assert resolve_generic(world, USDT, "").chain == "eip155:1"
 
 

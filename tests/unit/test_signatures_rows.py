@@ -308,7 +308,7 @@ def test_a_filled_key_column_never_helps():
     assert code_of(foreign) == "wrong-key"
 
 
-UNCONFIRMED = {"algorand-mx"}
+UNCONFIRMED = {"hedera-signed-message"}
 """Schemes for which no vector was found that others made: their rows are unsupported."""
 
 

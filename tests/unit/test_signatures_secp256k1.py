@@ -1,7 +1,7 @@
 """Schemes of secp256k1 chains outside Bitcoin, Ethereum and TRON, on vectors of others."""
 
 from base64 import b64encode
-from hashlib import sha256, sha512
+from hashlib import blake2b, sha256, sha512
 
 import coincurve
 import msgspec
@@ -431,3 +431,28 @@ def test_ed25519_keys_of_the_ledger():
         weak = (b"\xed" + point).hex()
         forged = (b"\x01" + bytes(63)).hex()
         assert code_of(case(forged, key=weak)) == "weak-key"
+
+
+def test_the_envelope_of_a_filecoin_wallets_message():
+    # filecoin-project/lotus cli/wallet_test.go (TestWrapMessageFRC0102): the envelope.
+    envelope = wallets.filecoin_envelope
+    assert envelope("hello") == b"\x19Filecoin Signed Message:\n5hello"
+    assert envelope("") == b"\x19Filecoin Signed Message:\n0"
+    long = "this is a longer test message"
+    assert envelope(long) == b"\x19Filecoin Signed Message:\n29" + long.encode()
+    assert envelope("é").endswith(b"\n2\xc3\xa9")
+
+
+def test_a_filecoin_wallets_message_is_another_than_lotuss():
+    secret = coincurve.PrivateKey(b"\x07" * 32)
+    digest = wallets.filecoin_personal_message("hello")
+    given = secret.sign_recoverable(digest, hasher=None).hex()
+    key = secret.public_key.format(compressed=False)
+    account = b"\x01" + blake2b(key, digest_size=20).digest()
+    case = row(FIL, encode(FIL, account), given, scheme="fil-frc102", message="hello")
+    assert judge(case).status is Ownership.BOUND
+    for scheme in ("fil-f1", "okx-ecdsa"):
+        assert code_of(msgspec.structs.replace(case, schemes=(scheme,))) in (
+            "wrong-key",
+            "bad-recovery-id",
+        )

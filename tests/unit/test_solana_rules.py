@@ -48,7 +48,7 @@ AT = Snapshot(
     time=0,
     endpoints=("a",),
     canaries=(CANARY.hex(),),
-    detail={"first-available:a": "0"},
+    detail={"first-available@a": "0"},
 )
 SPEC = ChainSpec(
     id=CHAIN,
@@ -101,7 +101,7 @@ def answer(*exchanges: Exchange, at: Snapshot = AT) -> Observation | Gap:
     questions = Questions(
         kind=QueryKind.BALANCE, chain=CHAIN, height=SLOT, asset=NATIVE, accounts=(ACCOUNT,)
     )
-    extract = Extract(positions=(0,), decoder=solana.DECODER, exchanges=exchanges)
+    extract = Extract(positions=(0,), decoder="balance/1", exchanges=exchanges)
     answers = adapter().decode(questions, extract, at)
     assert adapter().decode(questions, extract, at) == answers
     ((_, found),) = answers.each(questions)
@@ -192,11 +192,11 @@ def test_without_the_list_of_transactions_there_is_no_answer():
 
 
 def test_an_empty_list_says_nothing_on_a_pruned_ledger():
-    for detail in ({}, {"first-available:a": str(SLOT + 1)}):
+    for detail in ({}, {"first-available@a": str(SLOT + 1)}):
         pruned = msgspec.structs.replace(AT, detail=detail)
         assert reason(answer(accounts(held(RICH)), signatures([]), at=pruned)) == "state-pruned"
         assert reason(answer(accounts(None), signatures([]), at=pruned)) == "state-pruned"
-    exactly = msgspec.structs.replace(AT, detail={"first-available:a": str(SLOT)})
+    exactly = msgspec.structs.replace(AT, detail={"first-available@a": str(SLOT)})
     assert isinstance(answer(accounts(None), signatures([]), at=exactly), Observation)
 
 
@@ -291,19 +291,30 @@ def pinned(block: str, newest: int) -> Snapshot:
         {"id": 0, "result": {"context": {"slot": 500}, "value": [held(1)]}},
     ]
     exchanges = [exchange(*pair) for pair in zip(requests, bodies, strict=True)]
-    return pinning.snapshot(SPEC, 430, exchanges, [CANARY])
+    params = {**SPEC.params, "canaries": [SYSTEM]}
+    spec = msgspec.structs.replace(SPEC, params=params)
+    return solana.Adapter(spec, NoTransport()).snapshot(430, exchanges)
 
 
 def test_a_documented_block_is_pinned():
     at = pinned("getblock.json", 430)
     assert (at.block_hash, at.endpoints) == (AT.block_hash, ("a",))
-    assert at.detail["first-available:a"] == "77"
+    assert at.detail["first-available@a"] == "77"
 
 
 def test_a_skipped_slot_cannot_be_pinned():
-    with pytest.raises(Unanswerable) as caught:
+    with pytest.raises(
+        Unanswerable, match="was skipped, or the number is a block height"
+    ) as caught:
         pinned("getblock-skipped.json", 500)
     assert caught.value.code == "slot-skipped"
+
+
+def test_another_reason_is_not_called_a_skipped_slot():
+    refused = {"id": 0, "error": {"code": -32601, "message": "no such method"}}
+    shown = exchange(wire.genesis_request(), refused)
+    with pytest.raises(Unanswerable, match="method-missing"):
+        adapter().snapshot(SLOT, [shown])
 
 
 def test_a_block_that_is_not_final_cannot_be_pinned():

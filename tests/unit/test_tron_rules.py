@@ -2,77 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import msgspec
 import pytest
+from tron_answers import (
+    ACCOUNT,
+    AT,
+    BLOCK,
+    CANARY,
+    CHAIN,
+    HEIGHT,
+    NATIVE,
+    SPEC,
+    TIME_MS,
+    NoTransport,
+    exchange,
+    fixture,
+)
 
 from chains.adapters import load, tron
 from chains.adapters.tron import pinning, wire
 from chains.errors import ConfigError
 from chains.model import (
     AssetId,
-    ChainId,
-    ChainSpec,
     Exchange,
     Extract,
     Gap,
     Observation,
     QueryKind,
     Questions,
-    Request,
     Snapshot,
 )
 
 pytestmark = pytest.mark.unit
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "tron"
-CHAIN = ChainId("tron:0xcd8690dc")
-NATIVE = AssetId(f"{CHAIN}/slip44:195")
-ACCOUNT = bytes.fromhex("dd791d6b49e190062d650e6a23c575510d35f2f9")
-CANARY = bytes.fromhex("b2f713d57dbcec679d93a8849fa0cd0e4db594ba")
-HEIGHT = 66987565
-BLOCK = "0000000003fe262d52bfa4b2814f816fd2e57af5b98a33d60d8630a03a908e0e"
 EARLIER = "0000000003fe25c69a3321cd009c484efe62b11abf0f8966fc81c1ff4a917cad"
-TIME_MS = 1777445121000
-AT = Snapshot(
-    chain=CHAIN,
-    height=HEIGHT,
-    block_hash=BLOCK,
-    time=TIME_MS // 1000,
-    endpoints=("a",),
-    canaries=(CANARY.hex(),),
-    detail={f"canary:{CANARY.hex()}": f"5@{HEIGHT}", "time-ms": str(TIME_MS)},
-)
-SPEC = ChainSpec(
-    id=CHAIN,
-    name="TRON Nile",
-    adapter="tron",
-    address="tron",
-    native=NATIVE,
-    params={"genesis_hash": "00" * 32},
-)
 ECHO: dict[str, object] = {"block_identifier": {"hash": BLOCK, "number": HEIGHT}}
-
-
-class NoTransport:
-    endpoints = ("a",)
-
-    async def exchange(self, request: Request, endpoint: str) -> Exchange:
-        raise AssertionError(f"a pure function asked {endpoint}: {request}")
-
-    async def exchange_any(self, request: Request, among: Sequence[str]) -> Exchange:
-        raise AssertionError(f"a pure function asked {among}: {request}")
 
 
 def adapter() -> tron.Adapter:
     return tron.Adapter(SPEC, NoTransport())
-
-
-def exchange(request: Request, body: object, failure: str = "") -> Exchange:
-    raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    return Exchange(request=request, endpoint="a", status=200, body=raw, failure=failure)
 
 
 def balance(account: bytes, body: object) -> Exchange:
@@ -91,7 +59,7 @@ def answer(*exchanges: Exchange, at: Snapshot = AT) -> Observation | Gap:
     questions = Questions(
         kind=QueryKind.BALANCE, chain=CHAIN, height=HEIGHT, asset=NATIVE, accounts=(ACCOUNT,)
     )
-    extract = Extract(positions=(0,), decoder=tron.DECODER, exchanges=exchanges)
+    extract = Extract(positions=(0,), decoder="balance/1", exchanges=exchanges)
     answers = adapter().decode(questions, extract, at)
     assert adapter().decode(questions, extract, at) == answers
     ((position, found),) = answers.each(questions)
@@ -107,10 +75,6 @@ def units(found: Observation | Gap) -> int:
 def reason(found: Observation | Gap) -> str:
     assert isinstance(found, Gap), found
     return found.reason
-
-
-def fixture(name: str) -> bytes:
-    return (FIXTURES / name).read_bytes()
 
 
 def test_documented_record_below_the_height_is_the_balance():
@@ -248,7 +212,10 @@ def test_head_state_of_another_account_is_not_believed():
     [
         ("/trc20:TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", QueryKind.BALANCE, "no-history"),
         ("/trc10:1002000", QueryKind.BALANCE, "asset-unsupported"),
-        ("/slip44:195", QueryKind.CONTROL, "kind-unsupported"),
+        ("/slip44:195", QueryKind.SIGNATURE, "kind-unsupported"),
+        ("/trc20:TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", QueryKind.SIGNATURE, "kind-unsupported"),
+        ("/trc20:T0", QueryKind.BALANCE, "asset-unsupported"),
+        ("/trc20:T0", QueryKind.ASSET_FACT, "asset-unsupported"),
     ],
 )
 async def test_questions_that_cannot_be_answered_are_not_sent(asset, kind, expected):

@@ -38,10 +38,12 @@ ZERO_RULE = (
 
 
 class Adapter:
-    """Balances, token facts and control of contracts on one EVM chain.
+    """Balances, token facts, control of contracts and their word on signatures, on one EVM chain.
 
     ``spec.params``: ``chain_id`` (required), ``canaries``, ``token_canaries``, ``multicall3``
-    (``address``, ``from_block``), ``header_words``, ``batch``, ``call_gas``, ``ways``.
+    (``address``, ``from_block``), ``header_words``, ``batch``, ``call_gas``, ``ways``, and
+    ``eigen_pod_manager``: the contract whose ``ownerToPod(address)`` must confirm what an
+    EigenPod says of its owner; without it nobody is shown as ``pod-owner``.
     """
 
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -52,7 +54,7 @@ class Adapter:
         batch=DEFAULT_BATCH,
         shard=4 * DEFAULT_BATCH,
         proofs=False,
-        control=("contract-owner", "safe-owners"),
+        control=("contract-owner", "safe-owners", "pod-owner", "contract-signature"),
     )
 
     def __init__(self, spec: ChainSpec, transport: Transport) -> None:
@@ -84,7 +86,11 @@ class Adapter:
         if questions.kind == QueryKind.CONTROL:
             from chains.adapters.eip155 import control  # noqa: PLC0415 - web3 is heavy
 
-            return control.extract(self._transport, questions, at)
+            return control.extract(self._transport, questions, at, self._quirks.eigen_pod_manager)
+        if questions.kind == QueryKind.SIGNATURE:
+            from chains.adapters.eip155 import validity  # noqa: PLC0415 - only where it is asked
+
+            return validity.extract(self._transport, questions, at)
         token = self._token(questions.asset)
         if isinstance(token, Gap):
             return None
@@ -99,7 +105,11 @@ class Adapter:
         if questions.kind == QueryKind.CONTROL:
             from chains.adapters.eip155 import control  # noqa: PLC0415 - web3 is heavy
 
-            return control.decode(questions, extract, at)
+            return control.decode(questions, extract, at, self._quirks.eigen_pod_manager)
+        if questions.kind == QueryKind.SIGNATURE:
+            from chains.adapters.eip155 import validity  # noqa: PLC0415 - only where it is asked
+
+            return validity.decode(questions, extract, at)
         token = self._token(questions.asset)
         if isinstance(token, Gap):
             return all_gaps(extract, token)

@@ -23,6 +23,8 @@ from chains.model import ChainSpec, Exchange, Gap, Request, Snapshot
 DEFAULT_BATCH = 3000
 DEFAULT_GAS = 50_000_000
 """geth's default ``--rpc.gascap``."""
+ACCOUNT = 20
+"""Bytes of an account."""
 
 
 class Way(StrEnum):
@@ -48,6 +50,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     (Arbitrum), ``chain-id``: then only the first header word is compared, and the answer is
     tied to its block by the hash in the request alone. ``ways`` are tried in this order.
     ``token_canaries`` maps a token (20 bytes, hex) to a holder known not to be empty.
+    ``eigen_pod_manager`` confirms who owns an EigenPod, where the chain has any.
     """
 
     chain_id: int
@@ -59,6 +62,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     ways: tuple[Way, ...]
     multicall: Multicall | None
     token_canaries: Mapping[bytes, bytes]
+    eigen_pod_manager: bytes | None
 
 
 def quirks_of(spec: ChainSpec) -> Quirks:
@@ -66,6 +70,7 @@ def quirks_of(spec: ChainSpec) -> Quirks:
     params = spec.params
     try:
         deployed = params.get("multicall3")
+        pod_manager = params.get("eigen_pod_manager")
         quirks = Quirks(
             chain_id=int(params["chain_id"]),
             header_words=str(params.get("header_words", "full")),
@@ -81,6 +86,7 @@ def quirks_of(spec: ChainSpec) -> Quirks:
                 account_bytes(token): account_bytes(holder)
                 for token, holder in params.get("token_canaries", {}).items()
             },
+            eigen_pod_manager=None if pod_manager is None else account_bytes(str(pod_manager)),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"chain {spec.id}: params: {error!r}") from error
@@ -92,7 +98,7 @@ def quirks_of(spec: ChainSpec) -> Quirks:
 def account_bytes(text: str) -> bytes:
     """Return the 20 bytes of an address in hex; raises ``ValueError``. Case is not checked."""
     raw = bytes.fromhex(text.removeprefix("0x"))
-    if len(raw) != 20:  # noqa: PLR2004
+    if len(raw) != ACCOUNT:
         message = f"{text!r} is not an address of 20 bytes"
         raise ValueError(message)
     return raw

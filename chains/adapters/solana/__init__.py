@@ -13,16 +13,16 @@ most calls in one array, 10 unless given: some providers take no more for histor
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from chains import flow
+import msgspec
+
+from chains.accounts import AccountAdapter, Read
 from chains.adapters.solana import pinning, rules, wire
 from chains.addresses import AddressError
 from chains.addresses.base58 import base58_to_bytes
-from chains.errors import ConfigError
+from chains.errors import ConfigError, Unanswerable
 from chains.model import (
     Answers,
     Capabilities,
@@ -31,13 +31,12 @@ from chains.model import (
     Extract,
     Gap,
     Method,
-    QueryKind,
     Questions,
+    Request,
     Snapshot,
-    Source,
     Transport,
-    all_gaps,
 )
+from chains.pinning import View
 
 CANARIES = ("1" * 32, "SysvarC1ock11111111111111111111111111111111")
 """The system program and the clock sysvar: part of the runtime, never without lamports.
@@ -46,17 +45,10 @@ BUSY = "ComputeBudget111111111111111111111111111111"
 """Named by nearly every transaction that sets its fee. Source: solana-sdk-ids"""
 CALLS = 10
 """Source: https://www.helius.dev/docs/rpc/guides/getblock (ten archival calls per array)"""
-WINDOW = 4
-"""Extracts under way at once; the endpoint's slot decides how many requests really are."""
-DECODER = "untouched/1"
-UNASKED = "unasked/1"
-"""Decoder of extracts that were not sent: the question, not the chain, says the answer."""
 ACCOUNT_BYTES = 32
-OTHER_ASSET = "only the native SOL is read so far; token accounts are not"
-OTHER_KIND = "only balances are asked of Solana nodes"
 
 
-class Adapter:
+class Adapter(AccountAdapter):
     """Reads lamports (10^-9 SOL) at a slot."""
 
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -72,87 +64,72 @@ class Adapter:
         batch=wire.MOST_ACCOUNTS - 1,
         shard=4950,
     )
+    group = wire.MOST_ACCOUNTS - 1
+    window = 4
 
     def __init__(self, spec: ChainSpec, transport: Transport) -> None:
-        self._spec = spec
-        self._transport = transport
+        super().__init__(spec, transport)
         self._canaries = tuple(_account(spec, text) for text in _canaries(spec))
         self._busy = wire.key(_account(spec, str(spec.params.get("busy", BUSY))))
         self._calls = max(2, int(spec.params.get("calls", CALLS)))
 
-    async def pin(self, height: int) -> tuple[Exchange, ...]:
-        """Ask every endpoint for the cluster, its newest slot, the block and the canaries."""
-        keys = [wire.key(account) for account in self._canaries]
-        requests = pinning.pin_requests(height, keys)
-        endpoints = self._transport.endpoints
-        ask = self._transport.exchange
-        return tuple(
-            await asyncio.gather(
-                *(ask(request, name) for name in endpoints for request in requests)
-            )
-        )
+    def pin_requests(self, height: int) -> Sequence[Request]:
+        """Ask for the cluster, its newest slot, the block, the ledger's reach and the canaries."""
+        return pinning.pin_requests(height, [wire.key(account) for account in self._canaries])
+
+    def view(self, height: int, endpoint: str, own: Mapping[Request, Exchange]) -> View:
+        """Read what one endpoint showed; raises ``WrongChain``. Pure."""
+        return pinning.view(self.spec, height, endpoint, own, self._canaries)
 
     def snapshot(self, height: int, exchanges: Sequence[Exchange]) -> Snapshot:
         """Resolve the slot; raises ``WrongChain``, ``Disagreement``, ``Unanswerable``."""
-        return pinning.snapshot(self._spec, height, exchanges, self._canaries)
+        try:
+            return super().snapshot(height, exchanges)
+        except Unanswerable as error:
+            if error.code != "slot-skipped":
+                raise
+            raise Unanswerable(
+                f"{self.spec.id} has no block at slot {height}: it was skipped, or the number is "
+                "a block height; name the slot of a block",
+                code="slot-skipped",
+            ) from error
 
-    async def extract(self, questions: Questions, at: Snapshot) -> AsyncIterator[Extract]:
+    async def ask(
+        self, questions: Questions, at: Snapshot, accounts: Sequence[bytes]
+    ) -> list[Exchange]:
         """Ask for accounts, a canary among them, then for their newest transactions."""
-        positions = range(len(questions.accounts))
-        if self._refusal(questions) is not None:
-            yield Extract(positions=positions, decoder=UNASKED, exchanges=())
-            return
-        size = wire.MOST_ACCOUNTS - 1
-        jobs = (
-            partial(self._extract_batch, questions, at, positions[start : start + size])
-            for start in positions[::size]
-        )
-        async for extract in flow.in_window(jobs, WINDOW):
-            yield extract
-
-    async def _extract_batch(self, questions: Questions, at: Snapshot, positions: range) -> Extract:
-        keys = [wire.key(questions.accounts[position]) for position in positions]
+        del questions
+        keys = [wire.key(account) for account in accounts]
         canaries = [wire.key(bytes.fromhex(text)) for text in at.canaries[:1]]
         asked = wire.accounts_request(canaries + keys, at.height)
-        first = await self._transport.exchange_any(asked, at.endpoints)
-        exchanges = [first]
-        accounts = wire.read_accounts(first, at.height)
-        if not isinstance(accounts, Gap) and accounts.slot != at.height:
-            size = self._calls - 1
-            requests = (
-                wire.signatures_request([self._busy, *keys[start : start + size]], accounts.slot)
-                for start in range(0, len(keys), size)
-            )
-            ask = self._transport.exchange
-            exchanges += await asyncio.gather(*(ask(one, first.endpoint) for one in requests))
-        return Extract(positions=positions, decoder=DECODER, exchanges=tuple(exchanges))
+        first = await self.transport.exchange_any(asked, at.endpoints)
+        found = wire.read_accounts(first, at.height)
+        if isinstance(found, Gap) or found.slot == at.height:
+            return [first]
+        size = self._calls - 1
+        requests = [
+            wire.signatures_request([self._busy, *keys[start : start + size]], found.slot)
+            for start in range(0, len(keys), size)
+        ]
+        return [first, *await self.together(requests, first.endpoint)]
+
+    def read(
+        self,
+        questions: Questions,
+        at: Snapshot,
+        accounts: Sequence[bytes],
+        exchanges: Sequence[Exchange],
+    ) -> Sequence[Read]:
+        """Read a group by the rules of ``rules``. Pure."""
+        del questions
+        return rules.read(accounts, exchanges, at, self._busy)
 
     def decode(self, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
-        """Interpret one extract by the rules of ``rules``. Pure."""
-        refusal = self._refusal(questions)
-        if refusal is not None:
-            return all_gaps(extract, refusal)
-        first = extract.exchanges[0]
-        found, method, parts = rules.decode(questions, extract, at, self._busy)
-        own = all(exchange.own_node for exchange in extract.exchanges)
-        gaps = {i: one for i, one in enumerate(found) if isinstance(one, Gap)}
-        return Answers(
-            positions=extract.positions,
-            units=[None if isinstance(one, Gap) else one for one in found],
-            gaps=gaps,
-            parts={i: part for i, part in parts.items() if i not in gaps},
-            source=Source.OWN_NODE if own else Source.SINGLE,
-            method=method,
-            endpoint=first.endpoint,
-        )
-
-    def _refusal(self, questions: Questions) -> Gap | None:
-        """Say why these questions are not sent at all, if they are not."""
-        if questions.kind is not QueryKind.BALANCE:
-            return Gap("kind-unsupported", detail=OTHER_KIND)
-        if questions.asset != self._spec.native:
-            return Gap("asset-unsupported", detail=OTHER_ASSET)
-        return None
+        """Interpret one extract. Pure."""
+        answers = super().decode(questions, extract, at)
+        if not extract.exchanges:
+            return answers
+        return msgspec.structs.replace(answers, method=rules.method(extract.exchanges[0], at))
 
 
 def _canaries(spec: ChainSpec) -> Sequence[str]:

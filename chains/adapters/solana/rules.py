@@ -23,10 +23,11 @@ is there on the same endpoint.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from chains.accounts import Held, liquid
 from chains.adapters.solana import wire
-from chains.model import Extract, Gap, Method, Part, PartKind, Questions, Snapshot
+from chains.model import Exchange, Gap, Method, Part, PartKind, Snapshot
 
 STAKE_PROGRAM = "Stake11111111111111111111111111111111111111"
 VOTE_PROGRAM = "Vote111111111111111111111111111111111111111"
@@ -43,41 +44,42 @@ ANSWERED_BY = "a capture at the slot, or a roll-back over its transactions, woul
 Last = Mapping[str, int | Gap | None]
 
 
-def ledger_key(endpoint: str) -> str:
-    """Return the name in ``Snapshot.detail`` of the first block that an endpoint holds."""
-    return f"first-available:{endpoint}"
+LEDGER = "first-available"
+"""Name in ``View.detail`` of the first block that an endpoint holds."""
 
 
-def decode(
-    questions: Questions, extract: Extract, at: Snapshot, busy: str
-) -> tuple[list[int | Gap], Method, dict[int, tuple[Part, ...]]]:
-    """Answer every position of the extract in lamports, with the method and uncommon parts."""
-    first = extract.exchanges[0]
+def read(
+    asked: Sequence[bytes], exchanges: Sequence[Exchange], at: Snapshot, busy: str
+) -> list[Held | Gap]:
+    """Answer every account in lamports."""
+    first = exchanges[0]
     accounts = wire.read_accounts(first, at.height)
-    count = len(extract.positions)
     if isinstance(accounts, Gap):
-        return [accounts] * count, Method.STATE, {}
+        return [accounts] * len(asked)
     doubt = _canary_gap(accounts, at)
     if doubt is not None and doubt.reason == "canary-wrong":
-        return [doubt] * count, Method.STATE, {}
+        return [doubt] * len(asked)
     exact = accounts.slot == at.height
     last: dict[str, int | Gap | None] = {}
-    for exchange in extract.exchanges[1:]:
+    for exchange in exchanges[1:]:
         last.update(_fresh(wire.read_last_slots(exchange), busy, accounts.slot))
     reaches = _ledger_reaches(at, first.endpoint)
-    answers: list[int | Gap] = []
-    parts: dict[int, tuple[Part, ...]] = {}
-    for i, position in enumerate(extract.positions):
-        name = wire.key(questions.accounts[position])
+    answers: list[Held | Gap] = []
+    for name in map(wire.key, asked):
         if name not in accounts.held:
             answers.append(Gap("not-answered"))
             continue
         held = accounts.held[name]
         moved = None if exact else _moved(name, held, last, at, reaches)
-        answers.append(_units(held, doubt) if moved is None else moved)
-        if held is not None and held.owner == STAKE_PROGRAM:
-            parts[i] = (Part(PartKind.STAKED, held.lamports),)
-    return answers, Method.STATE if exact else Method.UNTOUCHED, parts
+        answers.append(_held(held, doubt) if moved is None else moved)
+    return answers
+
+
+def method(first: Exchange, at: Snapshot) -> Method:
+    """Tell how the answers of a group are tied to the slot."""
+    accounts = wire.read_accounts(first, at.height)
+    late = isinstance(accounts, wire.Accounts) and accounts.slot != at.height
+    return Method.UNTOUCHED if late else Method.STATE
 
 
 def _fresh(last: Last, busy: str, slot: int) -> Last:
@@ -92,9 +94,12 @@ def _fresh(last: Last, busy: str, slot: int) -> Last:
     return {name: found if isinstance(found, Gap) else gap for name, found in last.items()}
 
 
-def _units(held: wire.Held | None, doubt: Gap | None) -> int | Gap:
-    lamports = 0 if held is None else held.lamports
-    return doubt if doubt is not None and not lamports else lamports
+def _held(held: wire.Held | None, doubt: Gap | None) -> Held | Gap:
+    if held is None or not held.lamports:
+        return doubt if doubt is not None else liquid(0)
+    if held.owner == STAKE_PROGRAM:
+        return Held((Part(PartKind.STAKED, held.lamports),))
+    return liquid(held.lamports)
 
 
 def _canary_gap(accounts: wire.Accounts, at: Snapshot) -> Gap | None:
@@ -139,7 +144,7 @@ def _moved(
 
 def _ledger_reaches(at: Snapshot, endpoint: str) -> Gap | None:
     """Return ``None`` if an empty list of signatures is worth something on this endpoint."""
-    text = at.detail.get(ledger_key(endpoint))
+    text = at.detail.get(f"{LEDGER}@{endpoint}")
     if text is None:
         return Gap("state-pruned", detail="the endpoint does not say how far its ledger reaches")
     if int(text) > at.height:

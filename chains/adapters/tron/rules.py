@@ -14,18 +14,35 @@ The rule, per account and in this order:
    where no canary was shown.
 
 A canary that comes back other than it was pinned makes the whole batch worthless.
+
+Staked, delegated and unbonding TRX and rewards are added from the head state where it is shown
+that the account itself did nothing after the block (``account``); otherwise they are not seen,
+and the answer is the liquid part alone, as it is for contracts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from chains.accounts import Held, liquid
+from chains.adapters.tron import account as holdings
 from chains.adapters.tron import wire
-from chains.model import Exchange, Extract, Gap, Questions, Snapshot
+from chains.control import Authority, ControlFacts
+from chains.model import Exchange, Gap, Part, PartKind, Snapshot
 
 Found = Mapping[tuple[str, bytes], Exchange]
 
 NO_RECORD = "the account existed at this height and the node shows no record of its balance"
+BROKEN_OFF = "the first request of the batch failed; the others were not sent"
+OPERATED = (
+    "the account did something after this block, and its permissions are shown as they are now; "
+    "a capture at the height would answer it"
+)
+CONTRACT_CONTROL = (
+    "a contract's owner is shown as it is now, and nothing shows when it changed last; "
+    "a capture at the height would answer it"
+)
 CONTRACT = "the account is a contract, which may have been destroyed and created anew"
 
 
@@ -117,10 +134,88 @@ def _exists(found: Found, canary: bytes) -> bool:
     return not isinstance(state, Gap) and state.exists
 
 
-def decode(questions: Questions, extract: Extract, at: Snapshot) -> list[int | Gap]:
-    """Answer every position of the extract, in its order."""
-    found = by_account(extract.exchanges)
+def read(asked: Sequence[bytes], exchanges: Sequence[Exchange], at: Snapshot) -> list[Held | Gap]:
+    """Answer every account of a batch, with the parts that are not liquid where they are known."""
+    first = exchanges[0]
+    if first.failure:
+        return [Gap(first.failure, first.retryable, BROKEN_OFF)] * len(asked)
+    found = by_account(exchanges)
     void, doubt = canary_gap(found, at)
     if void is not None:
-        return [void] * len(extract.positions)
-    return [units(questions.accounts[p], found, at, doubt) for p in extract.positions]
+        return [void] * len(asked)
+    return [_held(who, found, at, doubt) for who in asked]
+
+
+def _held(asked: bytes, found: Found, at: Snapshot, doubt: Gap | None) -> Held | Gap:
+    amount = units(asked, found, at, doubt)
+    if isinstance(amount, Gap):
+        return amount
+    answer = _state(found.get((wire.ACCOUNT, asked)), asked)
+    if isinstance(answer, Gap):
+        return answer
+    if not answer or not holdings.untouched(answer, int(at.detail["time-ms"])):
+        return liquid(amount)
+    parts = holdings.stakes(answer)
+    return parts if isinstance(parts, Gap) else Held((Part(PartKind.LIQUID, amount), *parts))
+
+
+def _state(exchange: Exchange | None, asked: bytes) -> Mapping[str, Any] | Gap:
+    """Return the head state; empty where there is no account, or where it was not asked."""
+    if exchange is None:
+        return {}
+    known = account(exchange, asked)
+    if isinstance(known, Gap):
+        return known
+    return wire.read_object(exchange)
+
+
+def control(
+    asked: Sequence[bytes],
+    exchanges: Sequence[Exchange],
+    at: Snapshot,
+    params: Mapping[str, Any],
+) -> list[ControlFacts | Gap]:
+    """Say who controls every account of a batch: the head state where it is that of the height.
+
+    An account created in the block after the pinned one carries the pinned block's time.
+    Source: tronprotocol/java-tron, TransferActuator (the time of the block before).
+    """
+    first = exchanges[0]
+    answer = wire.read_object(first)
+    head = answer if isinstance(answer, Gap) else wire.read_block(answer)
+    if isinstance(head, Gap):
+        return [head] * len(asked)
+    if head.number < at.height:
+        return [Gap("node-behind", retryable=True, detail=f"its head is {head.number}")] * len(
+            asked
+        )
+    found = by_account(exchanges)
+    return [_control(who, found, at, params) for who in asked]
+
+
+def _control(
+    asked: bytes, found: Found, at: Snapshot, params: Mapping[str, Any]
+) -> ControlFacts | Gap:
+    known = account(found.get((wire.ACCOUNT, asked)), asked)
+    if isinstance(known, Gap):
+        return known
+    if known.contract:
+        return Gap("no-history", detail=CONTRACT_CONTROL)
+    time_ms = int(at.detail["time-ms"])
+    if not known.exists or known.created >= time_ms:
+        if any(_exists(found, bytes.fromhex(canary)) for canary in at.canaries):
+            return ControlFacts(exists=False)
+        return Gap("zero-without-canary", retryable=True, detail="head state without canary")
+    ways = _ways(found[(wire.ACCOUNT, asked)], asked, time_ms, params)
+    return ways if isinstance(ways, Gap) else ControlFacts(exists=True, ways=ways)
+
+
+def _ways(
+    exchange: Exchange, asked: bytes, time_ms: int, params: Mapping[str, Any]
+) -> tuple[Authority, ...] | Gap:
+    answer = wire.read_object(exchange)
+    if isinstance(answer, Gap):
+        return answer
+    if not holdings.untouched(answer, time_ms):
+        return Gap("no-history", detail=OPERATED)
+    return holdings.ways(answer, asked, params)

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from chains import jsonrpc
+from chains import jsonrpc, rest
 from chains.model import Exchange, Gap, Request
+from chains.rest import post
 
 BLOCK_BY_NUMBER = "/wallet/getblockbynum"
 HEAD = "/wallet/getnowblock"
@@ -26,8 +26,8 @@ SOLID_HEAD = "/walletsolidity/getnowblock"
 BALANCE = "/wallet/getaccountbalance"
 ACCOUNT = "/wallet/getaccount"
 
+_ADDRESS = re.compile(r"41[0-9a-f]{40}\Z")
 _BLOCK_ID = re.compile(r"[0-9a-f]{64}\Z")
-_decode = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ def block_request(number: int) -> Request:
 
     Spec: https://tronprotocol.github.io/documentation-en/api/http/block-and-tx-query/getblockbynum/
     """
-    return _post(BLOCK_BY_NUMBER, {"num": number})
+    return post(BLOCK_BY_NUMBER, {"num": number})
 
 
 def head_request(path: str) -> Request:
@@ -71,7 +71,7 @@ def head_request(path: str) -> Request:
 
     Spec: https://tronprotocol.github.io/documentation-en/api/http/block-and-tx-query/getnowblock/
     """
-    return _post(path, {})
+    return post(path, {})
 
 
 def balance_request(account: bytes, number: int, block_id: str) -> Request:
@@ -79,7 +79,7 @@ def balance_request(account: bytes, number: int, block_id: str) -> Request:
 
     Spec: https://tronprotocol.github.io/documentation-en/api/http/account/getaccountbalance/
     """
-    return _post(
+    return post(
         BALANCE,
         {
             "account_identifier": {"address": hex_address(account)},
@@ -94,28 +94,22 @@ def account_request(account: bytes) -> Request:
 
     Spec: https://tronprotocol.github.io/documentation-en/api/http/account/getaccount/
     """
-    return _post(ACCOUNT, {"address": hex_address(account), "visible": False})
-
-
-def _post(path: str, body: Mapping[str, Any]) -> Request:
-    return Request(path=path, body=msgspec.json.encode(body))
+    return post(ACCOUNT, {"address": hex_address(account), "visible": False})
 
 
 def asked_account(request: Request) -> bytes | None:
     """Return the account that a balance or account request is about, else ``None``."""
-    body = _decode(request.body)
+    body = msgspec.json.decode(request.body)
     text = body["account_identifier"]["address"] if request.path == BALANCE else body.get("address")
     return bytes.fromhex(text)[1:] if text else None
 
 
 def read_object(exchange: Exchange) -> dict[str, Any] | Gap:
     """Return the JSON object of an answer, or the ``Gap`` of what went wrong."""
-    gap = jsonrpc.failure(exchange)
-    if gap is not None:
-        return gap
-    try:
-        answer = _decode(exchange.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    answer = rest.answer(exchange)
+    if isinstance(answer, Gap):
+        return answer
+    if not isinstance(answer, dict):
         return jsonrpc.malformed(exchange)
     error = answer.get("Error")
     return answer if error is None else _error_gap(str(error))
@@ -144,7 +138,7 @@ def read_block(answer: Mapping[str, Any]) -> Block | Gap:
     raw = header.get("raw_data") if isinstance(header, dict) else None
     if not isinstance(raw, dict):
         return Gap("malformed-answer", detail="a block without header")
-    number, time = _integer(raw, "number"), _integer(raw, "timestamp")
+    number, time = integer(raw, "number"), integer(raw, "timestamp")
     block_id = answer.get("blockID")
     if number is None or time is None or not _names(block_id, number):
         return Gap("malformed-answer", detail="a block whose id, number or time is not readable")
@@ -156,7 +150,7 @@ def read_record(answer: Mapping[str, Any], number: int, block_id: str) -> Record
     named = answer.get("block_identifier")
     if not isinstance(named, dict):
         return Gap("malformed-answer", detail="the answer does not name its block")
-    balance, at = _integer(answer, "balance"), _integer(named, "number")
+    balance, at = integer(answer, "balance"), integer(named, "number")
     if balance is None or at is None or not _names(named.get("hash"), at):
         return Gap("malformed-answer", detail="balance or block of the answer is not readable")
     if at > number or (at == number and named.get("hash") != block_id):
@@ -168,7 +162,7 @@ def read_account(answer: Mapping[str, Any], account: bytes) -> Account | Gap:
     """Read the head state of an account; the empty object means that it does not exist."""
     if not answer:
         return Account(exists=False)
-    created = _integer(answer, "create_time")
+    created = integer(answer, "create_time")
     if answer.get("address") != hex_address(account) or created is None:
         return Gap("malformed-answer", detail="the answer is about another account")
     return Account(exists=True, created=created, contract=answer.get("type") == "Contract")
@@ -198,19 +192,23 @@ def _transfer(transaction: Any) -> tuple[bytes, int] | None:
         ):
             return None
         value = contract["parameter"]["value"]
-        to, amount = bytes.fromhex(value["to_address"]), value["amount"]
-    except (KeyError, IndexError, TypeError, ValueError):
+        to, amount = hex_to_account(value["to_address"]), value["amount"]
+    except (KeyError, IndexError, TypeError):
         return None
-    if len(to) != 21 or to[0] != 0x41 or not isinstance(amount, int):  # noqa: PLR2004
-        return None
-    return to[1:], amount
+    return (to, amount) if to is not None and isinstance(amount, int) else None
 
 
-def _integer(fields: Mapping[str, Any], name: str) -> int | None:
-    """Return a non-negative integer; a missing field is the default value 0."""
+def integer(fields: Mapping[str, Any], name: str) -> int | None:
+    """Return a non-negative ``int64``; a missing field is the default value 0."""
     value = fields.get(name, 0)
-    good = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
     return value if good else None
+
+
+def hex_to_account(text: Any) -> bytes | None:
+    """Return the 20 bytes behind 42 hex digits, ``None`` for anything else."""
+    good = isinstance(text, str) and _ADDRESS.match(text) is not None
+    return bytes.fromhex(text)[1:] if good else None
 
 
 def _names(block_id: Any, number: int) -> bool:

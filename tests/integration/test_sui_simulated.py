@@ -1,0 +1,224 @@
+"""The Sui adapter against simulated services: at the checkpoint, and when its balances are gone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import msgspec
+import pytest
+
+from chains.adapters.sui import Adapter
+from chains.addresses.base58 import bytes_to_base58
+from chains.endpoints import EndpointSpec
+from chains.errors import NodeBehind
+from chains.model import (
+    AssetId,
+    ChainId,
+    ChainSpec,
+    Gap,
+    Observation,
+    Part,
+    PartKind,
+    QueryKind,
+    Questions,
+    Snapshot,
+)
+from chains.simulated.sui import SENDER, SimulatedSui
+from chains.transport import HttpTransport, RetryPolicy
+
+pytestmark = pytest.mark.integration
+
+CHAIN = ChainId("sui:mainnet")
+NATIVE = AssetId(f"{CHAIN}/slip44:784")
+HEIGHT = 306_133_070
+RICH, SPLIT, NEVER = (bytes((i,)) * 32 for i in range(1, 4))
+TYPE = "0x" + "db" * 32 + "::usdc::USDC"
+TOKEN = AssetId(f"{CHAIN}/coin:{TYPE.replace('::', '%3A%3A')}")
+TRUE = {RICH: 2**63 + 1, SPLIT: 12, NEVER: 0}
+
+
+def node(coins: Mapping[str, Mapping[bytes, int]] | None = None) -> SimulatedSui:
+    return SimulatedSui(
+        HEIGHT, {RICH: 2**63 + 1, SPLIT: 5}, address_balances={SPLIT: 7}, coins=coins
+    )
+
+
+@asynccontextmanager
+async def connected(*nodes: SimulatedSui, **params: object) -> AsyncIterator[Adapter]:
+    async with AsyncExitStack() as stack:
+        for one in nodes:
+            await stack.enter_async_context(one)
+        specs = [
+            EndpointSpec(name=f"n{i}", chain=CHAIN, url=f"{one.url}/graphql", rate="0", timeout_s=2)
+            for i, one in enumerate(nodes)
+        ]
+        policy = RetryPolicy(attempts=2, first_wait_s=0.01, longest_wait_s=0.02)
+        transport = await stack.enter_async_context(HttpTransport(CHAIN, specs, policy))
+        genesis = bytes_to_base58(nodes[0].genesis)
+        spec = ChainSpec(
+            id=CHAIN,
+            name="Sui",
+            adapter="sui",
+            address="sui",
+            native=NATIVE,
+            params={"genesis_digest": genesis, **params},
+        )
+        yield Adapter(spec, transport)
+
+
+async def pinned(adapter: Adapter) -> Snapshot:
+    return adapter.snapshot(HEIGHT, await adapter.pin(HEIGHT))
+
+
+async def asked(
+    adapter: Adapter,
+    at: Snapshot,
+    accounts: tuple[bytes, ...] = (RICH, SPLIT, NEVER),
+    kind: QueryKind = QueryKind.BALANCE,
+    asset: AssetId = NATIVE,
+) -> Mapping[bytes, Observation | Gap]:
+    questions = Questions(
+        kind=kind, chain=CHAIN, height=at.height, asset=asset, accounts=tuple(sorted(accounts))
+    )
+    return {
+        questions.accounts[position]: answer
+        async for extract in adapter.extract(questions, at)
+        for position, answer in adapter.decode(questions, extract, at).each(questions)
+    }
+
+
+def units(found: Mapping[bytes, Observation | Gap]) -> dict[bytes, int | str]:
+    """Return units, or the reason of a gap."""
+    return {
+        account: answer.reason if isinstance(answer, Gap) else answer.units
+        for account, answer in found.items()
+    }
+
+
+@pytest.mark.parametrize("long_identifier", [False, True])
+async def test_balances_are_those_of_the_checkpoint_in_both_halves(long_identifier):
+    one = node()
+    one.long_identifier = long_identifier
+    async with connected(one) as adapter:
+        at = await pinned(adapter)
+        assert at.block_hash == one.digest(HEIGHT)
+        assert at.canaries == (SENDER.hex(),)
+        found = await asked(adapter, at)
+    assert units(found) == TRUE
+    split = found[SPLIT]
+    assert isinstance(split, Observation)
+    assert split.parts == (Part(PartKind.LIQUID, 5), Part(PartKind.LIQUID, 7))
+
+
+async def test_no_request_asks_for_more_than_a_service_takes():
+    one = node()
+    many = tuple(i.to_bytes(32, "big") for i in range(1, 100))
+    async with connected(one) as adapter:
+        found = units(await asked(adapter, await pinned(adapter), many))
+    assert set(found.values()) == {0}
+    assert len(found) == 99
+    assert max(one.rich) == Adapter.group + 1
+
+
+async def test_a_service_without_the_other_half_is_not_believed():
+    one = node()
+    one.forgets_half = True
+    async with connected(one) as adapter:
+        found = units(await asked(adapter, await pinned(adapter)))
+    assert found == {**TRUE, SPLIT: "malformed-answer"}
+
+
+async def test_balances_that_are_gone_are_no_history_before_and_after_the_pin():
+    one = node()
+    async with connected(one) as adapter:
+        at = await pinned(adapter)
+        one.first_kept = HEIGHT + 1
+        assert set(units(await asked(adapter, at)).values()) == {"no-history"}
+        late = await pinned(adapter)
+        assert (late.endpoints, late.canaries) == (("n0",), ())
+        found = await asked(adapter, late)
+    assert set(units(found).values()) == {"no-history"}
+    assert all("capture" in gap.detail for gap in found.values() if isinstance(gap, Gap))
+
+
+async def test_a_service_that_still_has_the_balances_is_preferred():
+    old = node()
+    old.first_kept = HEIGHT + 1
+    async with connected(old, node()) as adapter:
+        at = await pinned(adapter)
+        assert at.endpoints == ("n1",)
+        assert at.rejected == {"n0": "no-history"}
+        assert units(await asked(adapter, at)) == TRUE
+
+
+async def test_a_store_of_balances_that_is_late_is_behind_and_not_without_history():
+    one = node()
+    one.last_kept = HEIGHT - 1
+    async with connected(one, node()) as adapter:
+        at = await pinned(adapter)
+    assert at.rejected == {"n0": "node-behind"}
+
+
+async def test_a_service_that_is_behind_is_waited_for():
+    one = node()
+    one.newest = HEIGHT - 1
+    async with connected(one) as adapter:
+        with pytest.raises(NodeBehind):
+            await pinned(adapter)
+
+
+async def test_one_balance_that_fails_is_one_gap():
+    one = node()
+    async with connected(one) as adapter:
+        at = await pinned(adapter)
+        one.null_for = {RICH}
+        found = await asked(adapter, at)
+        assert units(found) == {**TRUE, RICH: "rpc-error"}
+        one.null_for = {SENDER}
+        assert units(await asked(adapter, at)) == {**TRUE, NEVER: "rpc-error"}
+
+
+async def test_an_answer_as_of_another_checkpoint_does_not_count():
+    one = node()
+    async with connected(one) as adapter:
+        at = await pinned(adapter)
+        one.ignores_checkpoint = True
+        assert set(units(await asked(adapter, at)).values()) == {"wrong-block"}
+
+
+async def test_without_senders_only_zeros_are_doubted():
+    one = node()
+    one.no_senders = True
+    async with connected(one) as adapter:
+        found = units(await asked(adapter, await pinned(adapter)))
+    assert found == {**TRUE, NEVER: "zero-without-canary"}
+    async with connected(one, canaries=["0x" + RICH.hex()]) as adapter:
+        assert units(await asked(adapter, await pinned(adapter))) == TRUE
+
+
+async def test_coins_count_with_their_metadata():
+    one = node({TYPE: {RICH: 9}})
+    async with connected(one) as adapter:
+        at = await pinned(adapter)
+        assert units(await asked(adapter, at, asset=TOKEN)) == {RICH: 9, SPLIT: 0, NEVER: 0}
+        fact = (adapter, at, (RICH,), QueryKind.ASSET_FACT, TOKEN)
+        (answer,) = (await asked(*fact)).values()
+        assert isinstance(answer, Observation)
+        assert msgspec.json.decode(answer.facts) == {"decimals": 6, "symbol": "USDC"}
+        one.metadata[TYPE] = {"decimals": True, "symbol": "USDC"}
+        assert set(units(await asked(*fact)).values()) == {"malformed-answer"}
+        one.metadata.clear()
+        assert set(units(await asked(*fact)).values()) == {"no-contract"}
+        found = units(await asked(adapter, at, asset=TOKEN))
+        assert found == {RICH: 9, SPLIT: "zero-without-canary", NEVER: "zero-without-canary"}
+
+
+async def test_control_is_not_asked():
+    one = node()
+    async with connected(one) as adapter:
+        at = await pinned(adapter)
+        before = one.requests
+        found = units(await asked(adapter, at, kind=QueryKind.CONTROL))
+        assert one.requests == before
+    assert set(found.values()) == {"kind-unsupported"}
