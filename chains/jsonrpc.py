@@ -92,9 +92,12 @@ def gap_or_result(answer: dict[str, Any], expected_id: int) -> Any | Gap:
 
 def error_text(error: object) -> str:
     """Describe an error object in at most 300 characters."""
-    if isinstance(error, dict):
-        return f"{error.get('code')}: {error.get('message')}"[:300]
-    return str(error)[:300]
+    try:
+        if isinstance(error, dict):
+            return f"{error.get('code')}: {error.get('message')}"[:300]
+        return str(error)[:300]
+    except RecursionError:
+        return "an error nested too deeply to be shown"
 
 
 def failure(exchange: Exchange) -> Gap | None:

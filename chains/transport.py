@@ -219,7 +219,9 @@ class HttpTransport:
 
     async def exchange(self, request: Request, endpoint: str) -> Exchange:
         """Send to this endpoint, retrying transient errors; never raises for a failing peer."""
-        state = self._endpoints[endpoint]
+        state = self._endpoints.get(endpoint)
+        if state is None:
+            return Exchange(request=request, endpoint=endpoint, failure="no-usable-endpoint")
         own = state.spec.own_node
         try:
             async for attempt in self._retrying():

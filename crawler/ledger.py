@@ -20,7 +20,7 @@ from chains.control import decode as decode_control
 from chains.model import AssetId, ChainId, QueryKind, Questions
 from crawler.answers import ANSWERS, MergedShard
 from crawler.columns import Numbers, distinct, flags, members, numbers, records, whole
-from crawler.control import AWAITING, judge_contract, judge_signers
+from crawler.control import AWAITING, DENIED, UNASKED, judge_contract, judge_signers
 from crawler.errors import EnvironmentFault
 from crawler.model import RowKind
 from crawler.plan import (
@@ -247,6 +247,9 @@ def _verdicts(
             facts = _through(world, own, facts, between)
             signed, silent = (signatures[name][i].as_py() for name in ("signers", "silent"))
             status, reason = judge_signers(signed, silent, facts)
+            unasked = not silent and _is_unasked(world, own, facts, between)
+            if unasked and (status, reason) == DENIED:
+                status, reason = UNASKED
         if status == "controlled" and not signatures["pinned"][i].as_py():
             reason = "message-not-pinned"
         statuses[i], reasons[i] = status, reason
@@ -265,6 +268,21 @@ def _control_answers(shards: Shards) -> ControlAnswers:
                     question = ControlQuestion(kind, chain, found["account"])
                     known[height][question] = (decode_control(found["facts"]), place)
     return known
+
+
+def _is_unasked(
+    world: World, own: ControlQuestion, facts: ControlFacts, between: Mapping[bytes, ControlFacts]
+) -> bool:
+    """Tell whether another chain's account is in control about which nothing is known.
+
+    It may be a contract that obeys those who signed: that they are not named denies nothing.
+    """
+    controllers = world.chains[own.chain].controllers
+    if not controllers:
+        return False
+    spec = world.chains[ChainId(controllers)]
+    names = (name for way in facts.ways for name in way.weights)
+    return any(addresses.decode(spec, name) not in between for name in names)
 
 
 def _through(

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from hashlib import blake2b
+from itertools import chain
 
 import msgspec
 import numpy as np
@@ -33,6 +34,7 @@ from crawler.judging import (
     Meaning,
     Meanings,
     Reading,
+    compressed,
     message,
     start_worker,
     work,
@@ -85,8 +87,8 @@ SIGNATURES = pa.schema(
 
 TASKS_A_PART = 1024
 """Tasks that a worker gets at a time: some tens of milliseconds."""
-AHEAD = 3
-"""Batches of the list under work at a time, besides one for each process."""
+TASKS_AHEAD, BATCHES_AHEAD = 1 << 16, 16
+"""What is begun at most before the first of it is finished: some seconds of work."""
 REMEMBERED = 1 << 20
 """Distinct tasks whose verdicts are kept at a time, about 300 bytes each."""
 _POSITION_BITS = 24
@@ -116,37 +118,49 @@ def examine(
         processes,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=start_worker,
-        initargs=(msgspec.json.encode(reading),),
+        initargs=(compressed(reading),),
     ) as pool:
+        nothing = message(pa.RecordBatch.from_pylist([], TASKS))
         for _ in range(processes):
-            pool.submit(
-                work, message(pa.RecordBatch.from_pylist([], TASKS))
-            )  # they start meanwhile
-        waiting: deque[tuple[_Part, list[Future[bytes]]]] = deque()
-
-        def send(batch: pa.RecordBatch) -> None:
-            part = examiner.begin(batch)
-            slices = [
-                part.tasks.slice(at, TASKS_A_PART)
-                for at in range(0, part.tasks.num_rows, TASKS_A_PART)
-            ]
-            waiting.append((part, [pool.submit(work, message(tasks)) for tasks in slices]))
-
-        send(first)
-        send(second)
-        for batch in source:
-            send(batch)
-            if len(waiting) > processes + AHEAD:
-                yield _collect(examiner, *waiting.popleft())
+            pool.submit(work, nothing)  # they start meanwhile
+        waiting: deque[_Sent] = deque()
+        for batch in chain((first, second), source):
+            waiting.append(_send(pool, examiner.begin(batch)))
+            while waiting[0].is_done() or _is_much(waiting):
+                yield _collect(examiner, waiting.popleft())
+                if not waiting:
+                    break
         while waiting:
-            yield _collect(examiner, *waiting.popleft())
+            yield _collect(examiner, waiting.popleft())
 
 
-def _collect(
-    examiner: Examiner, part: _Part, futures: Sequence[Future[bytes]]
-) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    found = [pa.ipc.read_record_batch(pa.py_buffer(one.result()), VERDICTS) for one in futures]
-    return examiner.finish(part, _one_batch(found))
+class _Sent(msgspec.Struct, frozen=True):
+    """A batch whose tasks are with the workers."""
+
+    part: _Part
+    futures: Sequence[Future[bytes]]
+
+    def is_done(self) -> bool:
+        """Tell whether all its verdicts are there."""
+        return all(future.done() for future in self.futures)
+
+
+def _send(pool: ProcessPoolExecutor, part: _Part) -> _Sent:
+    starts = range(0, part.tasks.num_rows, TASKS_A_PART)
+    slices = (part.tasks.slice(at, TASKS_A_PART) for at in starts)
+    return _Sent(part, [pool.submit(work, message(tasks)) for tasks in slices])
+
+
+def _is_much(waiting: Sequence[_Sent]) -> bool:
+    """Tell whether enough is under way to keep the workers busy."""
+    tasks = sum(sent.part.tasks.num_rows for sent in waiting)
+    return tasks > TASKS_AHEAD or len(waiting) > BATCHES_AHEAD
+
+
+def _collect(examiner: Examiner, sent: _Sent) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    answers = (pa.py_buffer(future.result()) for future in sent.futures)
+    found = [pa.ipc.read_record_batch(answer, VERDICTS) for answer in answers]
+    return examiner.finish(sent.part, _one_batch(found))
 
 
 class _Results:

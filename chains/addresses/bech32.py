@@ -140,9 +140,9 @@ def _cashaddr_residue(residue: int, digits: bytes) -> int:
 def _bech32_sum(hrp: str, digits: bytes) -> int:
     """Return what ``_bech32_residue`` does, from tables: the checksum is linear over bits."""
     count = len(digits)
-    if count > len(_BECH32_PLACES):
+    if count > LONGEST:
         return _bech32_residue(_bech32_start(hrp), digits)
-    places = _BECH32_PLACES[len(_BECH32_PLACES) - count :]
+    places = _bech32_places()[LONGEST - count :]
     return reduce(xor, map(getitem, places, digits), _bech32_carried(hrp, count))
 
 
@@ -151,6 +151,7 @@ def _bech32_carried(hrp: str, count: int) -> int:
     return _bech32_residue(_bech32_start(hrp), bytes(count))
 
 
+@lru_cache(maxsize=1)
 def _bech32_places() -> tuple[tuple[int, ...], ...]:
     """Return, by place from the left, what each digit adds to the residue at the end."""
     return tuple(
@@ -168,6 +169,3 @@ def _bech32_start(hrp: str) -> int:
 @lru_cache(maxsize=256)
 def _cashaddr_start(prefix: str) -> int:
     return _cashaddr_residue(1, bytes(ord(c) & 31 for c in prefix) + b"\0")
-
-
-_BECH32_PLACES = _bech32_places()

@@ -6,10 +6,6 @@ this form (Sui, Aptos); keys are compressed or begin with 04.
 
 from __future__ import annotations
 
-from Crypto.Hash import SHA256
-from Crypto.PublicKey import ECC
-from Crypto.Signature import DSS
-
 from chains.signatures import trace
 from chains.signatures.model import Refused
 from chains.signatures.secp256k1 import HALF_ORDER, recover
@@ -39,6 +35,10 @@ def verify_secp256k1(key: bytes, signature: bytes, digest: bytes) -> None:
 
 def verify_secp256r1(key: bytes, signature: bytes, payload: bytes) -> None:
     """Refuse unless the compressed secp256r1 key signed SHA-256 of ``payload``."""
+    from Crypto.Hash import SHA256  # noqa: PLC0415 - a quarter of a second, for few rows
+    from Crypto.PublicKey import ECC  # noqa: PLC0415
+    from Crypto.Signature import DSS  # noqa: PLC0415
+
     _check(signature, _HALF_ORDER_R1)
     if len(key) != COMPRESSED or key[0] not in (2, 3):
         raise Refused("bad-key", "a secp256r1 key has 33 bytes and begins with 02 or 03")

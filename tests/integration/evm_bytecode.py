@@ -189,6 +189,22 @@ def answering(answers: Mapping[str, Sequence[int]]) -> bytes:
     return assemble(lines)
 
 
+def accepting(digest: bytes) -> bytes:
+    """Return a contract whose ``isValidSignature`` accepts any signature of this digest."""
+    return assemble(
+        [
+            ("PUSH1", "4", "the first argument"),
+            ("CALLDATALOAD", "", "load it"),
+            ("PUSH32", digest.hex(), "the digest"),
+            ("EQ", "", "is it this one?"),
+            ("PUSH2", "@1626ba7e", "then"),
+            ("JUMPI", "", "say yes"),
+            *_fail(),
+            *_constant("1626ba7e", [0x1626BA7E << 224]),
+        ]
+    )
+
+
 def pod_manager(pods: Mapping[bytes, bytes]) -> bytes:
     """Return a contract that answers ``ownerToPod(address)`` like an EigenPodManager."""
     lines = [*_selector(), *_case("9ba06275", "ownerToPod"), *_fail()]

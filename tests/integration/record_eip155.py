@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from anvil import DEV_ACCOUNT, Anvil, running_anvil
-from evm_bytecode import REVERTING, answering, owned, pod_manager, safe, token
+from evm_bytecode import REVERTING, accepting, answering, owned, pod_manager, safe, token
 from evm_crawl import chain, endpoint, pinned, token_asset
 
 from chains.model import AssetId, ChainSpec, Exchange, Extract, QueryKind, Questions
@@ -27,7 +27,7 @@ ACCOUNTS = tuple((0xB0000000000000000000 + i * 0x100000001).to_bytes(20, "big") 
 AMOUNTS = (0, 1, 10**18, 2**64 - 1, 2**64, 2**200 + 7)
 TOKEN, REVERTS, NOTHING, SAFE = (bytes.fromhex("c0" * 19 + f"0{i}") for i in range(4))
 POD, FAKE_POD, MANAGER = (bytes.fromhex("c1" * 19 + f"0{i}") for i in range(3))
-ACCEPTING, REJECTING = (bytes.fromhex("c2" * 19 + f"0{i}") for i in range(2))
+ACCEPTING, REJECTING, CREDULOUS = (bytes.fromhex("c2" * 19 + f"0{i}") for i in range(3))
 SIGNED = bytes(range(32)) + b"\x5a" * 65
 """A digest and a signature, both made up."""
 
@@ -42,7 +42,8 @@ def prepare(node: Anvil) -> int:
     for pod in (POD, FAKE_POD):
         node.set_code(pod, answering({"0b18ff66": [int.from_bytes(ACCOUNTS[2], "big")]}))
     node.set_code(MANAGER, pod_manager({ACCOUNTS[2]: POD}))
-    node.set_code(ACCEPTING, answering({"1626ba7e": [0x1626BA7E << 224]}))
+    node.set_code(ACCEPTING, accepting(SIGNED[:32]))
+    node.set_code(CREDULOUS, answering({"1626ba7e": [0x1626BA7E << 224]}))
     node.set_code(REJECTING, answering({"1626ba7e": [0xFFFFFFFF << 224]}))
     balances = dict(zip(ACCOUNTS, AMOUNTS, strict=True))
     node.set_storage(TOKEN, 1, sum(AMOUNTS))
@@ -88,7 +89,7 @@ async def record(node: Anvil, height: int) -> None:
     await record_one(
         node, height, spec, "control", kind=QueryKind.CONTROL, asset=spec.native, accounts=people
     )
-    asked = [at + SIGNED for at in (ACCOUNTS[0], REVERTS, ACCEPTING, REJECTING)]
+    asked = [at + SIGNED for at in (ACCOUNTS[0], REVERTS, ACCEPTING, REJECTING, CREDULOUS)]
     await record_one(
         node, height, spec, "signature", kind=QueryKind.SIGNATURE, asset=spec.native, accounts=asked
     )

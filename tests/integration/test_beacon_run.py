@@ -116,7 +116,7 @@ DENIED = ("refuted", "owner-not-in-control")
 EXPECTED = {
     "native": CONTROLLED,
     "compounding": CONTROLLED,
-    "another's": DENIED,
+    "another's": ("signer-only", "controller-unasked"),  # it may be a contract of the signer's
     "bls credentials": ("signer-only", "no-control-rule"),
     "unknown": ("signer-only", "nothing-at-address"),
     "pod": CONTROLLED,

@@ -36,11 +36,14 @@ MAGIC = "0x1626ba7e" + "00" * 28
 REVERT = {"error": {"code": 3, "message": "execution reverted", "data": "0x"}}
 CODE = code_request(ACCOUNT, AT)
 POD_OWNER = view_request(ACCOUNT, "0b18ff66", AT)
-SAYS = view_request(
-    ACCOUNT,
-    "1626ba7e" + DIGEST.hex() + f"{64:064x}" + f"{65:064x}" + SIGNATURE.hex() + "00" * 31,
-    AT,
-)
+
+
+def says(digest: bytes) -> Request:
+    said = f"{64:064x}" + f"{65:064x}" + SIGNATURE.hex() + "00" * 31
+    return view_request(ACCOUNT, "1626ba7e" + digest.hex() + said, AT)
+
+
+SAYS, SAYS_OF_ANOTHER = says(DIGEST), says(DIGEST[:-1] + bytes((DIGEST[-1] ^ 1,)))
 CLAIMED = {"pod-owner": {"0x" + OWNER.hex(): 1}}
 
 
@@ -272,8 +275,21 @@ def test_a_manager_that_is_no_address_is_an_error_of_the_configuration(manager: 
         adapter(eigen_pod_manager=manager)
 
 
-def validity_of(said: Any, code: Any = "0x6000", **more: Any) -> ControlFacts | str:
-    return read(QueryKind.SIGNATURE, {CODE: code, SAYS: said}, account=ASKED, **more)
+def validity_of(
+    said: Any, code: Any = "0x6000", *, other: Any = "0x", **more: Any
+) -> ControlFacts | str:
+    answers = {CODE: code, SAYS: said, SAYS_OF_ANOTHER: other}
+    return read(QueryKind.SIGNATURE, answers, account=ASKED, **more)
+
+
+def test_a_contract_that_accepts_anything_shows_nothing() -> None:
+    anything = ControlFacts(exists=True, notes={"accepts": "anything"})
+    assert validity_of(MAGIC, other=MAGIC) == anything
+    for other in (REVERT, "0x" + "00" * 32, "0x" + "ff" * 32):
+        assert validity_of(MAGIC, other=other) == ControlFacts(exists=True, accepts=True)
+    assert validity_of("0x" + "00" * 32, other=MAGIC) == ControlFacts(exists=True, accepts=False)
+    missing = {CODE: "0x6000", SAYS: MAGIC}
+    assert read(QueryKind.SIGNATURE, missing, account=ASKED) == "not-answered"
 
 
 @pytest.mark.parametrize("code", ["0x6000", "0xef0100" + "b2" * 20], ids=["code", "eip7702"])
@@ -319,6 +335,7 @@ def test_no_code_is_nothing_whatever_else_is_said() -> None:
 def test_an_endpoint_that_fails_about_a_signature_is_a_gap(said: Any, reason: str) -> None:
     assert validity_of(said) == reason
     assert validity_of(MAGIC, said) == reason
+    assert validity_of(MAGIC, other=said) == reason
 
 
 def test_a_signature_needs_the_answer_to_exactly_its_question() -> None:
@@ -352,7 +369,9 @@ def test_one_node_of_our_own_is_named_and_a_mixed_extract_is_not() -> None:
     first = msgspec.structs.replace(exchange(CODE, "0x6000"), own_node=True)
     for own, source in ((True, "own-node"), (False, "single")):
         second = msgspec.structs.replace(exchange(SAYS, MAGIC), own_node=own)
-        extract = Extract(positions=[0], decoder=validity.DECODER, exchanges=(first, second))
+        third = msgspec.structs.replace(exchange(SAYS_OF_ANOTHER, "0x"), own_node=True)
+        exchanges = (first, second, third)
+        extract = Extract(positions=[0], decoder=validity.DECODER, exchanges=exchanges)
         found = validity.decode(questions, extract, AT)
         assert (found.source, found.endpoint) == (source, "a")
 

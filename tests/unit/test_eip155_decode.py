@@ -271,7 +271,8 @@ def test_recorded_pods_and_signatures_decode() -> None:
     confirmed = {"exists": True, "ways": [way("pod-owner", 1, "0x" + owner.hex())]}
     assert recorded_facts("pods") == [confirmed, {"exists": True}]
     said = [{"exists": True, "accepts": accepts} for accepts in (True, False)]
-    assert recorded_facts("signature") == [{"exists": False}, {"exists": True}, *said]
+    credulous = {"exists": True, "notes": {"accepts": "anything"}}
+    assert recorded_facts("signature") == [{"exists": False}, {"exists": True}, *said, credulous]
 
 
 def test_control_facts_are_a_gap_when_the_node_fails() -> None:

@@ -9,6 +9,8 @@ back means:
 - a revert, or anything that is not one word: no rule. A contract without the function reverts or
   its fallback returns nothing, and many that have it (Safe) revert on a bad signature: from
   outside the two look alike, so neither acceptance nor rejection is shown;
+- the same signature accepted for another digest too: no rule, for such a contract says yes to
+  anything and shows nothing;
 - the endpoint's own failure: a ``Gap``.
 
 A key's account that delegates (EIP-7702) has code and is asked like a contract.
@@ -55,7 +57,8 @@ def extract(transport: Transport, questions: Questions, at: Snapshot) -> AsyncIt
         code = answer_bytes(first)
         if isinstance(code, Gap) or not code:
             return (first,)
-        return (first, await transport.exchange(_call(asked, at), first.endpoint))
+        calls = (_call(asked, at), _call(_another(asked), at))
+        return (first, *[await transport.exchange(call, first.endpoint) for call in calls])
 
     return asking.extracts(transport, questions, at, DECODER, ask)
 
@@ -71,9 +74,11 @@ def decode(questions: Questions, extract: Extract, at: Snapshot) -> Answers:
             return code
         if not code:
             return ControlFacts(exists=False)
-        word = shown.call(_call(asked, at))
-        if isinstance(word, Gap):
-            return word
+        word, other = (shown.call(_call(one, at)) for one in (asked, _another(asked)))
+        if isinstance(word, Gap) or isinstance(other, Gap):
+            return word if isinstance(word, Gap) else other
+        if word == other == ACCEPTED:
+            return ControlFacts(exists=True, notes={"accepts": "anything"})
         accepts = word == ACCEPTED if word is not None and len(word) == WORD else None
         return ControlFacts(exists=True, accepts=accepts)
 
@@ -82,6 +87,12 @@ def decode(questions: Questions, extract: Extract, at: Snapshot) -> Answers:
 
 def _is_cut(asked: bytes) -> bool:
     return len(asked) < ACCOUNT + DIGEST
+
+
+def _another(asked: bytes) -> bytes:
+    """Return the same question about another digest, which nobody signed."""
+    account, digest, signature = parts(asked)
+    return account + digest[:-1] + bytes((digest[-1] ^ 1,)) + signature
 
 
 def _call(asked: bytes, at: Snapshot) -> Request:
