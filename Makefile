@@ -4,13 +4,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types bench lock clean
+.PHONY: demo test fuzz soak lint types tables bench lock clean
 
 demo: $(READY)
 	$(BIN)/recount demo
 
 test: $(READY) lint types
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# The generated inputs of hostile nodes, FUZZ times as many as in `make test`.
+FUZZ ?= 20
+fuzz: $(READY)
+	RECOUNT_FUZZ=$(FUZZ) $(BIN)/python -m pytest -n 2 -m property --timeout 3600
+
+# Whole runs that are killed, starved and lied to; RECOUNT_SOAK_SEED repeats an earlier one.
+soak: $(READY)
+	RECOUNT_SOAK_ROWS=$${RECOUNT_SOAK_ROWS:-50000} $(BIN)/python -m pytest -s tests/soak
 
 lint: $(READY)
 	$(BIN)/ruff check
@@ -19,6 +28,10 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+
+# Makes the generated documents anew: docs/reasons.md and docs/chains.md.
+tables: $(READY)
+	RECOUNT_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/docs
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 import msgspec
 
 from chains import flow
 from chains.control import ControlFacts, encode
+from chains.endpoints import EndpointSpec
 from chains.model import (
     Answers,
     Capabilities,
@@ -66,6 +67,15 @@ def liquid(units: int) -> Held:
     return Held((Part(PartKind.LIQUID, units),))
 
 
+@runtime_checkable
+class Declaring(Protocol):
+    """A transport that tells how its endpoints were declared; one in a test need not."""
+
+    def spec(self, endpoint: str) -> EndpointSpec:
+        """Return the endpoint's declaration."""
+        ...
+
+
 class AccountAdapter:
     """Asks ``group`` accounts at a time, ``window`` groups under way at once.
 
@@ -94,6 +104,14 @@ class AccountAdapter:
 
     def view(self, height: int, endpoint: str, own: Mapping[Request, Exchange]) -> View:
         """Read what one endpoint showed; raises ``WrongChain``. Pure."""
+        raise NotImplementedError
+
+    def head_requests(self) -> Sequence[Request]:
+        """Return what tells the newest final block (``chains.heads``); nothing: it is not told."""
+        return ()
+
+    def read_head(self, exchanges: Sequence[Exchange]) -> int | Gap:
+        """Read the newest final block from the answers to ``head_requests``. Pure."""
         raise NotImplementedError
 
     async def ask(
@@ -149,12 +167,21 @@ class AccountAdapter:
         if self.refusal(questions) is not None:
             yield Extract(positions=positions, decoder=UNASKED, exchanges=())
             return
+        size = self.group_size(at)
         jobs = (
-            partial(self._extract, questions, at, positions[start : start + self.group])
-            for start in positions[:: self.group]
+            partial(self._extract, questions, at, positions[start : start + size])
+            for start in positions[::size]
         )
         async for extract in flow.in_window(jobs, self.window):
             yield extract
+
+    def group_size(self, at: Snapshot) -> int:
+        """Return ``group``, or less where a group is one request and an endpoint takes less."""
+        transport = self.transport
+        if self.capabilities.batch == 1 or not isinstance(transport, Declaring):
+            return self.group
+        declared = [transport.spec(name).batch for name in at.endpoints]
+        return min([self.group, *(batch for batch in declared if batch)])
 
     async def _extract(self, questions: Questions, at: Snapshot, positions: range) -> Extract:
         accounts = [questions.accounts[position] for position in positions]

@@ -19,6 +19,9 @@ Every error carries a ``code``: a stable reason listed in ``chains.reasons``.
 
 from __future__ import annotations
 
+LONGEST_MESSAGE = 2000
+"""Characters of a message: a node that names its chain in a megabyte gets no further."""
+
 
 class ChainError(Exception):
     """Base of the tree. ``code`` is a stable reason; ``str()`` is one sentence for a person."""
@@ -26,6 +29,8 @@ class ChainError(Exception):
     code = "chain-error"
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
+        if len(message) > LONGEST_MESSAGE:
+            message = message[: LONGEST_MESSAGE - 1] + "…"
         super().__init__(message)
         if code is not None:
             self.code = code

@@ -107,9 +107,12 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What is sent to one endpoint. ``path`` is relative to the endpoint's URL."""
+    """What is sent to one endpoint. ``path`` is relative to the endpoint's URL.
 
-    method: Literal["POST", "GET", "FILE"] = "POST"
+    ``LINE``: ``body`` goes as one line to an endpoint of ``chains.stream``, and only to one.
+    """
+
+    method: Literal["POST", "GET", "FILE", "LINE"] = "POST"
     path: str = ""
     body: bytes = b""
 

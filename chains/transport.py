@@ -7,8 +7,8 @@ out of here: the ``Exchange`` says what happened, and the question becomes a ``G
 
 Only transient errors are retried: no connection, time-outs, 429, 408 and 5xx. TLS
 verification is always on, redirects are never followed, proxies from the environment are
-ignored, and answers are cut off at the endpoint's size limit. URLs and headers appear in
-no log, no record and no error text: an endpoint is known by its name.
+ignored, cookies are not kept, and answers are cut off at the endpoint's size limit. URLs and
+headers appear in no log, no record and no error text: an endpoint is known by its name.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from tenacity import (
 from chains.endpoints import HIDDEN, EndpointSpec
 from chains.errors import ConfigError, RateLimited, Transient, Unreachable
 from chains.model import ChainId, Exchange, Request
+from chains.stream import BrokenOff, Lines
 
 RETRIED_STATUS = frozenset({408, 425, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524})
 """HTTP statuses that may pass by themselves, apart from 429."""
@@ -118,6 +119,7 @@ class _Endpoint:
         self.spec = spec
         self.url = spec.resolved_url().rstrip("/")
         self.secrets = () if spec.is_file else spec.secrets()
+        self.lines = Lines.of(self.url, spec.protocol)
         self.slot = Slot(spec.concurrency)
         self.limiter = (
             AsyncLimiter(max(1.0, float(spec.per_second)), max(1.0, float(1 / spec.per_second)))
@@ -145,7 +147,7 @@ class _Endpoint:
 
 
 class HttpTransport:
-    """HTTP (and local files) for all endpoints of one chain. Use as an async context manager."""
+    """HTTP, lines and local files for all endpoints of one chain. An async context manager."""
 
     def __init__(
         self,
@@ -163,6 +165,7 @@ class HttpTransport:
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
+            cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=True,
             headers={"User-Agent": "recount"},
@@ -173,6 +176,9 @@ class HttpTransport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+        for endpoint in self._endpoints.values():
+            if endpoint.lines is not None:
+                await endpoint.lines.close()
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -223,6 +229,8 @@ class HttpTransport:
         if state is None:
             return Exchange(request=request, endpoint=endpoint, failure="no-usable-endpoint")
         own = state.spec.own_node
+        if (request.method == "LINE") != (state.lines is not None):
+            return Exchange(request=request, endpoint=endpoint, own_node=own, failure="refused")
         try:
             async for attempt in self._retrying():
                 with attempt:
@@ -270,7 +278,7 @@ class HttpTransport:
         """Send once. Returns (status, body, failure); raises ``Transient``."""
         if self._session is None:
             raise ConfigError("the transport is used outside its context")
-        spec, statistics = state.spec, state.statistics
+        spec, statistics, session = state.spec, state.statistics, self._session
         async with state.slot.take():
             if state.limiter is not None:
                 await state.limiter.acquire()
@@ -278,21 +286,21 @@ class HttpTransport:
             statistics.bytes_out += len(request.body)
             started = time.monotonic()
             try:
-                async with self._session.request(
-                    request.method,
-                    state.url + request.path,
-                    data=request.body if request.method == "POST" else None,
-                    headers=_headers(spec, request),
-                    timeout=aiohttp.ClientTimeout(total=spec.timeout_s),
-                    allow_redirects=False,
-                ) as response:
-                    body, complete = await _read(response, spec.max_answer_bytes)
-                    status, asked = response.status, response.headers.get("Retry-After")
+                if state.lines is None:
+                    status, body, complete, asked = await _over_http(session, state, request)
+                else:
+                    async with asyncio.timeout(spec.timeout_s):
+                        body, complete = await state.lines.ask(request.body, spec.max_answer_bytes)
+                    status, asked = 200, None
             except TimeoutError as error:
                 statistics.timeouts += 1
                 state.slot.narrow(0.0)
                 raise Unreachable(f"{spec.name} did not answer in time", code="timeout") from error
-            except (aiohttp.ClientPayloadError, aiohttp.http.HttpProcessingError) as error:
+            except (
+                aiohttp.ClientPayloadError,
+                aiohttp.http.HttpProcessingError,
+                BrokenOff,
+            ) as error:
                 statistics.unreachable += 1
                 raise Unreachable(
                     f"{spec.name} broke off its answer", code="truncated-answer"
@@ -334,6 +342,22 @@ def _headers(spec: EndpointSpec, request: Request) -> dict[str, str]:
     if request.method == "POST":
         headers.setdefault("Content-Type", "application/json")
     return headers
+
+
+async def _over_http(
+    session: aiohttp.ClientSession, state: _Endpoint, request: Request
+) -> tuple[int, bytes, bool, str | None]:
+    """Return status, body, whether it was all, and ``Retry-After``."""
+    async with session.request(
+        request.method,
+        state.url + request.path,
+        data=request.body if request.method == "POST" else None,
+        headers=_headers(state.spec, request),
+        timeout=aiohttp.ClientTimeout(total=state.spec.timeout_s),
+        allow_redirects=False,
+    ) as response:
+        body, complete = await _read(response, state.spec.max_answer_bytes)
+        return response.status, body, complete, response.headers.get("Retry-After")
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:

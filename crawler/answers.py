@@ -174,7 +174,8 @@ def read_shard(run: RunDirectory, digest: str) -> MergedShard | None:
     attempts = run.attempts(digest)
     if not attempts:
         return None
-    tables = [run.read_table(shard_name(digest, attempt)) for attempt in attempts]
+    names = [shard_name(digest, attempt) for attempt in attempts]
+    tables = [run.read_table(name, schema=ANSWERS) for name in names]
     return merge(tables, attempts, digest)
 
 

@@ -12,17 +12,52 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 
 from chains.errors import ConfigError, Fatal
-from crawler import explain, inputs, jobs, support, verify_summary
-from crawler.errors import EnvironmentFault, RecountError
+from crawler import (
+    capture,
+    cli_nodes,
+    explain,
+    inputs,
+    jobs,
+    pruning,
+    repeat,
+    support,
+    verify_summary,
+)
+from crawler.attended import attended
+from crawler.cli_options import (
+    Captured,
+    Companion,
+    Config,
+    Endpoints,
+    Exchange,
+    Heights,
+    Json,
+    Liabilities,
+    ListPath,
+    Log,
+    Messages,
+    Metrics,
+    Policy,
+    Processes,
+    Public,
+    Quiet,
+    RunPath,
+    StatementFile,
+    options_of,
+    print_json,
+    text_of,
+)
+from crawler.errors import INTERRUPTED, EnvironmentFault, RecountError, exit_code_of
 from crawler.hygiene import Seen
-from crawler.inputs import Options
 from crawler.live import Live, err
+from crawler.logs import STDERR, LogFormat
+from crawler.public import chosen_before, say_if_public, whom
 from crawler.reports import document, terminal
+from crawler.reports.display import visible
 from crawler.result import Report
 from crawler.settings import load_world
 from crawler.verdict_files import check_suffix, verdict_file
@@ -34,54 +69,38 @@ app = typer.Typer(
     help="Recount the reserves that an exchange publishes.",
 )
 
-ListPath = Annotated[Path, typer.Argument(help="the published wallet list: .csv, .zip, .jsonl, …")]
-RunPath = Annotated[Path, typer.Argument(help="a run directory")]
-Companion = Annotated[list[Path] | None, typer.Option(help="a further file of the same list")]
-Config = Annotated[list[Path] | None, typer.Option(help="TOML that adds chains, assets, exchanges")]
-Policy = Annotated[Path | None, typer.Option(help="policy TOML; the shipped one otherwise")]
-Endpoints = Annotated[Path | None, typer.Option(help="whom to ask: endpoints.toml")]
-Liabilities = Annotated[Path | None, typer.Option(help="TOML or CSV: asset, amount, as-of, source")]
-StatementFile = Annotated[Path | None, typer.Option(help="what the exchange stated")]
-Heights = Annotated[Path | None, typer.Option(help="heights for lists that carry none")]
-Messages = Annotated[Path | None, typer.Option(help="expected texts, one a line")]
-Exchange = Annotated[str, typer.Option(help="whose list it is, where the list does not say")]
-Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="no progress")]
-Processes = Annotated[int, typer.Option(min=0, help="worker processes; 0 takes every core")]
-
 
 def main() -> None:
     """Run the command line; the one place where errors become exit codes."""
+    STDERR.reset()
     try:
         code = app(standalone_mode=False)
-    except RecountError as error:
-        err(f"recount: {error}")
-        sys.exit(error.exit_code)
-    except ConfigError as error:
-        err(f"recount: {error}")
-        sys.exit(2)
-    except Fatal as error:
-        err(f"recount: {error}")
-        sys.exit(4)
+    except (RecountError, ConfigError, Fatal) as error:
+        err(f"recount: {visible(str(error))}", "error")  # it may repeat what a node or a list says
+        sys.exit(exit_code_of(error))
     except (typer.Abort, KeyboardInterrupt):
-        err("recount: interrupted; nothing that was finished is lost")
-        sys.exit(130)
+        code = INTERRUPTED
     except OSError as error:
-        err(f"recount: {error.strerror or error}: {error.filename or ''}".rstrip(": "))
-        sys.exit(4)
+        text = f"recount: {error.strerror or error}: {error.filename or ''}".rstrip(": ")
+        err(visible(text), "error")
+        sys.exit(exit_code_of(error))
     except Exception as error:  # the last resort: a usage error of the parser, or a defect
         show = getattr(error, "format_message", None)
         if show is None:
             if os.environ.get("RECOUNT_DEBUG"):
                 raise
             err(
-                f"recount: a defect of recount: {type(error).__name__}: {error}; nothing that was "
-                "finished is lost. Set RECOUNT_DEBUG=1 to see where, and please report it"
+                f"recount: a defect of recount: {type(error).__name__}: {visible(str(error))}; "
+                "nothing that was finished is lost. Set RECOUNT_DEBUG=1 to see where, and please "
+                "report it",
+                "error",
             )
             sys.exit(4)
         text = show()
         err(f"recount: {text}" if text else "recount: name a command, see above")
         sys.exit(2)
+    if code == INTERRUPTED:  # the parser, too, makes this of an interrupt
+        err("recount: interrupted; nothing that was finished is lost", "error")
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -92,6 +111,7 @@ def run(
         Path | None, typer.Option("--run", help="run directory; named by the inputs otherwise")
     ] = None,
     endpoints: Endpoints = None,
+    public_endpoints: Public = False,
     companion: Companion = None,
     config: Config = None,
     policy: Policy = None,
@@ -100,46 +120,74 @@ def run(
     heights: Heights = None,
     messages: Messages = None,
     exchange: Exchange = "",
+    captured: Captured = None,
     processes: Processes = 0,
+    go_on: Annotated[
+        bool, typer.Option("--resume", help="continue what --run holds of the same inputs")
+    ] = False,
+    metrics: Metrics = None,
+    log: Log = LogFormat.TEXT,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Verify, crawl, total, report."""
-    options = _options(
+    options = options_of(
         list_path,
         companion=companion,
         config=config,
         policy=policy,
         endpoints=endpoints,
+        public=public_endpoints,
         liabilities=liabilities,
         statement=statement,
         heights=heights,
         messages=messages,
         exchange=exchange,
+        captured=captured,
         processes=processes,
     )
-    path = run_path or inputs.default_run_path(options, Path("runs"))
-    with Live(quiet=quiet) as progress:
-        if (path / "manifest.json").exists() and run_path is None:
-            report = jobs.resume(path, progress, endpoints=options.endpoints)
-        else:
-            report = jobs.start(options, path, progress)
-    _show(report, path, as_json=as_json)
+    with attended(log, metrics) as watched:
+        path = run_path or inputs.default_run_path(options, Path("runs"))
+        again = (path / "manifest.json").exists()
+        if again and run_path is not None:
+            repeat.check(options, path)
+        finished = None if go_on or run_path is None or not again else repeat.finished(path)
+        if finished is None:
+            say_if_public(options.endpoints or (chosen_before(path) if again else ""))
+        with watched.progress(path, quiet=quiet) as progress:
+            if finished is not None:
+                watched.report = finished
+            elif again:
+                watched.report = jobs.resume(path, progress, endpoints=options.endpoints)
+            else:
+                watched.report = jobs.start(options, path, progress)
+    _show(watched.report, path, as_json=as_json)
 
 
 @app.command()
 def resume(
-    run_path: RunPath, endpoints: Endpoints = None, as_json: Json = False, quiet: Quiet = False
+    run_path: RunPath,
+    endpoints: Endpoints = None,
+    public_endpoints: Public = False,
+    metrics: Metrics = None,
+    log: Log = LogFormat.TEXT,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Continue a run: finished work stays, retryable gaps are asked again."""
-    with Live(quiet=quiet) as progress:
-        report = jobs.resume(run_path, progress, endpoints=_text(endpoints))
-    _show(report, run_path, as_json=as_json)
+    with attended(log, metrics) as watched:
+        asked = whom(text_of(endpoints), public=public_endpoints)
+        say_if_public(asked or chosen_before(run_path))
+        with watched.progress(run_path, quiet=quiet) as progress:
+            watched.report = jobs.resume(run_path, progress, endpoints=asked)
+    _show(watched.report, run_path, as_json=as_json)
 
 
 @app.command()
 def replay(run_path: RunPath, as_json: Json = False) -> None:
     """Give the same result from the stored evidence, without a network."""
+    if capture.is_capture(run_path):
+        cli_nodes.show_capture(capture.replay(run_path), as_json=as_json)
     stored = jobs.stored_report(run_path)
     result = jobs.replay(run_path)
     if document.encode_result(result) != document.encode_result(stored.result):
@@ -183,7 +231,7 @@ def verify(
     summaries = []
     seen = Seen() if len(lists) > 1 else None
     for number, list_path in enumerate(lists):
-        options = _options(
+        options = options_of(
             list_path,
             companion=companion,
             config=config,
@@ -195,7 +243,7 @@ def verify(
         )
         if explain_row is not None:
             steps = explain.explain(options, explain_row)
-            _print_json(steps) if as_json else sys.stdout.write(explain.render(steps))
+            print_json(steps) if as_json else sys.stdout.write(explain.render(steps))
             continue
         with Live(quiet=quiet) as progress, ExitStack() as stack:
             keep = None
@@ -210,7 +258,7 @@ def verify(
         if not as_json:
             verify_summary.render(summary, result, Console())
     if as_json and summaries:
-        _print_json(summaries[0] if len(summaries) == 1 else summaries)
+        print_json(summaries[0] if len(summaries) == 1 else summaries)
     raise typer.Exit(worst)
 
 
@@ -218,6 +266,7 @@ def verify(
 def plan(
     list_path: ListPath,
     endpoints: Endpoints = None,
+    public_endpoints: Public = False,
     companion: Companion = None,
     config: Config = None,
     heights: Heights = None,
@@ -227,11 +276,12 @@ def plan(
     quiet: Quiet = False,
 ) -> None:
     """Say what would be asked, of whom, and how long it would take; asks nobody."""
-    options = _options(
+    options = options_of(
         list_path,
         companion=companion,
         config=config,
         endpoints=endpoints,
+        public=public_endpoints,
         heights=heights,
         exchange=exchange,
         processes=processes,
@@ -239,9 +289,28 @@ def plan(
     with Live(quiet=quiet) as progress:
         entries = jobs.planned(options, progress)
     if as_json:
-        _print_json(entries)
+        print_json(entries)
     else:
         verify_summary.render_plan(entries, Console())
+
+
+app.command("capture")(cli_nodes.take)
+app.command()(cli_nodes.doctor)
+
+
+@app.command()
+def prune(
+    directory: Annotated[Path, typer.Argument(help="where run directories lie, such as runs")],
+    keep: Annotated[int, typer.Option(min=1, help="how many finished runs stay")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would go")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete old finished runs: never the newest, nor anything else."""
+    pruned = pruning.prune(directory, keep, dry_run=dry_run)
+    if as_json:
+        print_json(pruned)
+    else:
+        sys.stdout.write(pruning.text(pruned, dry_run=dry_run))
 
 
 @app.command()
@@ -253,10 +322,10 @@ def chains(
     """Show what is supported, from the code's own declarations."""
     if schemes:
         known = support.scheme_support()
-        _print_json(known) if as_json else support.render_schemes(known, Console())
+        print_json(known) if as_json else support.render_schemes(known, Console())
     else:
         networks = support.chain_support(load_world(config or ()))
-        _print_json(networks) if as_json else support.render_chains(networks, Console())
+        print_json(networks) if as_json else support.render_chains(networks, Console())
 
 
 @app.command()
@@ -276,49 +345,11 @@ def demo(
     raise typer.Exit(0 if shown.complete else 4)
 
 
-def _print_json(value: object) -> None:
-    """Write a value to stdout as indented JSON."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
-
-
 def verdict_path(verdicts: Path, list_path: Path, number: int, count: int) -> Path:
     """Name the verdict file of one list: several lists get one file each."""
     if count == 1:
         return verdicts
     return verdicts.with_name(f"{verdicts.stem}.{number + 1}.{list_path.stem}{verdicts.suffix}")
-
-
-def _options(
-    list_path: Path,
-    *,
-    companion: list[Path] | None = None,
-    config: list[Path] | None = None,
-    policy: Path | None = None,
-    endpoints: Path | None = None,
-    liabilities: Path | None = None,
-    statement: Path | None = None,
-    heights: Path | None = None,
-    messages: Path | None = None,
-    exchange: str = "",
-    processes: int = 0,
-) -> Options:
-    return Options(
-        list_path=_text(list_path),
-        companions=tuple(_text(path) for path in companion or ()),
-        config=tuple(_text(path) for path in config or ()),
-        policy=_text(policy),
-        endpoints=_text(endpoints),
-        liabilities=_text(liabilities),
-        statement=_text(statement),
-        heights=_text(heights),
-        messages=_text(messages),
-        exchange=exchange,
-        processes=processes,
-    )
-
-
-def _text(path: Path | None) -> str:
-    return "" if path is None else str(path.absolute())
 
 
 def _show(report: Report, path: Path, *, as_json: bool) -> None:

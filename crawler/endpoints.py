@@ -1,5 +1,8 @@
 """Loads the user's ``endpoints.toml``: an array ``[[endpoints]]`` of ``EndpointSpec`` tables.
 
+The public endpoints of the shipped example file stand there as comments, so that a copy of the file
+asks nobody. ``load_public`` reads them, for ``--public-endpoints`` alone.
+
 Every mistake is found here, before anything is asked: unknown keys, unset secrets, a URL of an
 unknown kind, one URL declared twice (it cannot be its own witness), a third party without a
 rate, plain HTTP to a third party.
@@ -12,17 +15,26 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from chains.endpoints import DEFAULT_RATE, EndpointSpec
 from chains.errors import ConfigError
 from chains.model import ChainId
+from chains.stream import STREAM_SCHEMES
 from crawler import declarations
 from crawler.declarations import fault
+from crawler.settings import config_root
 
-SCHEMES = ("http", "https", "file")
+SCHEMES = ("http", "https", "file", *STREAM_SCHEMES)
+PLAIN = {"http": "https", "tcp": "ssl"}
+"""Schemes without encryption, each with the one to use instead."""
+PUBLIC = "public"
+"""Stands for a path: the public endpoints of the shipped example file."""
+PUBLIC_RATE = "1"
+PUBLIC_CONCURRENCY = 1
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_PUBLIC_LINE = re.compile(r"# ([-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}) (https://[^\s]+)(?: \((.+)\))?")
 _RANGES = {
     "concurrency": (1, 1024),
     "timeout_s": (1, 3600),
@@ -41,12 +53,14 @@ def load_endpoints(
     """
     file = path.name
     table = declarations.parse(declarations.read_bytes(path, file), file)
-    declarations.only(table, ("endpoints",), file)
+    declarations.only(table, ("endpoints", "found"), file)
+    found = _found(table, path, file)
     names: set[str] = set()
     addresses: dict[tuple[str, str, str], str] = {}
     specs = []
     for i, entry in enumerate(declarations.array_of(table, "endpoints", file)):
-        spec = _endpoint(entry, file, f"endpoints[{i}]")
+        known = found.get(entry.get("name"), {}) if isinstance(entry, dict) else {}
+        spec = _endpoint({**entry, **known} if known else entry, file, f"endpoints[{i}]")
         key = f"endpoints[{i}] ({spec.name})"
         if spec.name in names:
             raise fault(file, f"{key}.name", "is the name of an earlier endpoint as well")
@@ -59,6 +73,52 @@ def load_endpoints(
             raise fault(file, f"{key}.url", f"is also the URL of {other}, which confirms nothing")
         specs.append(spec)
     return tuple(specs)
+
+
+def _found(table: Mapping[str, Any], path: Path, file: str) -> Mapping[Any, Mapping[str, Any]]:
+    """Read what ``recount doctor`` found, by endpoint: ``rate`` and ``batch`` and nothing else."""
+    name = table.get("found", "")
+    if not isinstance(name, str):
+        raise fault(file, "found", "must be the name of a file beside this one")
+    if not name:
+        return {}
+    beside = path.parent / name
+    found = declarations.parse(declarations.read_bytes(beside, beside.name), beside.name)
+    declarations.only(found, ("found",), beside.name)
+    tables = found.get("found", {})
+    if not isinstance(tables, dict) or not all(isinstance(one, dict) for one in tables.values()):
+        raise fault(beside.name, "found", "must be tables, one for each endpoint")
+    for endpoint, one in tables.items():
+        declarations.only(one, ("rate", "batch"), f"{beside.name}: found.{endpoint}")
+    return tables
+
+
+def public_file() -> Path:
+    """Return the shipped file that names public endpoints."""
+    return config_root() / "endpoints.example.toml"
+
+
+def load_public(chains: Collection[ChainId]) -> tuple[EndpointSpec, ...]:
+    """Load the public endpoints of ``chains``: unverified examples, asked one at a time, slowly.
+
+    Raises ``ConfigError`` where the shipped file is damaged.
+    """
+    file = public_file().name
+    text = declarations.read_bytes(public_file(), file).decode()
+    _, _, listed = text.partition("# Public endpoints")
+    specs: list[EndpointSpec] = []
+    for found in _PUBLIC_LINE.finditer(listed):
+        entry = {
+            "name": f"public-{len(specs) + 1}-{(urlsplit(found[2]).hostname or '')[:48]}",
+            "chain": found[1],
+            "url": found[2],
+            "rate": PUBLIC_RATE,
+            "concurrency": PUBLIC_CONCURRENCY,
+        }
+        specs.append(_endpoint(entry, file, f"public endpoint {len(specs) + 1}"))
+    if not specs:
+        raise fault(file, "Public endpoints", "names none")
+    return tuple(spec for spec in specs if spec.chain in chains)
 
 
 def _endpoint(entry: Any, file: str, key: str) -> EndpointSpec:
@@ -84,6 +144,14 @@ def _endpoint(entry: Any, file: str, key: str) -> EndpointSpec:
     return spec
 
 
+def _check_stream(url: str, parts: SplitResult, has_headers: bool, file: str, key: str) -> None:  # noqa: FBT001 - one caller
+    """Refuse what a line protocol over a socket has no place for."""
+    if not parts.port or url != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+        raise fault(file, f"{key}.url", f"must be {parts.scheme}://host:port and nothing more")
+    if has_headers:
+        raise fault(file, f"{key}.headers", f"cannot be sent to {parts.scheme} endpoints")
+
+
 def _resolved_url(spec: EndpointSpec, env: Mapping[str, str], file: str, key: str) -> str:
     """Check the URL with its secrets filled in and return it; no message shows it."""
     try:
@@ -107,10 +175,15 @@ def _resolved_url(spec: EndpointSpec, env: Mapping[str, str], file: str, key: st
             raise fault(file, f"{key}.url", "must name a file of this machine: file:///path")
     elif not host:
         raise fault(file, f"{key}.url", "names no host")
-    elif parts.scheme == "http" and not (spec.own_node or _is_loopback(host)):
+    elif parts.scheme in PLAIN and not (spec.own_node or is_loopback(host)):
+        better = PLAIN[parts.scheme]
         raise fault(
-            file, f"{key}.url", "is plain http to a third party; use https, or own_node = true"
+            file,
+            f"{key}.url",
+            f"is plain {parts.scheme} to a third party; use {better}, or own_node = true",
         )
+    elif parts.scheme in STREAM_SCHEMES:
+        _check_stream(url, parts, bool(headers), file, key)
     if "@" in parts.netloc and any(name.lower() == "authorization" for name in headers):
         raise fault(
             file, f"{key}.headers", "has Authorization, and the URL has credentials too; keep one"
@@ -121,7 +194,8 @@ def _resolved_url(spec: EndpointSpec, env: Mapping[str, str], file: str, key: st
     return url
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine."""
     if host == "localhost":
         return True
     try:

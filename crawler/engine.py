@@ -18,6 +18,7 @@ import msgspec
 from chains import adapters
 from chains.endpoints import EndpointSpec
 from chains.errors import ChainError, Fatal, Reorganised, Transient
+from chains.heads import heads
 from chains.model import (
     Answers,
     ChainAdapter,
@@ -101,6 +102,11 @@ class Engine:
             for transport in self._transports.values()
             for name, statistics in transport.statistics.items()
         }
+
+    async def heads(self, chain: ChainId) -> Mapping[str, int | Gap]:
+        """Ask every endpoint of a chain for its newest final block."""
+        transport = await self._transport(chain)
+        return await heads(self._adapter(chain), transport)
 
     async def pin(
         self, moments: Sequence[Moment], known: Mapping[str, Pinned]
@@ -333,7 +339,14 @@ def open_positions(run: RunDirectory, digest: str, questions: Questions) -> list
 
 def evidence_pack(digest: str, attempt: int, *, witness: bool = False) -> str:
     """Name of the evidence pack of an attempt, inside the run directory."""
-    return f"evidence/{digest}.{attempt}{'.witness' if witness else ''}.jsonl.zst"
+    place, slash, name = digest.rpartition("/")  # answers of a capture lie below its own place
+    return f"{place}{slash}evidence/{name}.{attempt}{'.witness' if witness else ''}.jsonl.zst"
+
+
+def stored_pins(run: RunDirectory) -> dict[str, Pinned]:
+    """Return the moments that a run has pinned, by ``<chain>@<height>``."""
+    stored = run.manifest.snapshots or {}
+    return {key: msgspec.convert(entry, Pinned) for key, entry in stored.items()}
 
 
 def snapshot_pack(moment: Moment, attempt: int) -> str:

@@ -10,6 +10,10 @@ Faults of single questions are never exceptions here: they are ``Gap``s.
 
 from __future__ import annotations
 
+from chains.errors import ConfigError
+
+INTERRUPTED = 130
+
 
 class RecountError(Exception):
     """Base. ``str()`` says what happened, what was expected and what to do."""
@@ -31,3 +35,14 @@ class EnvironmentFault(RecountError):
     """The surroundings failed: disk, run directory, endpoints that contradict each other."""
 
     exit_code = 4
+
+
+def exit_code_of(error: BaseException) -> int:
+    """Return the exit code of a command that ends with this error."""
+    if isinstance(error, RecountError):
+        return error.exit_code
+    if isinstance(error, ConfigError):
+        return UsageError.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    return EnvironmentFault.exit_code

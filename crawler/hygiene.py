@@ -15,8 +15,10 @@ from fractions import Fraction
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from crawler.columns import Column, distinct, sums
+from crawler.columns import Column, distinct, sums, whole
+from crawler.model import RowKind
 from crawler.result import MessageLine
 from crawler.totals import Scales
 from crawler.units import fraction_text
@@ -46,8 +48,11 @@ class SignedTexts:
     def add(self, messages: Column, schemes: Column, ledger: pa.Table) -> None:
         """Take in a part; the columns are in the order of ``ledger``.
 
-        Rows without a signature that was checked (no scheme verified) count under ``""``.
+        Rows without a signature that was checked (no scheme verified) count under ``""``;
+        malformed rows have no text that anybody signed.
         """
+        unread = pc.equal(whole(ledger["kind"]), RowKind.MALFORMED.value)
+        messages = pc.if_else(unread, "", whole(messages))  # the raw text of the line stands there
         columns = [messages, schemes, ledger["counts_as"], ledger["decimals"]]
         codes, firsts = distinct(columns)
         claimed = sums(codes, len(firsts), ledger["claimed"])

@@ -34,6 +34,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     messages: str = ""
     exchange: str = ""
     processes: int = 0
+    captured: tuple[str, ...] = ()
     retry: RetryPolicy = RetryPolicy()
 
 
@@ -121,11 +122,13 @@ def input_digests(options: Options) -> Mapping[str, Mapping[str, str]]:
         "heights": options.heights,
         "messages": options.messages,
     }
-    several = {
-        f"{role}-{i}": path
-        for role, paths in (("companion", options.companions), ("config", options.config))
-        for i, path in enumerate(paths)
-    }
+    captured = tuple(str(Path(path) / "manifest.json") for path in options.captured)
+    roles = (
+        ("companion", options.companions),
+        ("config", options.config),
+        ("captured", captured),
+    )
+    several = {f"{role}-{i}": path for role, paths in roles for i, path in enumerate(paths)}
     return {
         role: {"name": Path(path).name, "sha256": _digest(Path(path))}
         for role, path in {**singles, **several}.items()

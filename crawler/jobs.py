@@ -16,21 +16,23 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec.structs import replace
 
 from chains.endpoints import EndpointSpec
 from chains.errors import Fatal
 from chains.model import ChainId, Questions
 from chains.transport import EndpointStatistics, RetryPolicy
+from crawler import captured
 from crawler import recount as pure
 from crawler.circumstances import keep_circumstances, stored_circumstances
-from crawler.endpoints import load_endpoints
-from crawler.engine import Engine, Pinned
+from crawler.endpoints import PUBLIC, load_endpoints, load_public
+from crawler.engine import Engine, Pinned, stored_pins
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.hygiene import Seen
 from crawler.inputs import Opened, Options, input_digests, open_inputs, versions
 from crawler.ledger import LEDGER, Place
 from crawler.lists import PublishedList
-from crawler.ownership import EXAMINED, SIGNATURES, examine
+from crawler.ownership import examine
 from crawler.plan import PLAN, Moment, capabilities, questions, shard_digest, shards
 from crawler.progress import Progress
 from crawler.recount import Inputs
@@ -38,7 +40,7 @@ from crawler.reports import document, html
 from crawler.result import Circumstances, Report, Result
 from crawler.runs import FORMAT, Manifest, RunDirectory, ShardEntry
 from crawler.settings import World
-from crawler.spool import PIECE, Spool
+from crawler.spool import PIECE
 
 CLAIM_COLUMNS = [
     "row", "kind", "network", "asset", "address", "amount", "chain", "asset_id", "counts_as",
@@ -47,12 +49,8 @@ CLAIM_COLUMNS = [
 """What the recount needs of a claim; signatures and keys stay on disk."""
 SIGNATURE_COLUMNS = ["status", "reason", "scheme", "signers", "pinned", "silent", "asked"]
 INPUTS = "inputs/inputs.json"
-_EXAMINED = pa.schema(
-    [
-        *(EXAMINED.field(name) for name in CLAIM_COLUMNS),
-        *(SIGNATURES.field(name) for name in SIGNATURE_COLUMNS),
-    ]
-)
+EXAMINED_PIECE = 1 << 16
+"""Rows that are joined at a time while others are still being judged."""
 
 Parts = Iterable[tuple[pa.Table, pa.Table]]
 """Claims and signature results of a list, part by part; may be read several times."""
@@ -61,11 +59,12 @@ Parts = Iterable[tuple[pa.Table, pa.Table]]
 def start(options: Options, path: Path, progress: Progress) -> Report:
     """Make a new run and bring it to its report."""
     opened = open_inputs(options)
-    _endpoints(options, opened.inputs.world)  # a mistake in it shows before there is a directory
+    endpoint_specs(options, opened.inputs.world)  # mistakes show before there is a directory
+    captured.check(options.captured)
     manifest = Manifest(
         format=FORMAT,
         run=path.name,
-        started=_now(),
+        started=now(),
         versions=versions(),
         inputs=input_digests(options),
         options=msgspec.to_builtins(options),
@@ -82,6 +81,8 @@ def resume(path: Path, progress: Progress, *, endpoints: str = "") -> Report:
     """Continue a run: what is finished stays, the rest and retryable Gaps are asked again."""
     run = RunDirectory.open(path)
     try:
+        if run.manifest.kind != "run":
+            raise UsageError(f"{path} is a {run.manifest.kind}; give its own command once more")
         options = msgspec.convert(run.manifest.options, Options)
         if endpoints:
             options = msgspec.structs.replace(options, endpoints=endpoints)
@@ -105,11 +106,13 @@ def replay(path: Path) -> Result:
     """
     run = RunDirectory.open(path)
     try:
-        inputs = _stored_inputs(run)
-        pinned = _stored_pins(run)
+        inputs = stored_inputs(run)
+        pinned = stored_pins(run)
         pure.replay_pins(run, inputs.world, pinned)
-        shards_again = pure.replayed_shards(run, inputs.world, pinned)
-        result, _ = pure.recount(inputs, examined_parts(run), shards_again, pinned)
+        taken = captured.replayed(run, inputs.world)
+        again = captured.joined(pure.replayed_shards(run, inputs.world, pinned), pinned, taken)
+        moments = captured.moments(pinned, taken)
+        result, _ = pure.recount(inputs, examined_parts(run), again, moments)
         return result
     finally:
         run.close()
@@ -137,10 +140,11 @@ def verify(
     ``seen`` remembers what earlier lists carried and takes in this one.
     """
     opened = open_inputs(options)
-    parts = _examined(options, opened, progress, seen)
-    inputs = msgspec.structs.replace(_with_lines(opened.inputs, opened.published), asked=False)
+    parts = examined(options, opened, progress, seen)
+    inputs = msgspec.structs.replace(opened.inputs, asked=False)
     result, _ = pure.recount(inputs, parts, [], {}, keep or _nowhere)
-    return result
+    lines = _with_lines(inputs, opened.published).lines  # known once all parts were read
+    return replace(result, list=replace(result.list, lines=lines))
 
 
 def _nowhere(_: pa.Table) -> None:
@@ -151,17 +155,20 @@ def planned(options: Options, progress: Progress) -> list[Mapping[str, Any]]:
     """Say what would be asked: one entry per moment and asset, with calls and seconds."""
     opened = open_inputs(options)
     world = opened.inputs.world
-    specs = _endpoints(options, world)
-    asked = questions(world, _examined(options, opened, progress))
+    specs = endpoint_specs(options, world)
+    asked = questions(world, examined(options, opened, progress))
     return [_estimate(world, q, specs) for q in asked]
 
 
-def _examined(
+def examined(
     options: Options, opened: Opened, progress: Progress, seen: Seen | None = None
-) -> Parts:
-    """Examine a list and hold what the recount needs of it, without a run directory."""
+) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Examine a list, part by part, without a run directory; to be read once.
+
+    Whoever reads works on one part while the next ones are being judged.
+    """
     progress.begin("signatures", None)
-    held = Spool()
+    pending: list[tuple[pa.Table, pa.Table]] = []
     if seen is not None:
         seen.begin(opened.published.path.name)
     for claims, signatures in examine(
@@ -170,21 +177,13 @@ def _examined(
         progress.advance("signatures", claims.num_rows)
         if seen is not None:
             seen.take(claims, signatures)
-        columns = {name: claims.column(name) for name in CLAIM_COLUMNS}
-        columns |= {name: signatures.column(name) for name in SIGNATURE_COLUMNS}
-        held.append(pa.table(columns, schema=_EXAMINED))
-    return _Held(held)
-
-
-class _Held:
-    """Claims and signature results side by side, taken apart again."""
-
-    def __init__(self, held: Spool) -> None:
-        self._held = held
-
-    def __iter__(self) -> Iterator[tuple[pa.Table, pa.Table]]:
-        for table in self._held:
-            yield table.select(CLAIM_COLUMNS), table.select(SIGNATURE_COLUMNS)
+        kept = pa.Table.from_batches([claims]).select(CLAIM_COLUMNS)
+        pending.append((kept, pa.Table.from_batches([signatures]).select(SIGNATURE_COLUMNS)))
+        if sum(one.num_rows for one, _ in pending) >= EXAMINED_PIECE:
+            yield _joined(pending)
+            pending = []
+    if pending:
+        yield _joined(pending)
 
 
 def _estimate(world: World, asked: Questions, specs: Sequence[EndpointSpec]) -> Mapping[str, Any]:
@@ -213,27 +212,31 @@ def _finish(
     if run.manifest.examined is None:
         if opened is None:
             raise EnvironmentFault(f"{run.path}: the list was not opened")
-        _examine(run, options, opened, progress)
-    inputs = _stored_inputs(run)
-    specs = _endpoints(options, inputs.world)
+        captured.take_in(run, options.captured, opened.inputs.world)
+        examine_list(run, options, opened, progress)
+    inputs = stored_inputs(run)
+    specs = endpoint_specs(options, inputs.world)
     run.manifest.endpoints = tuple(spec.redacted() for spec in specs)
     run.save()
     parts = examined_parts(run)
     asked = questions(inputs.world, parts)
     pinned, statistics, rejected = asyncio.run(
-        _crawl(run, inputs.world, asked, specs=specs, retry=options.retry, progress=progress)
+        crawl(run, inputs.world, asked, specs=specs, retry=options.retry, progress=progress)
     )
     keep_circumstances(run, specs, statistics, rejected)
-    stored = pure.stored_shards(run, pinned)
+    taken = captured.stored(run)
+    stored = captured.joined(pure.stored_shards(run, pinned), pinned, taken)
+    moments = captured.moments(pinned, taken)
     with (
         run.replacing("rows.parquet") as file,
         pq.ParquetWriter(file, LEDGER, compression="zstd") as writer,
     ):
-        result, places = pure.recount(inputs, parts, stored, pinned, writer.write_table)
+        result, places = pure.recount(inputs, parts, stored, moments, writer.write_table)
     return _report(run, result, places)
 
 
-def _examine(run: RunDirectory, options: Options, opened: Opened, progress: Progress) -> None:
+def examine_list(run: RunDirectory, options: Options, opened: Opened, progress: Progress) -> None:
+    """Read the list and judge its signatures, part by part, into the run directory."""
     published: PublishedList = opened.published
     progress.begin("signatures", None)
     rows = part = 0
@@ -251,7 +254,7 @@ def _examine(run: RunDirectory, options: Options, opened: Opened, progress: Prog
     run.save()
 
 
-async def _crawl(
+async def crawl(
     run: RunDirectory,
     world: World,
     asked: Sequence[Questions],
@@ -260,8 +263,12 @@ async def _crawl(
     retry: RetryPolicy,
     progress: Progress,
 ) -> tuple[dict[str, Pinned], Mapping[str, EndpointStatistics], Mapping[str, str]]:
+    """Pin the moments, freeze the plan, ask; raises ``EnvironmentFault``.
+
+    Returns the moments, what happened at each endpoint, and why some were not asked.
+    """
     moments = sorted({Moment(q.chain, q.height) for q in asked})
-    known = _stored_pins(run)
+    known = stored_pins(run)
     async with Engine(run, world.chains, specs, progress, retry) as engine:
         try:
             pinned = await engine.pin(moments, known)
@@ -308,7 +315,7 @@ def _report(run: RunDirectory, result: Result, places: Mapping[int, Place]) -> R
         circumstances=Circumstances(
             run=run.manifest.run,
             started=run.manifest.started,
-            finished=_now(),
+            finished=now(),
             versions=run.manifest.versions,
             attempts=sum(len(run.attempts(entry.digest)) for entry in run.manifest.plan or ()),
             endpoints=kept,
@@ -328,8 +335,14 @@ class _Stored:
 
     def __iter__(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         pending: list[tuple[pa.Table, pa.Table]] = []
-        names = zip(self._run.parts("claims"), self._run.parts("signatures"), strict=True)
-        for claims, signatures in names:
+        claimed, signed = self._run.parts("claims"), self._run.parts("signatures")
+        expected = (self._run.manifest.examined or {}).get("parts", len(claimed))
+        if not len(claimed) == len(signed) == expected:
+            raise EnvironmentFault(
+                f"{self._run.path} holds {len(claimed)} files of claims and {len(signed)} of "
+                f"signatures, expected {expected} of each; start a new run"
+            )
+        for claims, signatures in zip(claimed, signed, strict=True):
             pending.append(
                 (
                     self._run.read_table(claims, CLAIM_COLUMNS),
@@ -357,13 +370,17 @@ def _with_lines(inputs: Inputs, published: PublishedList) -> Inputs:
     return msgspec.structs.replace(inputs, lines=msgspec.structs.asdict(published.account))
 
 
-def _endpoints(options: Options, world: World) -> tuple[EndpointSpec, ...]:
+def endpoint_specs(options: Options, world: World) -> tuple[EndpointSpec, ...]:
+    """Load whom the user names; raises ``ConfigError``."""
     if not options.endpoints:
         return ()
+    if options.endpoints == PUBLIC:
+        return load_public(world.chains.keys())
     return load_endpoints(Path(options.endpoints), os.environ, world.chains.keys())
 
 
-def _stored_inputs(run: RunDirectory) -> Inputs:
+def stored_inputs(run: RunDirectory) -> Inputs:
+    """Read what a run was given, besides the list; raises ``EnvironmentFault``."""
     file = run.path / INPUTS
     try:
         return msgspec.json.decode(file.read_bytes(), type=Inputs)
@@ -374,10 +391,6 @@ def _stored_inputs(run: RunDirectory) -> Inputs:
         ) from error
 
 
-def _stored_pins(run: RunDirectory) -> dict[str, Pinned]:
-    stored = run.manifest.snapshots or {}
-    return {key: msgspec.convert(entry, Pinned) for key, entry in stored.items()}
-
-
-def _now() -> str:
+def now() -> str:
+    """Return the time of day, UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -18,7 +18,7 @@ import pyarrow as pa
 from chains import addresses, signatures
 from chains.model import ChainSpec, Ownership
 from crawler.labels import Resolved, chain_named, resolve, resolve_generic
-from crawler.model import CLAIMS, Exchange, RowKind
+from crawler.model import CLAIMS, Asset, Exchange, RowKind
 from crawler.settings import Heights, World
 
 UNKNOWN_DECIMALS = 36
@@ -75,6 +75,7 @@ class Verdict(msgspec.Struct, frozen=True):
 class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     """What the labels of a row mean; shared by all rows with the same labels.
 
+    ``most`` is how many base units one account can hold at all; a claim beyond it is no amount.
     ``expected`` are the texts that may be signed, ``None`` where none is pinned. Rows of one
     ``group`` are judged alike: what their labels say beyond it does not bear on signatures.
     """
@@ -84,8 +85,21 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     counts_as: str
     asset_class: str
     decimals: int
+    most: int
     expected: tuple[str, ...] | None
     group: str
+
+
+MOST_UNITS = 2**256 - 1
+"""No account of any chain holds more base units of anything."""
+
+
+def _most(asset: Asset | None) -> int:
+    """Return the most base units of an asset that can exist, by its protocol's own bound."""
+    if asset is None or not asset.max_supply:
+        return MOST_UNITS
+    units: int = asset.max_supply * 10**asset.decimals
+    return min(MOST_UNITS, units)
 
 
 class Meanings:
@@ -119,6 +133,7 @@ class Meanings:
             counts_as=known.counts_as if known else (asset or network or "no label") + UNRESOLVED,
             asset_class=known.asset_class.value if known else "unknown",
             decimals=known.decimals if known else UNKNOWN_DECIMALS,
+            most=_most(known),
             expected=expected,
             group=repr((_kind_of_chain(spec), resolved.schemes, reason, expected)),
         )

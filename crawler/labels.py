@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 UNKNOWN_NETWORK = "unknown-network"
 UNKNOWN_LABEL = "unknown-label"
+ANY_TYPE = "*"
+"""Among an exchange's plain types: the type of a row changes nothing (it names a custodian)."""
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +56,7 @@ def resolve(
     """
     if not network_label.strip():
         return _by_label_alone(world, exchange, asset_label, row_type)
-    rule = _network_rule(exchange, network_label, row_type)
+    rule = _network_rule(exchange, asset_label, network_label, row_type)
     if rule is None:
         return Resolved(reason=UNKNOWN_NETWORK)
     on_chain = [
@@ -100,25 +102,34 @@ def chain_named(world: World, text: str) -> ChainId | None:
 
 def _by_label_alone(world: World, exchange: Exchange, asset_label: str, row_type: str) -> Resolved:
     ids = {label.id for label in _named(exchange, asset_label) if not label.network}
-    if row_type not in exchange.plain_types or len(ids) != 1:
+    if not _is_plain(exchange, row_type) or len(ids) != 1:
         return Resolved(reason=UNKNOWN_LABEL)
     asset = ids.pop()
     chain = world.assets[asset].chain
     schemes = [
         scheme
         for rule in exchange.networks
-        if rule.chain == chain and not rule.type
+        if rule.chain == chain and not rule.type and not rule.asset
         for scheme in rule.schemes
     ]
     return Resolved(chain=chain, asset=asset, schemes=tuple(dict.fromkeys(schemes)))
 
 
-def _network_rule(exchange: Exchange, network_label: str, row_type: str) -> NetworkRule | None:
-    kind = "" if row_type in exchange.plain_types else row_type
+def _network_rule(
+    exchange: Exchange, asset_label: str, network_label: str, row_type: str
+) -> NetworkRule | None:
+    kind = "" if _is_plain(exchange, row_type) else row_type
     rules = [rule for rule in exchange.networks if rule.network and rule.type == kind]
     exact = [rule for rule in rules if rule.network == network_label]
     alike = [rule for rule in rules if plain(rule.network) == plain(network_label)]
-    return next(iter(exact or alike), None)
+    found = exact or alike
+    for_all = [rule for rule in found if not rule.asset]
+    own = [rule for rule in found if rule.asset and plain(rule.asset) == plain(asset_label)]
+    return next(iter(own or for_all), None)
+
+
+def _is_plain(exchange: Exchange, row_type: str) -> bool:
+    return row_type in exchange.plain_types or ANY_TYPE in exchange.plain_types
 
 
 def _named(exchange: Exchange, asset_label: str) -> Iterator[Label]:

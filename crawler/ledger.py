@@ -32,7 +32,7 @@ from crawler.plan import (
 )
 from crawler.runs import ShardEntry
 from crawler.settings import World
-from crawler.validity import Subjects
+from crawler.validity import Judged, Subjects
 
 LEDGER = pa.schema(
     [
@@ -103,6 +103,7 @@ class Join:
         self._asset_gaps = _asset_gaps(world, facts, self._balances)
         self._control = _control_answers(shards)
         self._subjects = Subjects()
+        self._judged: Judged | None = None
         self.places: dict[int, Place] = {}
 
     def part(self, claims: pa.Table, signatures: pa.Table) -> pa.Table:
@@ -137,7 +138,7 @@ class Join:
 
     def completed(self, parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """Yield the ledger (``LEDGER``) of all parts that were joined, in their order."""
-        judged = self._subjects.judge()
+        judged = self._judged = self._judged or self._subjects.judge()
         start = 0
         for part in parts:
             columns = {name: part[name] for name in JOINED.names}

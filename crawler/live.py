@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from types import TracebackType
 from typing import Self
@@ -18,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-PLAIN_EVERY_S = 5.0
+from crawler.logs import EVERY_S, STDERR
 
 
 class Live:
@@ -85,7 +84,7 @@ class _Stage:
 
     def due(self) -> bool:
         now = time.monotonic()
-        if now - self._shown < PLAIN_EVERY_S:
+        if now - self._shown < EVERY_S:
             return False
         self._shown = now
         return True
@@ -103,6 +102,6 @@ class _Stage:
         return self.done / max(time.monotonic() - self._started, 1e-9)
 
 
-def err(text: str) -> None:
-    """Print one line to stderr."""
-    sys.stderr.write(text + "\n")
+def err(text: str, event: str = "note") -> None:
+    """Print one line to stderr; ``event`` is what it is where lines are JSON."""
+    STDERR.say(text, event)

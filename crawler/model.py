@@ -35,7 +35,7 @@ CLAIMS = pa.schema(
         pa.field("exchange", pa.string(), nullable=False),  # "" unless the row names one
         pa.field("network", pa.string(), nullable=False),  # label as published, "" where none
         pa.field("asset", pa.string(), nullable=False),  # label as published
-        pa.field("type", pa.string(), nullable=False),  # OKX "Type", "" elsewhere
+        pa.field("type", pa.string(), nullable=False),  # OKX "Type", Binance's custodian, or ""
         pa.field("address", pa.string(), nullable=False),
         pa.field("amount", pa.string(), nullable=False),  # as published; "" where none
         pa.field("height", pa.string(), nullable=False),  # as published; "" where none
@@ -128,7 +128,9 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True, rename={"asset_class": "c
 
     The class ``native`` also covers what its issuer issues there.
     ``symbol`` is what the contract itself answers, ``""`` where that is not confirmed (then only
-    the decimals are compared on chain). ``counts_as`` is the published coin.
+    the decimals are compared on chain). ``counts_as`` is the published coin. ``max_supply`` is how
+    many whole coins the protocol ever allows, 0 where it sets no bound that is sure: no account
+    can hold more, at any height.
     """
 
     id: AssetId
@@ -138,6 +140,7 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True, rename={"asset_class": "c
     counts_as: str
     asset_class: AssetClass
     source: str
+    max_supply: int = 0
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -158,10 +161,12 @@ class NetworkRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ``network`` is ``""`` in lists without a network column: then the rule gives the schemes of
     every asset of ``chain``. ``type`` is the text of OKX's ``Type`` column where a row of that
     type stands on another chain than its network says (validators), ``""`` for plain rows.
+    ``asset`` is an asset label whose rows do so, whatever the others of the network mean.
     """
 
     network: str = ""
     type: str = ""
+    asset: str = ""
     chain: ChainId
     schemes: tuple[str, ...] = ()
 
@@ -170,7 +175,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """One exchange of ``config/exchanges/``: texts it signs, labels it uses.
 
     ``messages_of`` names list dialects whose texts are others than ``messages``.
-    ``plain_types`` are texts of the ``Type`` column that change nothing.
+    ``plain_types`` are texts of the ``Type`` column that change nothing; ``*`` stands for all.
     """
 
     name: str

@@ -266,7 +266,7 @@ class Examiner:
             spread([meaning.counts_as for meaning in meanings], pa.string()),
             spread([meaning.asset_class for meaning in meanings], pa.string()),
             spread([meaning.decimals for meaning in meanings], pa.int16()),
-            _units(batch.column("amount"), codes, [meaning.decimals for meaning in meanings]),
+            _units(batch.column("amount"), codes, meanings),
             self._heights(batch, codes, meanings),
         ]
 
@@ -280,32 +280,35 @@ class Examiner:
         return pa.array(found, pa.int64()).take(pa.array(numbers))
 
 
-MOST_UNITS = str(2**256 - 1)
-"""No account of any chain holds more base units of anything; a claim beyond is no amount."""
+def _units(amounts: pa.Array, codes: pa.Array, meanings: Sequence[Meaning]) -> pa.Array:
+    """Turn each amount into base units at the decimals of its row's meaning.
 
-
-def _units(amounts: pa.Array, codes: pa.Array, decimals: Sequence[int]) -> pa.Array:
-    """Turn each amount into base units at the decimals of its row's meaning."""
-    scales = np.array(decimals, np.int64)[codes.to_numpy(zero_copy_only=False)]
-    present = np.unique(scales).tolist()
-    if len(present) == 1:
-        return _possible(amounts_to_units(amounts, present[0]))
-    rows = [np.flatnonzero(scales == scale) for scale in present]
+    Null stands for a text that is no amount, and for more than can exist.
+    """
+    found = [(meaning.decimals, meaning.most) for meaning in meanings]
+    present = sorted(set(found))
+    if len(present) <= 1:
+        return _possible(amounts, *(present or [(0, 0)])[0])
+    place = {scale: at for at, scale in enumerate(present)}
+    scales = np.array([place[scale] for scale in found], np.int64)
+    scales = scales[codes.to_numpy(zero_copy_only=False)]
+    rows = [np.flatnonzero(scales == at) for at in range(len(present))]
     parts = [
-        amounts_to_units(amounts.take(pa.array(chosen)), scale)
+        _possible(amounts.take(pa.array(chosen)), *scale)
         for chosen, scale in zip(rows, present, strict=True)
     ]
     order = pa.array(np.argsort(np.concatenate(rows)))
-    return _possible(pa.concat_arrays(parts).take(order))
+    return pa.concat_arrays(parts).take(order)
 
 
-def _possible(units: pa.Array) -> pa.Array:
-    """Leave out amounts beyond ``MOST_UNITS``; texts of one length compare as numbers do."""
-    length, longest = pc.binary_length(units), len(MOST_UNITS)
+def _possible(amounts: pa.Array, decimals: int, most: int) -> pa.Array:
+    """Turn amounts into units up to ``most``; texts of one length compare as numbers do."""
+    units = amounts_to_units(amounts, decimals)
+    length, longest = pc.binary_length(units), len(str(most))
     short = pc.less(length, longest)
     if pc.all(short).as_py():
         return units
-    fits = pc.or_(short, pc.and_(pc.equal(length, longest), pc.less_equal(units, MOST_UNITS)))
+    fits = pc.or_(short, pc.and_(pc.equal(length, longest), pc.less_equal(units, str(most))))
     return pc.if_else(fits, units, pa.scalar(None, pa.string()))
 
 

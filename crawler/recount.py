@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from chains import adapters
 from chains.errors import ChainError
 from chains.model import AssetId, ChainId, Gap, QueryKind, Questions, Snapshot
-from crawler.answers import AnswerColumns, MergedShard, merge, read_shard
+from crawler.answers import ANSWERS, AnswerColumns, MergedShard, merge, read_shard
 from crawler.engine import Pinned, decode, evidence_pack
 from crawler.errors import EnvironmentFault
 from crawler.evidence import Header, extract_digests, read_pack
@@ -28,7 +28,7 @@ from crawler.ledger import Join, Place, Shards
 from crawler.liabilities import Liability
 from crawler.model import Exchange, ListedTotal, Rounding, RowKind
 from crawler.outcome import judge
-from crawler.plan import Moment, shard_digest
+from crawler.plan import PLAN, Moment, shard_digest
 from crawler.published_totals import LabelSums, check_totals
 from crawler.ratio import check_statement, ratio_lines
 from crawler.reasons import DOES_NOT_PROVE
@@ -96,7 +96,8 @@ def planned_questions(
         raise EnvironmentFault(f"{run.path} has no plan yet; continue it with 'recount resume'")
     found = []
     for entry in run.manifest.plan:
-        accounts = run.read_table(f"plan/{entry.digest}.parquet")["account"].to_pylist()
+        planned = run.read_table(f"plan/{entry.digest}.parquet", schema=PLAN)
+        accounts = planned["account"].to_pylist()
         questions = Questions(
             kind=QueryKind(entry.kind),
             chain=ChainId(entry.chain),
@@ -129,7 +130,8 @@ def replay_pins(run: RunDirectory, world: World, pinned: Mapping[str, Pinned]) -
             continue
         spec = world.chains[entry.snapshot.chain]
         adapter = adapters.load(spec.adapter)(spec, NoTransport())  # type: ignore[arg-type]
-        lines = [line for line in read_pack(run.path / entry.pack) if not isinstance(line, Header)]
+        pack = run.inside(entry.pack)
+        lines = [line for line in read_pack(pack) if not isinstance(line, Header)]
         exchanges = [exchange for line in lines for exchange in line.exchanges]
         try:
             again = adapter.snapshot(entry.snapshot.height, exchanges)
@@ -188,7 +190,7 @@ class _Replay(msgspec.Struct, frozen=True):
     def attempt(self, number: int) -> pa.Table:
         """Return the answers of one attempt, as the evidence gives them."""
         digest = self.entry.digest
-        stored = self.run.read_table(shard_name(digest, number))
+        stored = self.run.read_table(shard_name(digest, number), schema=ANSWERS)
         positions = stored["position"].to_pylist()
         columns = self._pack(positions, number, witness=False)
         columns.restore(stored)
@@ -242,31 +244,30 @@ def recount(
     result rests, part by part.
     """
     world, policy = inputs.world, inputs.policy
-    unpinned = {key: entry.reason for key, entry in pinned.items() if entry.snapshot is None}
+    unpinned = {key: entry.reason for key, entry in pinned.items() if entry.reason}
     join = Join(world, shards, unpinned)
-    kept = Spool()
     texts = SignedTexts()
     published = _Published(inputs)
-    for claims, signatures in parts:
-        joined = join.part(claims, signatures)
-        texts.add(claims["message"], signatures["scheme"], joined)
-        published.add(claims)
-        kept.append(joined)
-    scale = scales(*kept)
-    chosen: frozenset[int] = frozenset()
-    if policy.conflict == "smaller":
-        chosen = chosen_in_conflict(join.completed(kept))
-    running = Totals()
-    findings = Findings(scale, asked=inputs.asked)
-    sums = LabelSums()
-    validity: Counter[str] = Counter()
-    for ledger in join.completed(kept):
-        for row in judged_rows(ledger, policy, inputs.rounding, scale, chosen):
-            running.add(row)
-            findings.add_row(row)
-            sums.add(row)
-            validity[row.cells["validity"]] += row.rows
-        keep(ledger)
+    with Spool() as kept:
+        for claims, signatures in parts:
+            joined = join.part(claims, signatures)
+            texts.add(claims["message"], signatures["scheme"], joined)
+            published.add(claims)
+            kept.append(joined)
+        scale = scales(kept)
+        chosen: frozenset[int] = frozenset()
+        if policy.conflict == "smaller":
+            chosen = chosen_in_conflict(join.completed(kept))
+        running, sums = Totals(), LabelSums()
+        findings = Findings(scale, asked=inputs.asked)
+        validity: Counter[str] = Counter()
+        for ledger in join.completed(kept):
+            for row in judged_rows(ledger, policy, inputs.rounding, scale, chosen):
+                running.add(row)
+                findings.add_row(row)
+                sums.add(row)
+                validity[row.cells["validity"]] += row.rows
+            keep(ledger)
     totals = running.by_coin()
     exchange: Exchange | None = world.exchanges.get(inputs.exchange)
     checks = check_totals(

@@ -33,6 +33,8 @@ FORMAT = "recount/run/1"
 
 
 PARTS = ("inputs", "claims", "signatures", "plan", "shards", "evidence")
+EXAMINED = ("claims/", "signatures/")
+"""Where the examined list lies; a resumed run cannot make it again."""
 
 
 class ShardEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +51,7 @@ class ShardEntry(msgspec.Struct, frozen=True, kw_only=True):
 class Manifest(msgspec.Struct, kw_only=True):
     """``manifest.json``. ``plan`` and ``snapshots`` are ``None`` until that stage has finished.
 
+    ``kind`` is ``run`` or ``capture``; ``heights`` are those at which a capture takes each chain.
     ``options`` are the run's own settings; ``inputs`` maps a role (list, policy, …) to file name
     and digest. ``snapshots`` maps ``<chain>@<height>`` to the pinned moment or to the reason why
     there is none.
@@ -65,6 +68,8 @@ class Manifest(msgspec.Struct, kw_only=True):
     examined: Mapping[str, Any] | None = None
     snapshots: Mapping[str, Any] | None = None
     plan: tuple[ShardEntry, ...] | None = None
+    kind: str = "run"
+    heights: Mapping[str, int] | None = None
 
 
 class RunDirectory:
@@ -117,7 +122,8 @@ class RunDirectory:
     def lock(self) -> None:
         """Keep a second process out; raises ``EnvironmentFault`` when one is already in."""
         with environment_faults(self.path):
-            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+            self._lock = os.open(self.path / "lock", flags, 0o644)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -146,33 +152,43 @@ class RunDirectory:
     def write_table(self, name: str, table: pa.Table) -> None:
         """Write one Parquet file atomically."""
         with self.replacing(name) as beside:
-            pq.write_table(table, beside, compression="zstd")
+            pq.write_table(table, beside, compression="zstd", write_page_checksum=True)
 
-    def read_table(self, name: str, columns: list[str] | None = None) -> pa.Table:
-        """Read one Parquet file; raises ``EnvironmentFault`` naming a damaged one."""
+    def read_table(
+        self, name: str, columns: list[str] | None = None, schema: pa.Schema | None = None
+    ) -> pa.Table:
+        """Read one Parquet file; raises ``EnvironmentFault`` naming a damaged one.
+
+        Checksums cover the pages; a damaged footer shows in other columns than ``columns`` or
+        another schema than ``schema``.
+        """
         file = self.path / name
         try:
-            return pq.read_table(file, columns=columns, memory_map=False)
-        except (OSError, pa.ArrowInvalid) as error:
+            table = pq.read_table(
+                file, columns=columns, memory_map=False, page_checksum_verification=True
+            )
+            return _as_written(table, columns, schema)
+        except (OSError, pa.ArrowException) as error:
+            again = f"delete it and run 'recount resume {self.path}' to make it again"
+            if name.startswith(EXAMINED):
+                again = "the list is not read twice: start a new run"
             raise EnvironmentFault(
-                f"{file} is missing or damaged ({str(error).splitlines()[0]}); delete it and run "
-                f"'recount resume {self.path}' to make it again"
+                f"{file} is missing or damaged ({str(error).partition(chr(10))[0]}); {again}"
             ) from error
 
-    @contextlib.contextmanager
-    def replacing(self, name: str) -> Iterator[Path]:
+    def replacing(self, name: str) -> contextlib.AbstractContextManager[Path]:
         """Give a temporary path; sync it and rename it to ``name`` when the block succeeds."""
-        target = self.path / name
-        beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            with environment_faults(target):
-                yield beside
-                sync(beside)
-                beside.rename(target)
-                sync(target.parent)
-        finally:
-            with contextlib.suppress(OSError):
-                beside.unlink(missing_ok=True)
+        return replacing(self.path / name)
+
+    def inside(self, name: str) -> Path:
+        """Return the path of a file of this run that the manifest names.
+
+        Raises ``EnvironmentFault`` for a name that leads out of the directory.
+        """
+        file = self.path / name
+        if not file.resolve().is_relative_to(self.path.resolve()):
+            raise EnvironmentFault(f"{self.path} names a file outside of itself: {name!r}")
+        return file
 
     def attempts(self, digest: str) -> list[int]:
         """Return the finished attempts of a shard, ascending."""
@@ -187,6 +203,15 @@ class RunDirectory:
         return sorted(f"{stage}/{file.name}" for file in files)
 
 
+def _as_written(table: pa.Table, columns: list[str] | None, schema: pa.Schema | None) -> pa.Table:
+    """Return the table; raises ``ArrowInvalid`` where its columns are not those expected."""
+    if schema is not None and table.schema != schema:
+        raise pa.ArrowInvalid("other columns than were written")
+    if columns is not None and table.column_names != columns:
+        raise pa.ArrowInvalid("a column is missing")
+    return table
+
+
 def _never_begun(path: Path) -> bool:
     """Tell whether a directory is empty but for what ``create`` makes before its manifest."""
     return all(
@@ -194,6 +219,21 @@ def _never_begun(path: Path) -> bool:
         for entry in path.iterdir()
         if not entry.name.endswith(".part")
     )
+
+
+@contextlib.contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Give a path beside ``target``; sync it and rename it when the block succeeds."""
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with environment_faults(target):
+            yield beside
+            sync(beside)
+            beside.rename(target)
+            sync(target.parent)
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

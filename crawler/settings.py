@@ -132,6 +132,7 @@ class _AssetTable(
     counts_as: str
     asset_class: AssetClass
     source: str
+    max_supply: int = 0
 
 
 MOST_DECIMALS = 77
@@ -300,6 +301,8 @@ class _Builder:
         table = declarations.convert(entry, _AssetTable, file, key)
         if not 0 <= table.decimals <= MOST_DECIMALS:
             raise fault(file, f"{key}.decimals", f"is {table.decimals}; allowed: 0 to 77")
+        if table.max_supply < 0:
+            raise fault(file, f"{key}.max_supply", f"is {table.max_supply}; it cannot be negative")
         self._claim("assets", id_, file, key, replaces=replaces)
         self.assets[AssetId(id_)] = Asset(
             id=AssetId(id_), chain=ChainId(id_.partition("/")[0]), **msgspec.structs.asdict(table)
@@ -311,12 +314,12 @@ class _Builder:
         self.exchanges[exchange.name] = exchange
 
     def _check_exchange(self, exchange: Exchange, file: str) -> None:
-        seen: dict[tuple[str, str], str] = {}
+        seen: dict[tuple[str, str, str], str] = {}
         for i, rule in enumerate(exchange.networks):
             key = f"networks[{i}] ({rule.network or rule.chain})"
             if rule.chain not in self.chains:
                 raise fault(file, f"{key}.chain", f"{rule.chain} is not a declared chain")
-            place = (plain(rule.network) or rule.chain, rule.type)
+            place = (plain(rule.network) or rule.chain, rule.type, plain(rule.asset))
             if place in seen:
                 raise fault(file, key, f"repeats {seen[place]}")
             seen[place] = key

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import Self
 
 import pyarrow as pa
 
@@ -21,19 +21,29 @@ PIECE = 1 << 18
 
 
 class Spool:
-    """Append tables of one schema, then iterate as often as needed."""
+    """Append tables of one schema, then iterate as often as needed; a context manager."""
 
     def __init__(self, in_memory: int = IN_MEMORY, piece: int = PIECE) -> None:
         self._in_memory, self._piece = in_memory, piece
         self._pending: list[pa.Table] = []
         self._pieces: list[pa.Table] = []
-        self._file: IO[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._writer: pa.RecordBatchStreamWriter | None = None
-        self._closed = False
         self.rows = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close_writer()
+        if self._folder is not None:
+            self._folder.cleanup()
+        self._pending, self._pieces = [], []
 
     def append(self, table: pa.Table) -> None:
         """Put a table behind the others; raises ``EnvironmentFault`` where the disk is full."""
+        if self._folder is not None and self._writer is None:
+            raise RuntimeError("a spool that was read from its file takes no more tables")
         self._pending.append(table)
         self.rows += table.num_rows
         if sum(one.num_rows for one in self._pending) >= self._piece:
@@ -42,31 +52,39 @@ class Spool:
     def __iter__(self) -> Iterator[pa.Table]:
         """Yield the tables in order, in pieces of their own size."""
         self._settle()
-        if self._file is None:
+        if self._folder is None:
             yield from self._pieces
             return
-        if not self._closed and self._writer is not None:
-            self._writer.close()
-            self._closed = True
-        self._file.seek(0)
-        for batch in pa.ipc.open_stream(self._file):
-            yield pa.Table.from_batches([batch])
+        self._close_writer()
+        with pa.OSFile(self._file) as file, pa.ipc.open_stream(file) as reader:
+            for batch in reader:
+                yield pa.Table.from_batches([batch])
+
+    @property
+    def _file(self) -> str:
+        assert self._folder is not None
+        return f"{self._folder.name}/pieces.arrows"
 
     def _settle(self) -> None:
-        if not self._pending:
-            return
-        piece = pa.concat_tables(self._pending).combine_chunks()
+        """Make one piece of what is pending; move to the file what is too much for memory."""
+        if sum(one.num_rows for one in self._pending):
+            self._pieces.append(pa.concat_tables(self._pending).combine_chunks())
         self._pending = []
-        if self._closed:
-            raise RuntimeError("a spool that was read from its file takes no more tables")
-        self._pieces.append(piece)
-        if self._file is None and sum(one.num_rows for one in self._pieces) <= self._in_memory:
+        held = sum(one.num_rows for one in self._pieces)
+        if not held or (self._folder is None and held <= self._in_memory):
             return
         with environment_faults(Path(tempfile.gettempdir())):
-            if self._file is None or self._writer is None:
-                self._file = tempfile.TemporaryFile(prefix="recount-")  # noqa: SIM115 - as long as this
+            if self._writer is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="recount-")
                 options = pa.ipc.IpcWriteOptions(compression="lz4")
-                self._writer = pa.ipc.new_stream(self._file, piece.schema, options=options)
+                schema = self._pieces[0].schema
+                self._writer = pa.ipc.new_stream(self._file, schema, options=options)
             for one in self._pieces:
-                self._writer.write_table(one, max_chunksize=one.num_rows or None)
+                self._writer.write_table(one, max_chunksize=one.num_rows)
             self._pieces = []
+
+    def _close_writer(self) -> None:
+        if self._writer is not None:
+            with environment_faults(Path(tempfile.gettempdir())):
+                self._writer.close()
+            self._writer = None

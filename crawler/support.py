@@ -12,15 +12,23 @@ from rich.console import Console
 from rich.table import Table
 
 from chains import adapters, signatures
+from crawler.plan import asset_namespace
+from crawler.provenance import NEVER, load_provenance
 from crawler.settings import World
 
+GENERATED = "<!-- Generated from the code; do not edit. `make tables` writes it. -->"
 NEVER_LIVE = "No adapter of this build has been run against a live public network."
 
 
 class ChainSupport(msgspec.Struct, frozen=True, kw_only=True):
     """One configured chain. ``adapter`` is ``none`` where the chain is only named.
 
-    ``schemes`` are those that its exchanges' rows or generic tables may use.
+    ``schemes`` are those that its exchanges' rows or generic tables may use. ``assets`` are CAIP-19
+    namespaces that the adapter reads, ``readable`` the configured assets of these (CAIP-19).
+    ``tested`` is the weakest kind of node answers that its reading was tried with:
+    ``constructed``, ``documented`` or ``recorded``, ``never`` where there are none; ``tested_own``
+    says whether those are of this very network and not of another one of its family.
+    ``run_live``: whether it was ever run against the live network.
     """
 
     chain: str
@@ -34,6 +42,10 @@ class ChainSupport(msgspec.Struct, frozen=True, kw_only=True):
     proofs: bool
     zero_rule: str
     schemes: tuple[str, ...]
+    readable: tuple[str, ...]
+    tested: str
+    tested_own: bool
+    run_live: bool = False
 
 
 class SchemeSupport(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +61,7 @@ class SchemeSupport(msgspec.Struct, frozen=True, kw_only=True):
 
 def chain_support(world: World) -> tuple[ChainSupport, ...]:
     """Return every configured chain, sorted by name."""
+    provenance = load_provenance(world)
     found = []
     for spec in sorted(world.chains.values(), key=lambda spec: spec.name.lower()):
         can = None if spec.adapter == "none" else adapters.load(spec.adapter).capabilities
@@ -59,6 +72,8 @@ def chain_support(world: World) -> tuple[ChainSupport, ...]:
             if rule.chain == spec.id
             for scheme in rule.schemes
         ]
+        assets = can.assets if can else ()
+        tried = provenance.get(spec.id)
         generic = world.schemes.get(spec.id) or world.schemes.get(spec.namespace, ())
         found.append(
             ChainSupport(
@@ -67,7 +82,16 @@ def chain_support(world: World) -> tuple[ChainSupport, ...]:
                 address=spec.address,
                 adapter=spec.adapter,
                 history=can.history if can else "",
-                assets=can.assets if can else (),
+                assets=assets,
+                readable=tuple(
+                    sorted(
+                        asset.id
+                        for asset in world.assets.values()
+                        if asset.chain == spec.id and asset_namespace(asset.id) in assets
+                    )
+                ),
+                tested=tried.weakest if tried else "",
+                tested_own=bool(tried and tried.own),
                 methods=tuple(method.value for method in can.methods) if can else (),
                 control=can.control if can else (),
                 proofs=can.proofs if can else False,
@@ -100,21 +124,93 @@ def scheme_support() -> tuple[SchemeSupport, ...]:
     return tuple(sorted(found, key=lambda scheme: scheme.name))
 
 
+COLUMNS = (
+    "network", "balances", "history", "assets", "methods", "proofs", "control on chain",
+    "tested against", "live",
+)  # fmt: skip
+
+
+def chain_row(chain: ChainSupport) -> tuple[str, ...]:
+    """Return what ``COLUMNS`` name of one chain, as texts."""
+    if chain.adapter == "none":
+        return (chain.name, "not yet", *[""] * (len(COLUMNS) - 2))
+    whose = "" if chain.tested_own or chain.tested == NEVER else ", of its family"
+    return (
+        chain.name,
+        chain.adapter,
+        chain.history,
+        ", ".join(chain.assets),
+        ", ".join(chain.methods),
+        "yes" if chain.proofs else "no",
+        ", ".join(chain.control) or "none",
+        chain.tested + whose,
+        "yes" if chain.run_live else "never",
+    )
+
+
 def render_chains(chains: Sequence[ChainSupport], console: Console) -> None:
     """Print the chains as a table."""
     table = Table(title="Networks", caption=NEVER_LIVE)
-    for name in ("network", "balances", "history", "assets", "control on chain", "addresses"):
+    for name in COLUMNS:
         table.add_column(name, overflow="fold")
     for chain in chains:
-        table.add_row(
-            f"{chain.name}\n{chain.chain}",
-            "not yet" if chain.adapter == "none" else chain.adapter,
-            chain.history,
-            ", ".join(chain.assets),
-            ", ".join(chain.control),
-            "not yet" if chain.address == "none" else chain.address,
-        )
+        name, *cells = chain_row(chain)
+        table.add_row(f"{name}\n{chain.chain}", *cells)
     console.print(table)
+
+
+def chains_markdown(chains: Sequence[ChainSupport]) -> str:
+    """Return ``docs/chains.md``: every chain that has an adapter, then the names of the others."""
+    able = [chain for chain in chains if chain.adapter != "none"]
+    head = ("network", "CAIP-2", *COLUMNS[1:])
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for chain in able:
+        name, *cells = chain_row(chain)
+        lines.append(f"| {' | '.join((name, f'`{chain.chain}`', *cells))} |")
+    assets = ["| asset (CAIP-19) | network |", "|---|---|"]
+    assets += [f"| `{asset}` | {chain.name} |" for chain in able for asset in chain.readable]
+    named = [f"{one.name} (`{one.chain}`)" for one in chains if one.adapter == "none"]
+    rules = [
+        f"- `{name}`: {rule}"
+        for name, rule in sorted({c.adapter: c.zero_rule for c in able}.items())
+    ]
+    introduction = (
+        f"{len(able)} of {len(chains)} configured networks can be asked. {NEVER_LIVE} *Tested "
+        "against* is the weakest kind of node answers in the tests: `recorded` from real node "
+        "software, `documented` in public, `constructed` by us; *of its family* where none is of "
+        "the network itself. *History*: `exact` any height, `flagged` nodes that recorded it, "
+        "`tip` now only (see [recount capture](cli.md#recount-capture)), `bulk` from a dump."
+    )
+    parts = [
+        "# Networks",
+        GENERATED,
+        introduction,
+        "\n".join(lines),
+        "## What makes a zero believable\n\n" + "\n".join(rules),
+        "## Assets that can be read\n\n" + "\n".join(assets),
+        "## Only named\n\nTheir rows are gaps, `no-adapter`: " + ", ".join(named) + ".",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+MOST_NAMES = 4
+"""Networks that the README names per adapter."""
+
+
+def readme_markdown(chains: Sequence[ChainSupport]) -> str:
+    """Return the README's table: one line for each adapter, with the networks that it reads."""
+    lines = ["| networks | history | assets | control on chain |", "|---|---|---|---|"]
+    families: dict[str, list[ChainSupport]] = {}
+    for chain in chains:
+        if chain.adapter != "none":
+            families.setdefault(chain.adapter, []).append(chain)
+    for members in families.values():
+        names = ", ".join(chain.name for chain in members[:MOST_NAMES])
+        more = f" and {len(members) - MOST_NAMES} more" if len(members) > MOST_NAMES else ""
+        one = members[0]
+        cells = (names + more, one.history, ", ".join(one.assets), ", ".join(one.control) or "none")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def render_schemes(schemes: Sequence[SchemeSupport], console: Console) -> None:

@@ -69,10 +69,10 @@ class Scales(msgspec.Struct, frozen=True):
         return to_text(units, self.decimals[coin])
 
 
-def scales(*ledgers: pa.Table) -> Scales:
+def scales(parts: Iterable[pa.Table]) -> Scales:
     """Find the common scale of every coin in the parts of a ledger."""
     found: dict[str, int] = {}
-    for ledger in ledgers:
+    for ledger in parts:
         grouped = ledger.group_by("counts_as").aggregate([("decimals", "max")])
         columns = (grouped[name].to_pylist() for name in ("counts_as", "decimals_max"))
         for coin, decimals in zip(*columns, strict=True):

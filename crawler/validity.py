@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -30,6 +31,8 @@ _TEXTS = pa.array(
     ]
 )
 _DIGEST = 16
+_COMPARED = 1 << 20
+"""Rows compared at a time, at least: whole groups."""
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -85,27 +88,40 @@ class Subjects:
         )
 
     def judge(self) -> Judged:
-        """Compare all rows; a row that claims no amount at all repeats one that does."""
+        """Compare all rows; a row that claims no amount at all repeats one that does.
+
+        What was taken in is given up: nothing can be added behind it.
+        """
         kinds = np.concatenate([np.zeros(0, np.int8), *self._kinds])
         halves = np.frombuffer(b"".join(self._digests), np.int64).reshape(-1, 2)
-        order = np.lexsort((halves[:, 0], halves[:, 1]))
-        sorted_halves = halves[order]
-        changed = np.any(sorted_halves[1:] != sorted_halves[:-1], axis=1)
-        groups = np.zeros(len(kinds), np.int64)
-        groups[order[1:]] = np.cumsum(changed)
-        del halves, sorted_halves, changed, order
+        self._digests, self._kinds = [], []
+        groups = _groups(halves)
+        del halves
         judged = Judged(kinds, np.zeros(len(kinds), np.int64), groups)
         normal = kinds == _VALID
         several = np.bincount(groups[normal], minlength=groups.max(initial=0) + 1) > 1
         self._compare(judged, np.flatnonzero(several[groups] & normal))
+        self._rows, self._claims, self._proven = [], [], []
         return judged
 
     def _compare(self, judged: Judged, together: Numbers) -> None:
-        """Judge the rows that are not alone in their group."""
-        columns = (self._rows, self._claims, self._proven)
-        empty = np.zeros(0, np.int64)
-        taken = (np.concatenate([empty, *column])[together].tolist() for column in columns)
-        rows, claims, proven = taken
+        """Judge the rows that are not alone in their group, some groups at a time."""
+        together = together[np.argsort(judged.groups[together], kind="stable")]
+        groups = judged.groups[together]
+        columns = [
+            np.concatenate([np.zeros(0, np.int64), *column])
+            for column in (self._rows, self._claims, self._proven)
+        ]
+        start = 0
+        while start < len(together):
+            end = min(start + _COMPARED, len(together))
+            last = groups[end - 1]
+            end = int(np.searchsorted(groups, last, side="right"))
+            self._compare_some(judged, together[start:end], columns)
+            start = end
+
+    def _compare_some(self, judged: Judged, together: Numbers, columns: list[Numbers]) -> None:
+        rows, claims, proven = (column[together].tolist() for column in columns)
         units = [claim or None for claim in claims]
         codes = np.unique(judged.groups[together], return_inverse=True)[1]
         for places in members(codes):
@@ -115,6 +131,18 @@ class Subjects:
             for i, (kind, other) in _judge_group(own, first, units).items():
                 judged.kinds[together[i]] = kind
                 judged.others[together[i]] = rows[other]
+
+
+def _groups(digests: np.ndarray[Any, np.dtype[np.int64]]) -> Numbers:
+    """Give equal digests, two halves each, the same number."""
+    order = np.lexsort((digests[:, 0], digests[:, 1]))
+    changed = np.zeros(len(digests), np.bool_)
+    for half in (0, 1):
+        column = digests[:, half][order]
+        changed[1:] |= column[1:] != column[:-1]
+    groups = np.zeros(len(digests), np.int64)
+    groups[order] = np.cumsum(changed)
+    return groups
 
 
 def row_validity(

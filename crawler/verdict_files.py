@@ -2,11 +2,14 @@
 
 The suffix chooses the format: ``.jsonl``, ``.csv`` or ``.parquet``. Fields: ``row`` (physical line
 number, 1-based), ``network``, ``asset``, ``address``, ``status``, ``reason``, ``validity``.
+
+JSON lines and Parquet keep texts of the list as they are. CSV is for people: see ``inert``.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -18,11 +21,15 @@ import pyarrow.parquet as pq
 from crawler.columns import records
 from crawler.errors import UsageError
 from crawler.ledger import LEDGER
+from crawler.reports.display import visible
 from crawler.runs import environment_faults
 
 COLUMNS = ["row", "network", "asset", "address", "status", "reason", "validity"]
-FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-"""Spec: https://owasp.org/www-community/attacks/CSV_Injection"""
+_FORMULA = re.compile("(^|[;|])(?=[=+@\uff1d\uff0b\uff0d\uff20-])")
+"""What a spreadsheet may take for the start of a formula, also where it separates cells otherwise.
+
+Spec: https://owasp.org/www-community/attacks/CSV_Injection
+"""
 
 
 def check_suffix(path: Path) -> None:
@@ -67,10 +74,8 @@ def _csv(path: Path) -> Iterator[Callable[[pa.Table], None]]:
 
 
 def inert(value: object) -> object:
-    """Keep a spreadsheet from running a text of the list as a formula."""
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return f"'{value}"
-    return value
+    """Keep a text of the list from being a formula, or from hiding what stands beside it."""
+    return _FORMULA.sub(r"\1'", visible(value)) if isinstance(value, str) else value
 
 
 @contextmanager

@@ -11,7 +11,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from crawler.control import AWAITING
 from crawler.hygiene import Reuse
+from crawler.reasons import sentence
 from crawler.reports import display, terminal
 from crawler.result import MessageLine, Result, TotalCheck
 from crawler.units import fraction_text
@@ -31,7 +33,7 @@ class VerifySummary(msgspec.Struct, frozen=True, kw_only=True):
 
     ``assets`` maps coin to status to rows and claimed amount; ``reasons`` counts rows by
     ``status:reason``; ``reuse`` is null for the first of several lists; ``to_be_shown_on_chain``
-    are rows whose owners' control is still open.
+    counts the rows whose control is still open, by reason.
     """
 
     list: str
@@ -45,7 +47,7 @@ class VerifySummary(msgspec.Struct, frozen=True, kw_only=True):
     validity: Mapping[str, int]
     assets: Mapping[str, Mapping[str, StatusGroup]]
     totals: tuple[TotalCheck, ...]
-    to_be_shown_on_chain: int
+    to_be_shown_on_chain: Mapping[str, int]
     messages: tuple[MessageLine, ...]
     reuse: Reuse | None
     exit_code: int
@@ -82,7 +84,11 @@ def summarise(result: Result, reuse: Reuse | None = None) -> VerifySummary:
         validity=result.list.validity,
         assets=assets,
         totals=result.totals,
-        to_be_shown_on_chain=reasons["signer-only:control-unobserved"],
+        to_be_shown_on_chain={
+            reason: reasons[f"signer-only:{reason}"]
+            for reason in sorted(AWAITING)
+            if reasons[f"signer-only:{reason}"]
+        },
         messages=result.messages,
         reuse=reuse,
         exit_code=1 if failed else 0,
@@ -101,21 +107,13 @@ def render(summary: VerifySummary, result: Result, console: Console) -> None:
     console.print("\nAll rows")
     for status in STATUSES:
         console.print(f"  {summary.statuses[status]:>8}  {status}", markup=False, highlight=False)
-    for kind, count in summary.validity.items():
-        if kind != "valid":
-            console.print(f"  {count:>8}  of them {kind}", markup=False, highlight=False)
-    for check in summary.totals:
-        if check.verdict in ("differs", "no-rows", "unclear"):
-            console.print(
-                f"  line {check.row}: total {display.visible(check.label)} "
-                f"{display.visible(check.stated)}: {check.verdict}, rows "
-                f"add up to {check.rows_sum or 'nothing'}",
-                markup=False,
-                highlight=False,
-            )
+    _validity(summary, console)
+    _totals(summary, console)
+    if summary.messages:
+        console.print("Signed texts, and how they are dated:")
     for line in summary.messages:
         console.print(
-            f"  {line.rows:>8}  signed {display.visible(line.text)!r}: {line.dated}",
+            f"  {line.rows:>8}  {display.visible(line.text)!r}: {line.dated}",
             markup=False,
             highlight=False,
         )
@@ -130,12 +128,48 @@ def render(summary: VerifySummary, result: Result, console: Console) -> None:
             highlight=False,
         )
     if summary.to_be_shown_on_chain:
-        console.print(
-            f"{summary.to_be_shown_on_chain} row(s) are signed by a named owner: 'recount run' "
-            "shows on chain whether that owner controls the address."
-        )
+        console.print("To be shown on chain, by 'recount run' with endpoints of these networks:")
+    for reason, rows in summary.to_be_shown_on_chain.items():
+        console.print(f"  {rows:>8}  {sentence(reason)}", markup=False, highlight=False)
     if result.discrepancies_left_out:
         console.print(f"{result.discrepancies_left_out} further discrepancies: see --verdicts.")
+
+
+_VALIDITY = {
+    "repeat-of": "repeat another row with the same amount and count once",
+    "conflict": "are about one account and asset, with unequal amounts",
+    "bad-amount": "are malformed or have an amount that cannot be",
+    "signer-row": "only carry a key that signs for another row, no balance",
+}
+_TOTALS = {
+    "no-rows": "no row has its label",
+    "unclear": "rows of labels that recount does not know stand in the way",
+}
+
+
+def _validity(summary: VerifySummary, console: Console) -> None:
+    kinds = {kind: rows for kind, rows in summary.validity.items() if kind != "valid"}
+    if kinds:
+        console.print("Among all these rows, whatever their status:")
+    for kind, rows in kinds.items():
+        text = f"{_VALIDITY[kind]} ({kind})" if kind in _VALIDITY else kind
+        console.print(f"  {rows:>8}  {text}", markup=False, highlight=False)
+
+
+def _totals(summary: VerifySummary, console: Console) -> None:
+    wrong = [check for check in summary.totals if check.verdict in ("differs", *_TOTALS)]
+    if wrong:
+        console.print("Totals that the list states and its rows do not confirm:")
+    for check in wrong:
+        what = _TOTALS.get(check.verdict, "")
+        if check.rows_sum:
+            what += f"{'; ' if what else ''}rows add up to {check.rows_sum}"
+        console.print(
+            f"  line {check.row}: {display.visible(check.label)} "
+            f"{display.visible(check.stated)}: {what or check.verdict}",
+            markup=False,
+            highlight=False,
+        )
 
 
 def render_plan(entries: Sequence[Mapping[str, Any]], console: Console) -> None:

@@ -147,7 +147,7 @@ RULES: Mapping[str, AddressRule] = {
     "ss58": AddressRule(_same, _itself),
     "sui": AddressRule(_sui),
     "aptos": AddressRule(_aptos, may_obey=_perhaps, name=_aptos_name),
-    "ton": AddressRule(_ton, may_obey=_perhaps),
+    "ton": AddressRule(_ton, may_obey=_perhaps, name=_hex_name),
     "stellar": AddressRule(_same, _itself, _perhaps),
     "algorand": AddressRule(_same, _itself, _perhaps),
     "near": AddressRule(_near, near.implicit_key, _perhaps, _near_name),

@@ -26,6 +26,7 @@ REGTEST_MAGIC = bytes.fromhex("fabfb5da")
 """src/kernel/chainparams.cpp, CRegTestParams."""
 GENESIS_TIME = 1_296_688_602
 BLOCK_SECONDS = 600
+SALT = "recount"
 
 
 class SimulatedCoin(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,8 +47,8 @@ class CoreFaults(Faults, kw_only=True):
     ``silent_zero``: a scan that finds nothing, though it says that it was complete.
     ``partial_scan``: a scan that says it was not. ``scan_in_progress``: another scan runs.
     ``no_scan``: the method is missing. ``drop_coin``: a coin is left out of the list but not
-    of the total. ``pruned``: the blocks are gone, not their headers. ``warming_up``: error -28
-    to everything.
+    of the total. ``moving_tip``: a block arrives while a scan runs. ``pruned``: the blocks are
+    gone, not their headers. ``warming_up``: error -28 to everything.
     """
 
     wrong_chain: bool = False
@@ -57,6 +58,7 @@ class CoreFaults(Faults, kw_only=True):
     scan_in_progress: bool = False
     no_scan: bool = False
     drop_coin: bool = False
+    moving_tip: bool = False
     pruned: bool = False
     warming_up: bool = False
 
@@ -70,7 +72,11 @@ class _RpcError(Exception):
 
 
 class SimulatedCore(SimulatedNode):
-    """A node with ``coins`` and its tip at ``tip``. Both may be changed while it runs."""
+    """A node with ``coins`` and its tip at ``tip``. Both may be changed while it runs.
+
+    ``salt`` makes another chain, which from ``forked_at`` on differs from that of the default.
+    ``names_block=False``: scans do not name their block, as those of Bitcoin Cash Node.
+    """
 
     faults: CoreFaults
 
@@ -80,13 +86,17 @@ class SimulatedCore(SimulatedNode):
         *,
         tip: int = 100,
         faults: CoreFaults | None = None,
-        salt: str = "recount",
+        salt: str = SALT,
+        forked_at: int = 0,
+        names_block: bool = True,
     ) -> None:
         super().__init__(faults or CoreFaults())
         self.coins = list(coins)
         self.tip = tip
         self.genesis_time = GENESIS_TIME
+        self.names_block = names_block
         self._salt = salt
+        self._forked_at = forked_at
         self._headers: dict[str, list[bytes]] = {}
 
     @property
@@ -100,7 +110,8 @@ class SimulatedCore(SimulatedNode):
         headers = self._headers.setdefault(salt, [])
         while len(headers) <= height:
             parent = _sha256d(headers[-1]) if headers else bytes(32)
-            root = hashlib.sha256(f"{salt}:{len(headers)}".encode()).digest()
+            own = salt if len(headers) >= self._forked_at else SALT
+            root = hashlib.sha256(f"{own}:{len(headers)}".encode()).digest()
             time = (self.genesis_time + BLOCK_SECONDS * len(headers)).to_bytes(4, "little")
             headers.append(
                 (1).to_bytes(4, "little") + parent + root + time + b"\xff\xff\x7f\x20" + bytes(4)
@@ -116,10 +127,11 @@ class SimulatedCore(SimulatedNode):
         """Return the set of coins at a height; the block's own reward is always among them."""
         return [_reward_of(height), *(coin for coin in self.coins if coin.height <= height)]
 
-    def dump(self, path: Path, *, height: int | None = None) -> None:
-        """Write the set of coins at ``height`` (the tip) as a version 2 dump."""
+    def dump(self, path: Path, *, height: int | None = None, version: int = 2) -> None:
+        """Write the set of coins at ``height`` (the tip) as a dump."""
         at = self.tip if height is None else height
-        write_dump(path, self.coins_at(at), block_hash=self.block_hash(at))
+        write = write_dump if version == dump.VERSION else write_old_dump
+        write(path, self.coins_at(at), block_hash=self.block_hash(at))
 
     async def answer(self, request: web.Request, body: bytes) -> web.StreamResponse:
         """Answer a single call or an array."""
@@ -230,14 +242,21 @@ class SimulatedCore(SimulatedNode):
         if faults.drop_coin and found:
             self.caused["drop-coin"] += 1
             found = found[:-1]
-        return {
-            "success": not faults.partial_scan,
+        block = {
             "txouts": len(held),
             "height": self.tip,
             "bestblock": self.block_hash(self.tip),
+        }
+        answer = {
+            "success": not faults.partial_scan,
+            **(block if self.names_block else {"searched_items": len(held)}),
             "unspents": [self._unspent(coin) for coin in found],
             "total_amount": _amount(total),
         }
+        if faults.moving_tip:
+            self.caused["moving-tip"] += 1
+            self.tip += 1
+        return answer
 
     def _unspent(self, coin: SimulatedCoin) -> dict[str, Any]:
         return {
@@ -273,9 +292,7 @@ def write_dump(
     magic: bytes = REGTEST_MAGIC,
 ) -> None:
     """Write coins as a version 2 dump, in the order in which Core's database holds them."""
-    ordered = sorted(
-        coins, key=lambda coin: (bytes.fromhex(coin.txid)[::-1], dump.write_varint(coin.vout))
-    )
+    ordered = _ordered(coins)
     with path.open("wb") as file:
         file.write(dump.MAGIC + dump.VERSION.to_bytes(2, "little") + magic)
         file.write(bytes.fromhex(block_hash)[::-1] + len(ordered).to_bytes(8, "little"))
@@ -283,7 +300,30 @@ def write_dump(
             members = list(group)
             file.write(bytes.fromhex(txid)[::-1] + dump.write_compact_size(len(members)))
             for coin in members:
-                file.write(_encode(coin))
+                file.write(dump.write_compact_size(coin.vout) + _encode(coin))
+
+
+def write_old_dump(
+    path: Path,
+    coins: Iterable[SimulatedCoin],
+    *,
+    block_hash: str,
+    transactions: int | None = 7,
+) -> None:
+    """Write coins as a version 1 dump; ``transactions=None`` as Core 22 to 27 did."""
+    ordered = _ordered(coins)
+    with path.open("wb") as file:
+        file.write(bytes.fromhex(block_hash)[::-1] + len(ordered).to_bytes(8, "little"))
+        file.write(b"" if transactions is None else transactions.to_bytes(4, "little"))
+        for coin in ordered:
+            outpoint = bytes.fromhex(coin.txid)[::-1] + coin.vout.to_bytes(4, "little")
+            file.write(outpoint + _encode(coin))
+
+
+def _ordered(coins: Iterable[SimulatedCoin]) -> list[SimulatedCoin]:
+    return sorted(
+        coins, key=lambda coin: (bytes.fromhex(coin.txid)[::-1], dump.write_varint(coin.vout))
+    )
 
 
 def _encode(coin: SimulatedCoin) -> bytes:
@@ -291,8 +331,7 @@ def _encode(coin: SimulatedCoin) -> bytes:
     special = compressed[0] < dump.SPECIAL_SCRIPTS
     size = compressed[0] if special else len(coin.script) + dump.SPECIAL_SCRIPTS
     return (
-        dump.write_compact_size(coin.vout)
-        + dump.write_varint(coin.height << 1 | coin.coinbase)
+        dump.write_varint(coin.height << 1 | coin.coinbase)
         + dump.write_varint(dump.compress_amount(coin.units))
         + dump.write_varint(size)
         + compressed[1:]

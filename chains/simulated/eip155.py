@@ -6,7 +6,13 @@ the programs really do is shown against anvil, in the integration tests.
 
 Block hashes are made up (a digest and the number), chained by ``parentHash``. Error texts
 follow geth's. Dangerous answers are attributes that can be changed while it runs; each one
-that strikes is counted in ``caused``.
+that strikes is counted in ``caused``. The quirks of other chains of the family are attributes
+too: ``evm_number`` and ``evm_parent`` are what NUMBER and BLOCKHASH answer where they do not name
+the block (Arbitrum, Scroll, zkEVM roll-ups), ``null_rounds`` are epochs without a block (FEVM),
+``own_bytecode`` runs no EVM code from outside (zkSync Era), ``missing_opcode`` is that of an older
+EVM, ``ignored_overrides`` and ``calls_at_head`` are what OKTC's node does with a call (its
+override argument is not read, and answers are cached by the call and the head alone),
+``unfinalized`` is how coreth refuses blocks above the last accepted one.
 
 Spec: https://ethereum.github.io/execution-apis/
 """
@@ -77,6 +83,16 @@ class SimulatedEvm(SimulatedNode):
         self.fork = 0
         self.fork_from = 0
         self.multicall3: bytes | None = None
+        self.ignored_overrides = False
+        self.own_bytecode = False
+        self.missing_opcode = ""
+        self.calls_at_head = False
+        self.evm_chain_id: int | None = None
+        self.evm_number: int | None = None
+        self.evm_parent: bytes | None = None
+        self.null_rounds: frozenset[int] = frozenset()
+        self.unfinalized = False
+        self.more_fields: Mapping[str, Any] = {}
 
     # --- the chain ---------------------------------------------------------------------
 
@@ -114,17 +130,20 @@ class SimulatedEvm(SimulatedNode):
 
     def header_words(self, number: int) -> bytes:
         """Return chain id, number and parent hash as the batch programs state them."""
-        seen = number
+        seen = number if self.evm_number is None else self.evm_number
         if self.wrong_header_words:
             self.caused["wrong-header-words"] += 1
             seen = number + 1
-        return b"".join(
-            (
-                self._shown_chain_id().to_bytes(32, "big"),
-                seen.to_bytes(32, "big"),
-                self.block_hash(number - 1),
-            )
-        )
+        chain = self._shown_chain_id() if self.evm_chain_id is None else self.evm_chain_id
+        parent = self.parent_hash(number) if self.evm_parent is None else self.evm_parent
+        return b"".join((chain.to_bytes(32, "big"), seen.to_bytes(32, "big"), parent))
+
+    def parent_hash(self, number: int) -> bytes:
+        """Return the hash of the last block below ``number``; rounds without a block are passed."""
+        below = number - 1
+        while below in self.null_rounds:
+            below -= 1
+        return self.block_hash(below)
 
     def _shown_chain_id(self) -> int:
         return self.chain_id if self.wrong_chain_id is None else self.wrong_chain_id
@@ -181,7 +200,9 @@ class SimulatedEvm(SimulatedNode):
             case "eth_blockNumber":
                 return hex(self.head - self.lag)
             case "eth_getBlockByNumber":
-                return self._block(int(params[0], 16), full=bool(params[1]))
+                head = params[0] in ("latest", "safe", "finalized")
+                number = self.head - self.lag if head else int(params[0], 16)
+                return self._block(number, full=bool(params[1]))
             case "eth_getBlockByHash":
                 return self._block(self._number({"blockHash": params[0]}), full=bool(params[1]))
             case "eth_getBalance":
@@ -203,18 +224,25 @@ class SimulatedEvm(SimulatedNode):
 
     def _block(self, number: int, *, full: bool) -> dict[str, Any] | None:
         if number > self.head - self.lag:
+            if self.unfinalized:
+                self.caused["unfinalized"] += 1
+                raise Failure(-32000, "cannot query unfinalized data")
             return None
+        if number in self.null_rounds:
+            self.caused["null-round"] += 1
+            raise Failure(12, f"requested epoch was a null round ({number})")
         state = self.state(number)
         rich = max(state.native, key=lambda at: state.native[at], default=bytes(20))
         payment = {"from": "0x" + rich.hex(), "to": "0x" + rich.hex(), "hash": "0x" + "11" * 32}
         return {
             "number": hex(number),
             "hash": "0x" + self.block_hash(number).hex(),
-            "parentHash": "0x" + self.block_hash(number - 1).hex(),
+            "parentHash": "0x" + self.parent_hash(number).hex(),
             "stateRoot": "0x" + hashlib.sha256(b"state" + self.block_hash(number)).hexdigest(),
             "timestamp": hex(self.genesis_time + number * BLOCK_SECONDS),
             "miner": "0x" + bytes(20).hex(),
             "transactions": [payment if full else payment["hash"]],
+            **self.more_fields,
         }
 
     def _number(self, block: Any) -> int:
@@ -255,11 +283,23 @@ class SimulatedEvm(SimulatedNode):
         call, block = params[0], params[1]
         overrides = params[2] if len(params) > 2 else {}  # noqa: PLR2004
         number = self._available(block)
+        if self.calls_at_head:
+            self.caused["calls-at-head"] += 1
+            number = self.head
         state = self.state(number)
         data = bytes.fromhex(str(call.get("data", call.get("input", "0x")))[2:])
         if overrides and self.no_overrides:
             self.caused["no-overrides"] += 1
             raise Failure(-32602, "too many arguments, want at most 2")
+        if overrides and self.ignored_overrides:
+            self.caused["ignored-overrides"] += 1
+            overrides = {}
+        if self.own_bytecode and (overrides or "to" not in call):
+            self.caused["own-bytecode"] += 1
+            raise Failure(3, "execution reverted: not a bytecode of this machine")
+        if self.missing_opcode and (overrides or "to" not in call):
+            self.caused["missing-opcode"] += 1
+            raise Failure(-32000, f"invalid opcode: opcode {self.missing_opcode} not defined")
         if "to" not in call:
             if self.no_deployless:
                 self.caused["no-deployless"] += 1

@@ -5,10 +5,14 @@ account to the slot of its last transaction; where it is not listed that is some
 ``slot`` (derived from the key). The system program and the clock sysvar exist as on every
 cluster, and transactions name the compute budget program in every block.
 
+``tokens``, ``mints``, ``data`` (bytes of other accounts) and ``happened`` (transactions, in the
+order in which they were executed) are of ``solana_ledger``; all accounts in them are 32 bytes.
+
 Dangerous knobs: ``null_for_everything``; ``ignores_minimum`` with a low ``finalized`` (a
 lagging node that does not say so); ``index_lag`` (a list of transactions that is behind the
 accounts); ``skipped`` slots; ``first_available`` (a pruned ledger
-that answers with an empty list of signatures). Answers follow
+that answers with an empty list of signatures); ``unlisted`` token accounts that their owner's list
+lacks; ``lists_nothing`` (a token index that is empty); ``method_missing``. Answers follow
 https://solana.com/docs/rpc/http in names, types and units.
 """
 
@@ -24,6 +28,14 @@ from aiohttp import web
 from chains.addresses import AddressError
 from chains.addresses.base58 import base58_to_bytes, bytes_to_base58
 from chains.simulated.node import Faults, SimulatedNode, json_response
+from chains.simulated.solana_ledger import (
+    RENT,
+    Happened,
+    Mint,
+    TokenAccount,
+    described,
+    largest,
+)
 
 START_S = 1_584_368_940
 SPREAD = 50_000
@@ -35,7 +47,6 @@ BUSY = "ComputeBudget111111111111111111111111111111"
 NATIVE_LOADER = "NativeLoader1111111111111111111111111111111"
 MOST_ACCOUNTS = 100
 VERSION = "3.0.0"
-RENT_EPOCH = 2**64 - 1
 
 _Config = Mapping[str, Any]
 
@@ -88,6 +99,14 @@ class SimulatedSolana(SimulatedNode):
         self.keeps_signatures = True
         self.shuffles = False
         self.most_calls = 1000
+        self.mints: dict[bytes, Mint] = {}
+        self.tokens: dict[bytes, TokenAccount] = {}
+        self.data: dict[bytes, bytes] = {}
+        self.happened: list[Happened] = []
+        self.unlisted: set[bytes] = set()
+        self.lists_nothing = False
+        self.method_missing: set[str] = set()
+        self.page = 1000
         self.calls: dict[str, int] = {}
         self._methods: dict[str, Callable[[Sequence[Any]], Any]] = {
             "getGenesisHash": lambda _: self.genesis,
@@ -96,6 +115,9 @@ class SimulatedSolana(SimulatedNode):
             "getBlock": self._block,
             "getMultipleAccounts": self._accounts,
             "getSignaturesForAddress": self._signatures,
+            "getTransaction": self._transaction,
+            "getTokenAccountsByOwner": self._token_accounts,
+            "getTokenLargestAccounts": self._largest,
         }
 
     @property
@@ -111,7 +133,7 @@ class SimulatedSolana(SimulatedNode):
         """Return the slot of an account's last transaction, ``None`` if it never had one."""
         if account in self.touched:
             return self.touched[account]
-        if account not in self.balances:
+        if account not in self.balances and account not in self.tokens:
             return None
         return max(1, self.slot - int.from_bytes(account[-4:], "big") % SPREAD)
 
@@ -134,7 +156,7 @@ class SimulatedSolana(SimulatedNode):
             return _failed(None, RpcError(-32600, "Invalid request"))
         name = str(call.get("method"))
         self.calls[name] = self.calls.get(name, 0) + 1
-        method = self._methods.get(name)
+        method = None if name in self.method_missing else self._methods.get(name)
         if method is None:
             return _failed(call.get("id"), RpcError(-32601, "Method not found"))
         try:
@@ -185,25 +207,54 @@ class SimulatedSolana(SimulatedNode):
         if len(keys) > MOST_ACCOUNTS:
             raise RpcError(-32602, "Too many inputs provided; max 100")
         self._check_minimum(config)
-        return {
-            "context": {"apiVersion": VERSION, "slot": self.finalized},
-            "value": [self._account(key) for key in keys],
-        }
+        return self._now([self._account(key, config) for key in keys])
 
-    def _account(self, key: str) -> dict[str, Any] | None:
+    def _now(self, value: object) -> dict[str, Any]:
+        return {"context": {"apiVersion": VERSION, "slot": self.finalized}, "value": value}
+
+    def _account(self, key: str, config: _Config) -> dict[str, Any] | None:
         if self.null_for_everything:
             return None
         if key in STANDING:
             owner = NATIVE_LOADER if key == SYSTEM_PROGRAM else "Sysvar" + "1" * 37
-            return _described(STANDING[key], owner, 40)
+            return described(STANDING[key], owner, bytes(40), config)
         account = base58_to_bytes(key)
         if len(account) != 32:  # noqa: PLR2004
             raise RpcError(-32602, "Invalid param: WrongSize")
+        if account in self.mints:
+            mint = self.mints[account]
+            return described(RENT, mint.program, mint.data(), config)
+        if account in self.tokens:
+            token = self.tokens[account]
+            return described(RENT, self.mints[token.mint].program, token.data(), config)
         units = self.balances.get(account)
         if not units:
             return None
         owner = self.owners.get(account, SYSTEM_PROGRAM)
-        return _described(units, owner, self.sizes.get(account, 0))
+        data = self.data.get(account, bytes(self.sizes.get(account, 0)))
+        return described(units, owner, data, config)
+
+    def _token_accounts(self, params: Sequence[Any]) -> dict[str, Any]:
+        owner, mint, config = base58_to_bytes(params[0]), params[1]["mint"], params[2]
+        self._check_minimum(config)
+        if base58_to_bytes(mint) not in self.mints:
+            raise RpcError(-32602, "Invalid param: could not find mint")
+        names = [
+            bytes_to_base58(name)
+            for name, token in self.tokens.items()
+            if (token.owner, token.mint) == (owner, base58_to_bytes(mint))
+            and name not in self.unlisted
+        ]
+        shown = [{"pubkey": name, "account": self._account(name, config)} for name in names]
+        return self._now([] if self.lists_nothing else shown)
+
+    def _largest(self, params: Sequence[Any]) -> dict[str, Any]:
+        return self._now(largest(base58_to_bytes(params[0]), self.tokens))
+
+    def _transaction(self, params: Sequence[Any]) -> dict[str, Any] | None:
+        found = (one for one in self.happened if one.signature == params[0])
+        one = next(found, None)
+        return None if one is None else one.shown(self.start_s)
 
     def _signatures(self, params: Sequence[Any]) -> list[dict[str, Any]]:
         key, config = params[0], params[1] if len(params) > 1 else {}
@@ -211,31 +262,37 @@ class SimulatedSolana(SimulatedNode):
             raise RpcError(-32011, "Transaction history is not available from this node")
         self._check_minimum(config)
         newest = self.finalized - self.index_lag
-        last = newest if key == BUSY else self.last_touched(base58_to_bytes(key))
-        if last is None or not self.first_available <= last <= newest:
-            return []
-        signature = sha256(f"{key} {last}".encode()).digest() * 2
+        listed = [
+            (slot, signature)
+            for slot, signature in self._listed(key, newest)
+            if self.first_available <= slot <= newest
+        ]
+        signatures = [signature for _, signature in listed]
+        if config.get("before"):
+            listed = listed[signatures.index(config["before"]) + 1 :]
         return [
             {
-                "blockTime": self.start_s + last * 2 // 5,
+                "blockTime": self.start_s + slot * 2 // 5,
                 "confirmationStatus": "finalized",
                 "err": None,
                 "memo": None,
-                "signature": bytes_to_base58(signature),
-                "slot": last,
+                "signature": signature,
+                "slot": slot,
             }
+            for slot, signature in listed[: min(self.page, config.get("limit", 1000))]
         ]
 
-
-def _described(lamports: int, owner: str, space: int) -> dict[str, Any]:
-    return {
-        "data": ["", "base64"],
-        "executable": False,
-        "lamports": lamports,
-        "owner": owner,
-        "rentEpoch": RENT_EPOCH,
-        "space": space,
-    }
+    def _listed(self, key: str, newest: int) -> list[tuple[int, str]]:
+        """Return the transactions that name an account, newest first."""
+        account = base58_to_bytes(key)
+        own = [(one.slot, one.signature) for one in self.happened if account in one.lamports]
+        if own and account not in self.touched:
+            return own[::-1]
+        last = newest if key == BUSY else self.last_touched(account)
+        if last is None:
+            return own[::-1]
+        signature = bytes_to_base58(sha256(f"{key} {last}".encode()).digest() * 2)
+        return sorted([*own[::-1], (last, signature)], key=lambda one: one[0], reverse=True)
 
 
 def _failed(call_id: object, error: RpcError) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -29,9 +29,11 @@ MAX_RATIO = 200
 RATIO_FREE = 16 << 20
 """Below this unpacked size the ratio does not matter."""
 
-_ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
+_WORKBOOK = {"[Content_Types].xml", "xl/workbook.xml"}
+"""Members that make an archive a workbook. Spec: ECMA-376 part 2, 10.1.2 and part 1, 12.3.23."""
 _ZIP_FAULTS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -95,10 +97,12 @@ def sources(path: Path) -> tuple[list[Source], tuple[str, ...]]:
     Raises ``ListError`` when the archive is damaged, oversized, encrypted or holds anything
     but ``.csv`` files.
     """
-    if not magic(path).startswith(_ZIP_MAGIC):
+    if not magic(path).startswith(ZIP_MAGIC):
         return [Source(path)], ()
     with reading(path), zipfile.ZipFile(path) as archive:
         members = archive.infolist()
+    if is_workbook(members):
+        return [Source(path)], ()
     if len(members) > MAX_MEMBERS:
         raise ListError(f"{path}: {len(members)} members; at most {MAX_MEMBERS} are expected")
     passed_over = tuple(info.filename for info in members if _is_debris(info))
@@ -114,6 +118,11 @@ def sources(path: Path) -> tuple[list[Source], tuple[str, ...]]:
     if unpacked > MAX_UNPACKED:
         raise ListError(f"{path}: unpacks to {unpacked} bytes; at most {MAX_UNPACKED} are read")
     return [Source(path, name) for name in sorted(names)], passed_over
+
+
+def is_workbook(members: Iterable[zipfile.ZipInfo]) -> bool:
+    """Tell by its members whether an archive is an Excel workbook."""
+    return {info.filename for info in members} >= _WORKBOOK
 
 
 def _is_debris(info: zipfile.ZipInfo) -> bool:

@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crawler.errors import ListError
-from crawler.lists.archives import MAX_UNPACKED, Source, magic
+from crawler.lists import bitmex
+from crawler.lists.archives import MAX_UNPACKED, ZIP_MAGIC, Source, magic
 from crawler.lists.blocks import Block, Size, blocks, measure
 from crawler.lists.claims import to_claims
 from crawler.lists.generic import COLUMNS, recognise, refuse_unknown
@@ -38,10 +39,14 @@ _PARQUET_FAULTS = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, 
 
 
 def sniff(source: Source) -> str:
-    """Say ``parquet``, ``jsonl`` or ``csv``, by the first bytes."""
+    """Say ``parquet``, ``workbook``, ``yaml``, ``jsonl`` or ``csv``, by the first bytes."""
     first = magic(source.path)
     if first.startswith(_PARQUET_MAGIC):
         return "parquet"
+    if first.startswith(ZIP_MAGIC):
+        return "workbook"
+    if bitmex.is_proof(source):
+        return "yaml"
     return "jsonl" if first.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") else "csv"
 
 

@@ -14,7 +14,7 @@ from typing import IO
 import msgspec
 
 from crawler.errors import ListError
-from crawler.lists import generic, htx, okx, okx_auditor
+from crawler.lists import binance, generic, htx, okx, okx_auditor
 from crawler.lists.blocks import blocks
 from crawler.lists.layout import Layout, Recogniser, TotalsLayout, normalise, totals_layout
 from crawler.lists.split import SplitError, split_line
@@ -29,6 +29,7 @@ _DIALECTS: tuple[tuple[str, str, Recogniser], ...] = (
     ("OKX monthly", okx.HEADER, okx.recognise),
     ("OKX auditor", okx_auditor.HEADER, okx_auditor.recognise),
     ("HTX", htx.HEADER, htx.recognise),
+    ("Binance", binance.HEADER, binance.recognise),
     ("generic", generic.HEADER, generic.recognise),
 )
 
@@ -53,16 +54,35 @@ class Head(msgspec.Struct, kw_only=True):
     seen: list[tuple[int, str]] = []
 
 
+class HeadLine(msgspec.Struct, frozen=True):
+    """One line on the way to the detail header: its bytes, its text, and its fields.
+
+    ``problem`` says why its fields cannot be trusted, ``""`` where they can.
+    """
+
+    raw: bytes
+    text: str
+    fields: list[str]
+    problem: str = ""
+
+
 def read_head(stream: IO[bytes], name: str) -> Head:
     """Read up to the detail header. Raises ``ListError`` for unreadable text or columns."""
+    texts = ((raw, raw.decode().rstrip("\r\n")) for raw in _lines(stream, name))
+    return find_head((HeadLine(raw, text, _fields(text)) for raw, text in texts), name)
+
+
+def find_head(lines: Iterator[HeadLine], name: str) -> Head:
+    """Take lines up to the detail header, and some behind it as a sample; else all of them."""
     head = Head()
     totals: TotalsLayout | None = None
-    lines = _lines(stream, name)
-    for raw in lines:
+    for line in lines:
         head.lines += 1
-        head.offset += len(raw)
-        text = raw.decode().rstrip("\r\n")
-        fields = _fields(text)
+        head.offset += len(line.raw)
+        text, fields = line.text, line.fields
+        if line.problem:
+            head.malformed.append((head.lines, line.problem, text))
+            continue
         if not any(field.strip("\ufeff \t") for field in fields):
             head.blank += 1
             continue
@@ -70,9 +90,8 @@ def read_head(stream: IO[bytes], name: str) -> Head:
         head.layout = _recognised(header, f"{name}, line {head.lines}")
         if head.layout is not None:
             head.header += 1
-            head.header_line = raw.rstrip(b"\r\n")
-            following = itertools.islice(lines, _SAMPLE)
-            head.sample = [_fields(row.decode().rstrip("\r\n")) for row in following]
+            head.header_line = line.raw.rstrip(b"\r\n")
+            head.sample = [row.fields for row in itertools.islice(lines, _SAMPLE)]
             return head
         if head.lines > HEAD_LINES:
             break

@@ -30,6 +30,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     row is malformed. ``key`` is a column whose content decides between script and public
     key. ``more_signatures`` is one column that holds any number of signatures. With
     ``signer_rows``, a row that has neither amount nor height only carries a signature.
+    ``several`` main tables of the layout may make up one list.
     """
 
     dialect: str
@@ -55,6 +56,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     owners: tuple[int, ...] = ()
     scheme: int | None = None
     signer_rows: bool = False
+    several: bool = False
     unread: tuple[str, ...] = ()
 
     @property

@@ -304,11 +304,11 @@ class _Repair:
             self.blank += 1
             self.dropped.append(row)
             return []
-        if _is_address_header(fields, layout) and normalise(fields) == layout.header:
+        if repeats_header(fields, layout):
             self.header += 1
             self.dropped.append(row)
             return []
-        problem = _problem(fields, layout)
+        problem = row_problem(fields, layout)
         return self._refused(row, problem, text) if problem else fields[: layout.width]
 
     def _refused(self, row: int, problem: str, text: str) -> list[str]:
@@ -316,7 +316,7 @@ class _Repair:
         return []
 
 
-def _problem(fields: list[str], layout: Layout) -> str:
+def row_problem(fields: list[str], layout: Layout) -> str:
     """Say why a row of these fields is malformed, or nothing."""
     if any("\r" in field.replace("\r\n", "") for field in fields):
         return "a carriage return stands inside the line"
@@ -334,6 +334,11 @@ def _problem(fields: list[str], layout: Layout) -> str:
     if _is_address_header(fields, layout):
         return "a header of another kind stands among the rows"
     return _signatures_problem(fields, layout)
+
+
+def repeats_header(fields: list[str], layout: Layout) -> bool:
+    """Tell whether a row is the table's header again."""
+    return _is_address_header(fields, layout) and normalise(fields) == layout.header
 
 
 def _is_address_header(fields: list[str], layout: Layout) -> bool:

@@ -17,10 +17,12 @@ import pyarrow as pa
 from crawler.errors import ListError
 from crawler.lists import okx
 from crawler.lists.archives import Source, reading, sources
+from crawler.lists.bitmex import proof_table
 from crawler.lists.blocks import measure
 from crawler.lists.generic_rows import jsonl_table, parquet_table, sniff
 from crawler.lists.head import Head, no_detail_section, read_head
 from crawler.lists.table import CsvTable, Table, Tally
+from crawler.lists.workbook import sheet_table
 from crawler.model import LineAccount, ListedTotal, Rounding
 
 BATCH_ROWS = 65536
@@ -152,7 +154,9 @@ def _tables_of(path: Path) -> tuple[list[Table], tuple[str, ...]]:
     if not with_rows:
         raise no_detail_section(heads[0], found[0].name)
     main = with_rows
-    if len(with_rows) > 1:
+    if _halves([heads[at] for at in with_rows]):
+        main = with_rows[:1]
+    elif len(with_rows) > 1:
         main = [at for at in with_rows if not _is_staking(heads[at], all)]
         plain = [at for at in main if not _is_staking(heads[at], any)]
         main = plain if len(main) > 1 and len(plain) == 1 else main
@@ -172,6 +176,10 @@ def _table(source: Source) -> Table:
         return parquet_table(source)
     if kind == "jsonl":
         return jsonl_table(source)
+    if kind == "workbook":
+        return sheet_table(source)
+    if kind == "yaml":
+        return proof_table(source)
     table, head = _csv_table(source)
     if head.layout is None:
         raise no_detail_section(head, source.name)
@@ -187,6 +195,12 @@ def _csv_table(source: Source) -> tuple[Table, Head]:
     with source.open() as stream:
         size = measure(stream)
     return CsvTable(source, size, head, head.layout), head
+
+
+def _halves(heads: Sequence[Head]) -> bool:
+    """Tell whether tables of one dialect make up one list, as its layout allows."""
+    layouts = [head.layout for head in heads if head.layout is not None]
+    return len({layout.dialect for layout in layouts}) == 1 and layouts[0].several
 
 
 def _is_staking(head: Head, how_many: Callable[[Iterable[bool]], bool]) -> bool:

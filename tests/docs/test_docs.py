@@ -30,6 +30,7 @@ from crawler.ownership import SIGNATURES
 from crawler.plan import DECODER_VERSION, PLAN
 from crawler.result import SCHEMA
 from crawler.settings import Policy, load_world
+from crawler.support import chain_support, chains_markdown, readme_markdown
 
 pytestmark = pytest.mark.unit
 
@@ -90,6 +91,26 @@ def test_the_reasons_document_is_what_the_code_says():
     if os.environ.get("RECOUNT_UPDATE_GOLDEN"):
         path.write_text(reasons_markdown(), encoding="utf-8")
     assert path.read_text(encoding="utf-8") == reasons_markdown()
+
+
+def test_the_table_of_networks_is_what_the_code_says():
+    path = ROOT / "docs/chains.md"
+    text = chains_markdown(chain_support(load_world()))
+    if os.environ.get("RECOUNT_UPDATE_GOLDEN"):
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_the_readmes_table_of_networks_is_what_the_code_says():
+    path = ROOT / "README.md"
+    before, begin, rest = path.read_text(encoding="utf-8").partition("writes it -->\n")
+    _, end, after = rest.partition("<!-- end of networks -->")
+    expected = f"{before}{begin}{readme_markdown(chain_support(load_world()))}\n{end}{after}"
+    if os.environ.get("RECOUNT_UPDATE_GOLDEN"):
+        path.write_text(expected, encoding="utf-8")
+    assert begin
+    assert end
+    assert path.read_text(encoding="utf-8") == expected
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -244,8 +265,8 @@ def test_every_rule_of_the_policy_is_documented():
     assert [rule for rule in Policy.__struct_fields__ if f"`{rule}`" not in text] == []
 
 
-def test_the_chain_of_the_guide_loads(tmp_path: Path):
-    (block,) = blocks_of("docs/adding-a-chain.md", "toml")
+def test_the_first_chain_of_the_guide_loads(tmp_path: Path):
+    block = blocks_of("docs/adding-a-chain.md", "toml")[0]
     path = tmp_path / "chain.toml"
     path.write_text(block, encoding="utf-8")
     (chain,) = tomllib.loads(block)["chains"]
@@ -253,6 +274,17 @@ def test_the_chain_of_the_guide_loads(tmp_path: Path):
     spec = world.chains[ChainId(chain)]
     assert (spec.adapter, world.assets[AssetId(spec.native)].chain) == ("eip155", chain)
     assert len(addresses.decode(spec, "0x" + "11" * 20)) == 20
+
+
+def test_the_second_chain_of_the_guide_is_the_one_that_ships():
+    told = tomllib.loads(blocks_of("docs/adding-a-chain.md", "toml")[1])
+    ((chain, declared),) = told["chains"].items()
+    ((asset, facts),) = told["assets"].items()
+    world = load_world()
+    spec, native = world.chains[ChainId(chain)], world.assets[AssetId(asset)]
+    for name in ("name", "adapter", "address", "native", "address_params"):
+        assert getattr(spec, name) == declared[name]
+    assert (native.symbol, native.decimals) == (facts["symbol"], facts["decimals"])
 
 
 def test_the_documents_name_no_machine():

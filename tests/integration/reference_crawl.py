@@ -43,9 +43,10 @@ GAP_OF = {
     **dict.fromkeys(("BTC-TRC20", "HTX-TRC20", "USDT-TRC20", "stUSDT-TRC20"), "no-endpoint"),
     "SOL": "no-endpoint",
     "APTOS": "no-endpoint",
-    **dict.fromkeys(("USDC-SOL", "USDT-SOL"), "asset-unsupported"),
+    **dict.fromkeys(("USDC-SOL", "USDT-SOL"), "no-endpoint"),
     "XRP": "no-endpoint",
-    **dict.fromkeys(("USDT-ALGO", "USDT-TON"), "no-adapter"),
+    "USDT-ALGO": "no-adapter",
+    "USDT-TON": "no-endpoint",
     **dict.fromkeys(("STEAK-USDC", "jsTRX", "jUSDT-TRC20"), "unknown-network"),
     **dict.fromkeys(("BETH-Heco", "ETH-BTTC", "USDT-BTTC"), "unknown-network"),
 }

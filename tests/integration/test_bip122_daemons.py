@@ -172,13 +172,35 @@ async def test_litecoind_answers_by_scanning(litecoin: Ledger) -> None:
         assert await ask(adapter, litecoin.height, list(expected)) == expected
 
 
-async def test_litecoinds_old_dump_is_named(litecoin: Ledger, tmp_path: Path) -> None:
+@pytest.mark.parametrize("plain", [True, False])
+def test_both_passes_read_litecoinds_own_dump(
+    litecoin: Ledger,
+    tmp_path: Path,
+    plain: bool,  # noqa: FBT001
+) -> None:
     path = tmp_path / "utxo.dat"
+    written = litecoin.daemon.call("dumptxoutset", str(path))
+    found = scan.scan_dump(path, sorted({*litecoin.units, NEVER}), plain=plain)
+    expected = {script.hex(): str(units) for script, units in litecoin.units.items()}
+    assert {matched.script: matched.units for matched in found.matched} == expected
+    assert found.base_hash == written["base_hash"]
+    assert (found.coins, found.highest) == (written["coins_written"], written["base_height"])
+    assert found.version == 1
+
+
+async def test_litecoinds_dump_answers_after_its_tip_has_moved_on(
+    litecoin: Ledger, tmp_path: Path
+) -> None:
+    path, height = tmp_path / "utxo.dat", litecoin.height
     litecoin.daemon.call("dumptxoutset", str(path))
-    async with connected(litecoin.daemon, path) as adapter:
-        at = adapter.snapshot(litecoin.height, await adapter.pin(litecoin.height))
-    assert at.endpoints == ("node",)
-    assert at.rejected == {"dump": "dump-version"}
+    rich = scripts_of_one_key()["p2wpkh"]
+    first = litecoin.daemon.mine(2, rich)[0]
+    try:
+        async with connected(litecoin.daemon, path) as adapter:
+            found = await ask(adapter, height, [*litecoin.units, NEVER])
+    finally:
+        litecoin.daemon.call("invalidateblock", first)
+    assert found == {**litecoin.units, NEVER: 0}
 
 
 async def test_litecoind_past_the_height_is_a_gap(litecoin: Ledger) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,11 @@ QUICK = RetryPolicy(attempts=2, first_wait_s=0.01, longest_wait_s=0.02, total_s=
 
 @asynccontextmanager
 async def connected(
-    *sources: SimulatedCore | Path, genesis: str = "", batch: int = 0, timeout_s: int = 5
+    *sources: SimulatedCore | Path,
+    genesis: str = "",
+    batch: int = 0,
+    timeout_s: int = 5,
+    params: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Adapter]:
     endpoints = [
         EndpointSpec(
@@ -76,7 +81,11 @@ async def connected(
         adapter="bip122",
         address="bitcoin",
         native=NATIVE,
-        params={"genesis": genesis or SimulatedCore().genesis, "magic": REGTEST_MAGIC.hex()},
+        params={
+            "genesis": genesis or SimulatedCore().genesis,
+            "magic": REGTEST_MAGIC.hex(),
+            **(params or {}),
+        },
     )
     async with HttpTransport(CHAIN, endpoints, QUICK) as transport:
         yield Adapter(spec, transport)
@@ -343,14 +352,89 @@ async def test_a_missing_dump_may_be_put_there_later(tmp_path: Path) -> None:
             await pin(adapter)
 
 
-async def test_a_file_of_the_old_format_is_named(tmp_path: Path) -> None:
-    (tmp_path / "old.dat").write_bytes(bytes(100))
-    async with connected(tmp_path / "old.dat") as adapter:
-        with pytest.raises(Unanswerable) as error:
-            await pin(adapter)
-    assert error.value.code == "dump-version"
+async def test_an_old_dump_is_read_where_a_node_names_its_block(tmp_path: Path) -> None:
+    path = tmp_path / "old.dat"
+    async with SimulatedCore(COINS, tip=200) as node:
+        node.dump(path, height=100, version=1)
+        async with connected(node, path) as adapter:
+            assert units(await ask(adapter, await pin(adapter))) == ALL
+        async with connected(path) as adapter:
+            with pytest.raises(Unanswerable) as error:
+                await pin(adapter)
+    assert error.value.code == "identity-unproven"
+
+
+async def test_an_old_dump_of_another_block_is_not_asked(tmp_path: Path) -> None:
+    path = tmp_path / "old.dat"
+    async with SimulatedCore(COINS) as node, connected(node, path) as adapter:
+        node.dump(path, height=99, version=1)
+        assert (await pin(adapter)).rejected == {"dump-1": "dump-mismatch"}
+
+
+async def test_a_file_that_is_no_dump_is_not_asked(tmp_path: Path) -> None:
+    path = tmp_path / "old.dat"
+    async with SimulatedCore(COINS) as node:
+        path.write_bytes(bytes.fromhex(node.block_hash(100))[::-1] + b"\x01" + bytes(90))
+        async with connected(node, path) as adapter:
+            assert set(units(await ask(adapter, await pin(adapter))).values()) == {"dump-version"}
 
 
 async def test_a_wrong_declaration_is_a_config_error() -> None:
     with pytest.raises(ConfigError):
         await connected(genesis="none").__aenter__()
+
+
+FORK = 50
+
+
+def bitcoin() -> SimulatedCore:
+    return SimulatedCore(COINS)
+
+
+def cash(coins: list[SimulatedCoin] = COINS, *, tip: int = 100) -> SimulatedCore:
+    return SimulatedCore(coins, tip=tip, salt="cash", forked_at=FORK, names_block=False)
+
+
+CASH_PARAMS = {
+    "fork_height": FORK,
+    "fork_hash": cash().block_hash(FORK),
+    "scan_names_block": False,
+}
+BITCOIN_PARAMS = {"checkpoints": {str(FORK): bitcoin().block_hash(FORK)}}
+
+
+async def test_a_scan_that_names_no_block_is_held_between_two_looks_at_the_tip() -> None:
+    assert cash().genesis == bitcoin().genesis
+    async with cash() as node, connected(node, params=CASH_PARAMS) as adapter:
+        at = await pin(adapter)
+        assert units(await ask(adapter, at)) == ALL
+        node.faults.moving_tip = True
+        assert set(units(await ask(adapter, at)).values()) == {"scan-mismatch"}
+        node.tip = 99
+        assert set(units(await ask(adapter, at)).values()) == {"scan-mismatch"}
+        assert node.caused["moving-tip"] == 2
+    async with cash() as node, connected(node, params=CASH_PARAMS) as adapter:
+        at = await pin(adapter)
+        node.faults.silent_zero = True
+        assert set(units(await ask(adapter, at)).values()) == {"zero-without-canary"}
+
+
+async def test_a_scan_without_a_block_is_no_answer_where_it_should_name_one() -> None:
+    async with cash() as node, connected(node) as adapter:
+        assert await reason_of(adapter) == "scan-mismatch"
+
+
+@pytest.mark.parametrize(
+    ("node", "params"),
+    [(bitcoin, CASH_PARAMS), (cash, BITCOIN_PARAMS)],
+    ids=["bitcoin-behind-cash", "cash-behind-bitcoin"],
+)
+async def test_a_node_of_the_other_branch_is_the_wrong_chain(
+    node: Callable[[], SimulatedCore], params: Mapping[str, Any]
+) -> None:
+    async with node() as other, connected(other, params=params) as adapter:
+        with pytest.raises(WrongChain):
+            await pin(adapter)
+        with pytest.raises(WrongChain):
+            await pin(adapter, FORK)
+        assert (await pin(adapter, FORK - 1)).block_hash == bitcoin().block_hash(FORK - 1)

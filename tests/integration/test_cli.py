@@ -471,10 +471,11 @@ def test_texts_of_the_list_are_inert_in_a_spreadsheet(call: Any, files: Files) -
     found = read_back(path)
     for text, one in zip(NASTY, found, strict=True):
         for field in ("network", "asset", "address"):
-            assert one[field] == "'" + text.strip('"')
+            assert one[field] == "'" + text.strip('"').replace("\n", "⟨U+000A⟩")
     with path.open(newline="", encoding="utf-8") as file:
         cells = [cell for line in csv.reader(file) for cell in line]
     assert not [cell for cell in cells if cell.startswith(tuple("=+-@\t\r\n\uff1d"))]
+    assert path.read_bytes().count(b"\n") == 1 + len(NASTY)
 
 
 def test_machine_formats_keep_the_texts_of_the_list_as_they_are(call: Any, files: Files) -> None:

@@ -2,91 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-
 import pytest
+from solana_nodes import asked, connected, pinned, short
 
-from chains.adapters import solana
 from chains.adapters.solana import rules
-from chains.endpoints import EndpointSpec
 from chains.errors import NodeBehind, Unanswerable
-from chains.model import (
-    AssetId,
-    ChainId,
-    ChainSpec,
-    Gap,
-    Method,
-    Observation,
-    QueryKind,
-    Questions,
-    Snapshot,
-)
+from chains.model import Method, Observation
 from chains.simulated.solana import SimulatedSolana
-from chains.transport import HttpTransport, RetryPolicy
+from chains.simulated.solana_ledger import stake_account
 
 pytestmark = pytest.mark.integration
 
-CHAIN = ChainId("solana:simulated")
-NATIVE = AssetId(f"{CHAIN}/slip44:501")
 SLOT = 300_000_000
 IDLE, MOVED, NEVER, CLOSED, STAKE = (bytes((i,)) * 32 for i in range(1, 6))
 BALANCES = {IDLE: 2**53 + 1, MOVED: 5_000_000, STAKE: 9_000_000}
 
 
-@asynccontextmanager
-async def connected(*nodes: SimulatedSolana, **params: object) -> AsyncIterator[solana.Adapter]:
-    async with AsyncExitStack() as stack:
-        for node in nodes:
-            await stack.enter_async_context(node)
-        specs = [
-            EndpointSpec(
-                name=f"n{i}", chain=CHAIN, url=node.url, rate="0", timeout_s=2, concurrency=8
-            )
-            for i, node in enumerate(nodes)
-        ]
-        policy = RetryPolicy(attempts=2, first_wait_s=0.01, longest_wait_s=0.02)
-        transport = await stack.enter_async_context(HttpTransport(CHAIN, specs, policy))
-        spec = ChainSpec(
-            id=CHAIN,
-            name="Solana",
-            adapter="solana",
-            address="solana",
-            native=NATIVE,
-            params={"genesis_hash": nodes[0].genesis, **params},
-        )
-        yield solana.Adapter(spec, transport)
-
-
-async def pinned(adapter: solana.Adapter, slot: int = SLOT) -> Snapshot:
-    return adapter.snapshot(slot, await adapter.pin(slot))
-
-
-async def asked(
-    adapter: solana.Adapter, at: Snapshot, accounts: tuple[bytes, ...]
-) -> Mapping[bytes, Observation | Gap]:
-    questions = Questions(
-        kind=QueryKind.BALANCE,
-        chain=CHAIN,
-        height=at.height,
-        asset=NATIVE,
-        accounts=tuple(sorted(accounts)),
-    )
-    return {
-        questions.accounts[position]: answer
-        async for extract in adapter.extract(questions, at)
-        for position, answer in adapter.decode(questions, extract, at).each(questions)
-    }
-
-
-def short(answer: Observation | Gap) -> int | str:
-    return answer.reason if isinstance(answer, Gap) else answer.units
-
-
 async def test_the_pinned_block_is_named_by_hash_time_and_parent():
     node = SimulatedSolana(SLOT, BALANCES, skipped=[SLOT - 1])
     async with connected(node) as adapter:
-        at = await pinned(adapter)
+        at = await pinned(adapter, SLOT)
     assert at.block_hash == node.block_hash(SLOT)
     assert at.detail["parent-hash"] == node.block_hash(SLOT - 2)
     assert at.time == 1_584_368_940 + SLOT * 2 // 5
@@ -101,13 +36,13 @@ async def test_every_kind_of_account_after_the_slot():
     )
     async with connected(node) as adapter:
         accounts = (IDLE, MOVED, NEVER, CLOSED, STAKE)
-        found = await asked(adapter, await pinned(adapter), accounts)
+        found = await asked(adapter, await pinned(adapter, SLOT), accounts)
     assert {account: short(one) for account, one in found.items()} == {
         IDLE: 2**53 + 1,
-        MOVED: "no-history",
+        MOVED: "state-pruned",
         NEVER: 0,
         CLOSED: 0,
-        STAKE: "no-history",
+        STAKE: "state-pruned",
     }
     idle = found[IDLE]
     assert isinstance(idle, Observation)
@@ -116,8 +51,9 @@ async def test_every_kind_of_account_after_the_slot():
 
 async def test_at_the_slot_itself_everything_is_answered():
     node = SimulatedSolana(SLOT, BALANCES, finalized=SLOT, owners={STAKE: rules.STAKE_PROGRAM})
+    node.data[STAKE] = stake_account(IDLE, 6_000_000)
     async with connected(node) as adapter:
-        found = await asked(adapter, await pinned(adapter), (IDLE, MOVED, NEVER, STAKE))
+        found = await asked(adapter, await pinned(adapter, SLOT), (IDLE, MOVED, NEVER, STAKE))
     assert [short(found[one]) for one in (IDLE, MOVED, NEVER)] == [2**53 + 1, 5_000_000, 0]
     assert {one.method for one in found.values() if isinstance(one, Observation)} == {Method.STATE}
     assert "getSignaturesForAddress" not in node.calls
@@ -133,17 +69,17 @@ async def test_an_account_touched_between_the_two_questions_is_seen():
         return answer
 
     async with connected(node) as adapter:
-        at = await pinned(adapter)
+        at = await pinned(adapter, SLOT)
         node._methods["getMultipleAccounts"] = then_touch
         found = await asked(adapter, at, (IDLE,))
-    assert short(found[IDLE]) == "no-history"
+    assert short(found[IDLE]) == "state-pruned"  # the node lists a transaction that it lacks
 
 
 async def test_a_lagging_list_of_transactions_says_nothing():
     node = SimulatedSolana(SLOT, BALANCES, touched={MOVED: SLOT + 49})
     node.index_lag = 10
     async with connected(node) as adapter:
-        found = await asked(adapter, await pinned(adapter), (IDLE, MOVED, NEVER))
+        found = await asked(adapter, await pinned(adapter, SLOT), (IDLE, MOVED, NEVER))
     assert {short(one) for one in found.values()} == {"node-behind"}
 
 
@@ -151,7 +87,7 @@ async def test_a_pruned_ledger_rejects_the_endpoint():
     pruned = SimulatedSolana(SLOT, BALANCES)
     pruned.first_available = SLOT + 1
     async with connected(pruned, SimulatedSolana(SLOT, BALANCES)) as adapter:
-        at = await pinned(adapter)
+        at = await pinned(adapter, SLOT)
     assert at.rejected == {"n0": "state-pruned"}
 
 
@@ -159,7 +95,7 @@ async def test_a_node_without_transaction_history_answers_nothing():
     node = SimulatedSolana(SLOT, BALANCES)
     node.keeps_signatures = False
     async with connected(node) as adapter:
-        found = await asked(adapter, await pinned(adapter), (IDLE, NEVER))
+        found = await asked(adapter, await pinned(adapter, SLOT), (IDLE, NEVER))
     assert {short(one) for one in found.values()} == {"method-missing"}
 
 
@@ -167,7 +103,7 @@ async def test_a_node_without_transaction_history_answers_nothing():
 async def test_a_backend_that_falls_behind_after_the_pin_answers_nothing(ignores_minimum):
     node = SimulatedSolana(SLOT, BALANCES)
     async with connected(node) as adapter:
-        at = await pinned(adapter)
+        at = await pinned(adapter, SLOT)
         node.finalized = SLOT - 1
         node.ignores_minimum = ignores_minimum
         found = await asked(adapter, at, (IDLE, NEVER))
@@ -178,7 +114,7 @@ async def test_a_node_without_the_standing_accounts_is_rejected():
     node = SimulatedSolana(SLOT, BALANCES)
     node.null_for_everything = True
     async with connected(node) as adapter:
-        at = await pinned(adapter)
+        at = await pinned(adapter, SLOT)
         assert at.rejected == {"n0": "canary-failed"}
         found = await asked(adapter, at, (IDLE, NEVER))
     assert {short(one) for one in found.values()} == {"no-usable-endpoint"}
@@ -195,7 +131,7 @@ async def test_a_skipped_slot_is_said_to_be_one():
 async def test_one_node_that_jumped_over_a_slot_does_not_hide_its_block():
     jumped = SimulatedSolana(SLOT, BALANCES, skipped=[SLOT])
     async with connected(jumped, SimulatedSolana(SLOT, BALANCES)) as adapter:
-        at = await pinned(adapter)
+        at = await pinned(adapter, SLOT)
     assert at.rejected == {"n0": "slot-skipped"}
     assert at.endpoints == ("n1",)
 
@@ -211,12 +147,12 @@ async def test_arrays_too_long_for_the_provider_are_gaps():
     node = SimulatedSolana(SLOT, BALANCES)
     node.most_calls = 5
     async with connected(node) as adapter:
-        found = await asked(adapter, await pinned(adapter), (*BALANCES, NEVER, CLOSED))
+        found = await asked(adapter, await pinned(adapter, SLOT), (*BALANCES, NEVER, CLOSED))
     assert {short(one) for one in found.values()} == {"rpc-error"}
     fresh = SimulatedSolana(SLOT, BALANCES)
     fresh.most_calls = 5
     async with connected(fresh, calls=5) as adapter:
-        found = await asked(adapter, await pinned(adapter), (*BALANCES, NEVER, CLOSED))
+        found = await asked(adapter, await pinned(adapter, SLOT), (*BALANCES, NEVER, CLOSED))
     assert all(isinstance(one, Observation) for one in found.values())
 
 
@@ -226,6 +162,6 @@ async def test_thousands_of_accounts_in_batches(shuffles):
     node = SimulatedSolana(SLOT, balances)
     node.shuffles = shuffles
     async with connected(node, calls=100) as adapter:
-        found = await asked(adapter, await pinned(adapter), tuple(balances))
+        found = await asked(adapter, await pinned(adapter, SLOT), tuple(balances))
     assert {account: short(one) for account, one in found.items()} == balances
     assert node.calls["getMultipleAccounts"] == 1 + 11

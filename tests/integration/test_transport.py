@@ -4,71 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gzip
 import logging
 import time
-import tracemalloc
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import web
+from transport_peers import ASK, CHAIN, FAST, ONCE, SECRET, Echo, serving, spec, told
 
-from chains.endpoints import EndpointSpec
-from chains.model import ChainId, Exchange, Request
-from chains.simulated.node import Faults, SimulatedNode
+from chains.model import Request
 from chains.transport import HttpTransport, RetryPolicy
 
 pytestmark = pytest.mark.integration
-
-CHAIN = ChainId("eip155:1")
-FAST = RetryPolicy(attempts=3, first_wait_s=0.01, longest_wait_s=0.02, total_s=10)
-ONCE = RetryPolicy(attempts=1)
-ASK = Request(path="/rpc", body=b"question")
-SECRET = "s3cr3t-k3y-0123456789"
-
-
-class Echo(SimulatedNode):
-    """Answers each request with its own body; ``then`` replaces that."""
-
-    def __init__(self, **faults: Any) -> None:
-        super().__init__(Faults(**faults))
-        self.then: Callable[[web.Request, bytes], web.StreamResponse] | None = None
-        self.seen: list[web.Request] = []
-        self.active = self.peak = 0
-        self.busy_s = 0.0
-
-    async def answer(self, request: web.Request, body: bytes) -> web.StreamResponse:
-        self.seen.append(request)
-        self.active += 1
-        self.peak = max(self.peak, self.active)
-        await asyncio.sleep(self.busy_s)
-        self.active -= 1
-        if self.then is not None:
-            return self.then(request, body)
-        return web.Response(body=b"<" + body + b">")
-
-
-def spec(node: Echo | str, name: str = "one", **more: Any) -> EndpointSpec:
-    url = node if isinstance(node, str) else node.url
-    fields = {"own_node": True, "rate": "0", "timeout_s": 5, **more}
-    return EndpointSpec(name=name, chain=CHAIN, url=url, **fields)
-
-
-@contextlib.asynccontextmanager
-async def serving(
-    policy: RetryPolicy = FAST, **more: Any
-) -> AsyncIterator[tuple[Echo, HttpTransport]]:
-    """One node and a transport to it; ``more`` are fields of the endpoint or fault knobs."""
-    faults = {key: more.pop(key) for key in list(more) if key in Faults.__struct_fields__}
-    async with contextlib.AsyncExitStack() as stack:
-        node = await stack.enter_async_context(Echo(**faults))
-        endpoints = [spec(node, **more)]
-        yield node, await stack.enter_async_context(HttpTransport(CHAIN, endpoints, policy))
-
-
-def told(found: Exchange) -> tuple[int, bytes, str, bool]:
-    return found.status, found.body, found.failure, found.retryable
 
 
 async def test_an_answer_comes_back_as_the_bytes_it_was() -> None:
@@ -146,121 +92,11 @@ async def test_a_refusal_is_not_tried_again_and_keeps_its_words(status: int) -> 
         assert node.requests == 1
 
 
-async def test_a_redirect_is_never_followed() -> None:
-    async with Echo() as elsewhere, serving() as (node, transport):
-        node.then = lambda _request, _body: web.Response(
-            status=307, headers={"Location": elsewhere.url}
-        )
-        found = await transport.exchange(ASK, "one")
-        assert (found.status, found.failure) == (307, "refused")
-        assert (node.requests, elsewhere.requests) == (1, 0)
-
-
-@pytest.mark.parametrize(("size", "failure"), [(4096, ""), (4097, "answer-too-large")])
-async def test_an_answer_beyond_the_limit_is_refused_whole(size: int, failure: str) -> None:
-    async with serving(max_answer_bytes=4096, oversize_every=1, oversize_bytes=size) as (
-        node,
-        transport,
-    ):
-        found = await transport.exchange(ASK, "one")
-        assert (found.failure, len(found.body)) == (failure, 0 if failure else size)
-        assert (found.retryable, node.requests) == (False, 1)
-
-
-async def test_a_gzip_bomb_is_stopped_at_the_limit() -> None:
-    bomb = gzip.compress(b"\0" * (64 << 20))
-    async with serving(max_answer_bytes=1 << 20) as (node, transport):
-        node.then = lambda _request, _body: web.Response(
-            body=bomb, headers={"Content-Encoding": "gzip"}
-        )
-        tracemalloc.start()
-        try:
-            found = await transport.exchange(ASK, "one")
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-        assert told(found) == (200, b"", "answer-too-large", False)
-        assert peak < 16 << 20
-
-
-async def test_a_compressed_answer_within_the_limit_is_read() -> None:
-    async with serving(max_answer_bytes=4096) as (node, transport):
-        node.then = lambda _request, body: web.Response(
-            body=gzip.compress(body * 100), headers={"Content-Encoding": "gzip"}
-        )
-        assert (await transport.exchange(ASK, "one")).body == b"question" * 100
-
-
-async def test_a_damaged_compressed_answer_is_no_answer() -> None:
-    async with serving() as (node, transport):
-        node.then = lambda _request, _body: web.Response(
-            body=b"no gzip at all", headers={"Content-Encoding": "gzip"}
-        )
-        found = await transport.exchange(ASK, "one")
-        assert told(found) == (0, b"", "truncated-answer", True)
-
-
 async def test_a_cut_connection_is_tried_again_and_then_a_failure() -> None:
     async with serving(cut_every=1) as (node, transport):
         found = await transport.exchange(ASK, "one")
         assert told(found) == (0, b"", "unreachable", True)
         assert node.caused["cut"] >= FAST.attempts
-
-
-@contextlib.asynccontextmanager
-async def raw(*pieces: bytes, pause_s: float = 0.0, **more: Any) -> AsyncIterator[HttpTransport]:
-    """A transport to a bare socket that says ``pieces``, whatever is asked, and closes."""
-    ended = asyncio.Event()
-
-    async def say(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            for piece in pieces:
-                writer.write(piece)
-                await writer.drain()
-                await asyncio.sleep(pause_s)
-        except OSError:
-            pass
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-            ended.set()
-
-    server = await asyncio.start_server(say, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    endpoint = spec(f"http://127.0.0.1:{port}", **more)
-    async with server:
-        async with HttpTransport(CHAIN, [endpoint], ONCE) as transport:
-            yield transport
-        await ended.wait()
-
-
-async def test_an_answer_that_breaks_off_is_not_half_an_answer() -> None:
-    async with raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + b"x" * 40) as transport:
-        found = await transport.exchange(ASK, "one")
-    assert told(found) == (0, b"", "truncated-answer", True)
-
-
-async def test_what_is_no_http_is_no_answer() -> None:
-    async with raw(b"\x00\x01\x02 hello\r\n\r\n") as transport:
-        found = await transport.exchange(ASK, "one")
-    assert (found.body, bool(found.failure), found.retryable) == (b"", True, True)
-
-
-async def test_an_endpoint_that_hangs_is_a_time_out() -> None:
-    async with serving(ONCE, hang_every=1, timeout_s=1) as (_, transport):
-        started = time.monotonic()
-        found = await transport.exchange(ASK, "one")
-        assert told(found) == (0, b"", "timeout", True)
-        assert 0.9 < time.monotonic() - started < 3
-        assert transport.statistics["one"].timeouts == 1
-
-
-async def test_an_endpoint_that_drips_is_a_time_out() -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
-    async with raw(head, *[b"x"] * 100, pause_s=0.1, timeout_s=1) as transport:
-        found = await transport.exchange(ASK, "one")
-    assert told(found) == (0, b"", "timeout", True)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:9", "a" * 70 + ".invalid", "a..b.invalid"])

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from chains.adapters.bip122 import dump, scan
 from chains.errors import Malformed
-from chains.simulated.bip122 import SimulatedCoin, write_dump
+from chains.simulated.bip122 import SimulatedCoin, write_dump, write_old_dump
 
 pytestmark = pytest.mark.property
 
@@ -57,6 +58,12 @@ coins = st.builds(
     script=scripts,
     coinbase=st.booleans(),
 )
+old_vouts = vouts.map(lambda vout: vout % (dump.LARGEST_OLD_VOUT + 1))
+old_coins = st.builds(lambda coin, vout: structs.replace(coin, vout=vout), coins, old_vouts)
+old_ledgers = st.lists(
+    old_coins, min_size=1, max_size=30, unique_by=lambda coin: (coin.txid, coin.vout)
+)
+counted = st.one_of(st.none(), st.integers(0, 2**32 - 1))
 ledgers = st.lists(coins, max_size=30, unique_by=lambda coin: (coin.txid, coin.vout))
 
 
@@ -110,6 +117,55 @@ def test_both_passes_judge_a_damaged_file_alike(
                 said.append(scan.scan_dump(path, wanted, plain=plain))
             except Malformed as error:
                 said.append(type(error))
+    assert said[0] == said[1]
+
+
+@settings(max_examples=150, deadline=None)
+@given(ledger=old_ledgers, transactions=counted, piece=st.integers(1, 400))
+def test_both_passes_read_the_old_format_alike(
+    ledger: list[SimulatedCoin], transactions: int | None, piece: int
+) -> None:
+    wanted = sorted({coin.script for coin in ledger[::2]})
+    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan, "PIECE_BYTES", piece)
+        patch.setattr(scan, "_HITS", 3)
+        path = Path(directory) / "d"
+        write_dump(path, ledger, block_hash="ab" * 32)
+        newer = scan.scan_dump(path, wanted, plain=True)
+        write_old_dump(path, ledger, block_hash="ab" * 32, transactions=transactions)
+        plain = scan.scan_dump(path, wanted, plain=True)
+        fast = scan.scan_dump(path, wanted, plain=False)
+    assert fast == plain
+    assert (plain.version, plain.magic, plain.base_hash) == (1, "", "ab" * 32)
+    assert (plain.matched, plain.total_units) == (newer.matched, newer.total_units)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    ledger=old_ledgers,
+    at=st.integers(0, 10_000),
+    bits=st.integers(0, 255),
+    cut=st.integers(0, 40),
+    piece=st.integers(1, 200),
+)
+def test_both_passes_judge_a_damaged_old_file_alike(
+    ledger: list[SimulatedCoin], at: int, bits: int, cut: int, piece: int
+) -> None:
+    wanted = sorted({coin.script for coin in ledger})
+    said: list[object] = []
+    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan, "PIECE_BYTES", piece)
+        patch.setattr(dump, "SAMPLE_BYTES", 100)
+        path = Path(directory) / "d"
+        write_old_dump(path, ledger, block_hash="ab" * 32)
+        raw = bytearray(path.read_bytes())
+        raw[at % len(raw)] ^= bits
+        path.write_bytes(raw[: len(raw) - cut])
+        for plain in (True, False):
+            try:
+                said.append(scan.scan_dump(path, wanted, plain=plain))
+            except Malformed as error:
+                said.append(error.code)
     assert said[0] == said[1]
 
 

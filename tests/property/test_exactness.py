@@ -167,7 +167,7 @@ def test_batches_of_the_list_and_sizes_of_shards_change_no_result(
             if piece.kind is QueryKind.BALANCE
         ]
         ledger, _ = build(WORLD, found, signatures, answered[::-1], {})
-        scale = scales(ledger)
+        scale = scales([ledger])
         totals = added(judged_rows(ledger, Policy(), EXACT, scale))
         kept = [name for name in ledger.schema.names if name not in ("shard", "extract")]
         lines = {coin: total.line(WORLD, scale) for coin, total in totals.items()}

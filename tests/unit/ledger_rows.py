@@ -317,7 +317,7 @@ def judged(
     ledger: pa.Table, policy: Policy | None = None, rounding: Rounding = EXACT
 ) -> tuple[Scales, list[Alike], dict[str, CoinTotals]]:
     """Judge a ledger's rows and add them up."""
-    scale = scales(ledger)
+    scale = scales([ledger])
     policy = policy or Policy()
     chosen = chosen_in_conflict([ledger]) if policy.conflict == "smaller" else frozenset()
     rows = list(judged_rows(ledger, policy, rounding, scale, chosen))

@@ -12,7 +12,7 @@ import pytest
 
 from chains.adapters.bip122 import dump, scan
 from chains.errors import Malformed
-from chains.simulated.bip122 import REGTEST_MAGIC, SimulatedCoin, write_dump
+from chains.simulated.bip122 import REGTEST_MAGIC, SimulatedCoin, write_dump, write_old_dump
 
 pytestmark = pytest.mark.unit
 
@@ -124,7 +124,6 @@ def test_header_is_read(tmp_path: Path) -> None:
     [
         (b"", "truncated-answer"),
         (dump.MAGIC + bytes(45), "truncated-answer"),
-        (bytes(51), "dump-version"),
         (dump.MAGIC + b"\x03\x00" + bytes(44), "dump-version"),
     ],
 )
@@ -327,3 +326,66 @@ def test_a_file_that_cannot_be_read_is_a_failure_without_its_path(tmp_path: Path
     )
     assert (exchange.failure, exchange.retryable) == ("unreachable", True)
     assert str(tmp_path).encode() not in exchange.body
+
+
+@pytest.mark.parametrize("transactions", [7, None, 2**32 - 1])
+def test_both_forms_of_version_1_are_read(
+    tmp_path: Path, plain: bool, transactions: int | None
+) -> None:
+    path = tmp_path / "d"
+    coins = [coin(1, 0, 5), coin(1, 300, 6, LONG_KEY), coin(2, 1, 7, height=2**31 - 1)]
+    write_old_dump(path, coins, block_hash=BLOCK, transactions=transactions)
+    found = scan.scan_dump(path, sorted([P2PKH, LONG_KEY]), plain=plain)
+    assert {m.script: m.units for m in found.matched} == {P2PKH.hex(): "12", LONG_KEY.hex(): "6"}
+    assert (found.base_hash, found.magic, found.version, found.coins) == (BLOCK, "", 1, 3)
+    # Litecoin marks coins out of its extension block in the highest bit; the height is below it
+    assert found.highest == 2**30 - 1
+
+
+def old(*coins: bytes, count: int, head: bytes = b"\x07\0\0\0") -> bytes:
+    return bytes(32) + count.to_bytes(8, "little") + head + b"".join(coins)
+
+
+def flat(txid: int = 1, vout: int = 0, rest: bytes = b"\x02\x09\x00" + HASH) -> bytes:
+    return txid.to_bytes(32) + vout.to_bytes(4, "little") + rest
+
+
+BAD_OLD = {
+    "no-dump": (bytes(200), "dump-version"),
+    "header-only": (old(count=1), "truncated-answer"),
+    "cut": (old(flat(), flat(2), count=2)[:-1], "truncated-answer"),
+    "bytes-after-the-last-coin": (old(flat(), flat(2), count=1), "dump-version"),
+    "coin-twice": (old(flat(), flat(), count=2), "dump-version"),
+    "outputs-out-of-order": (old(flat(vout=1), flat(vout=0), count=2), "dump-version"),
+    "transactions-out-of-order": (old(flat(2), flat(1), count=2), "dump-version"),
+    "output-beyond-any-block": (old(flat(vout=4_000_001), count=1), "dump-version"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_OLD)
+def test_a_bad_file_of_version_1_is_refused(name: str, plain: bool, tmp_path: Path) -> None:
+    raw, code = BAD_OLD[name]
+    (tmp_path / "d").write_bytes(raw)
+    with pytest.raises(Malformed) as error:
+        scan.scan_dump(tmp_path / "d", [P2PKH], plain=plain)
+    assert error.value.code == code
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        flat(5000, 0),
+        flat(4999, 0),
+        flat(5001, 4_000_001),
+        flat(5001, 0, b"\x02\x09\x1f\x76\xa9\x14" + HASH + b"\x88\xac"),
+        flat(5001) + b"\0",
+    ],
+    ids=["twice", "out-of-order", "output-beyond-any-block", "long-form", "bytes-after"],
+)
+def test_errors_behind_the_sample_are_found(last: bytes, plain: bool, tmp_path: Path) -> None:
+    raw = old(*(flat(i) for i in range(1, 5001)), last, count=5001)
+    assert len(raw) > 2 * dump.SAMPLE_BYTES
+    (tmp_path / "d").write_bytes(raw)
+    with pytest.raises(Malformed) as error:
+        scan.scan_dump(tmp_path / "d", [P2PKH], plain=plain)
+    assert error.value.code == "malformed-answer"

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from chains.adapters.bip122 import DUMP, SCAN, Adapter, rpc, scan
-from chains.adapters.bip122.dump import HEADER_BYTES, MAX_MONEY
+from chains.adapters.bip122.dump import MAX_MONEY
+from chains.errors import Unanswerable
 from chains.model import (
     Answers,
     AssetId,
@@ -120,11 +121,28 @@ def test_the_dump_gives_what_was_paid_out() -> None:
     assert list(knots.decode(DUMP, exchange, alone).units) == list(knots.units.values())
 
 
-def test_litecoins_old_dump_is_refused() -> None:
-    header = (FIXTURES / "litecoin-0.21" / "utxo-v1.dat").read_bytes()[:HEADER_BYTES]
-    exchange = Exchange(request=Request(method="FILE"), endpoint="dump", body=header)
+def test_litecoins_old_dump_gives_what_was_paid_out() -> None:
     litecoin = Recorded("litecoin-0.21")
+    path = litecoin.folder / "utxo-v1.dat"
+    header = scan.read_dump_header("dump", path, own_node=True)
     names = ("identity.json", "block.json", "reward.json")
-    said = [exchange, *(litecoin.exchange(name) for name in names)]
+    said = [header, *(litecoin.exchange(name) for name in names)]
     at = litecoin.adapter.snapshot(litecoin.height, said)
-    assert at.rejected == {"dump": "dump-version"}
+    assert (at.rejected, at.endpoints) == ({}, ("dump", "node"))
+    exchange = scan.scanned("dump", path, list(litecoin.units), own_node=True, max_money=MAX_MONEY)
+    answers = litecoin.decode(DUMP, exchange, at)
+    assert list(answers.units) == list(litecoin.units.values())
+    assert answers.method is Method.BULK
+
+
+def test_litecoins_old_dump_alone_does_not_show_its_chain() -> None:
+    litecoin = Recorded("litecoin-0.21")
+    path = litecoin.folder / "utxo-v1.dat"
+    header = scan.read_dump_header("dump", path, own_node=True)
+    with pytest.raises(Unanswerable) as error:
+        litecoin.adapter.snapshot(litecoin.height, [header])
+    assert error.value.code == "identity-unproven"
+    exchange = scan.scanned("dump", path, list(litecoin.units), own_node=True, max_money=MAX_MONEY)
+    at = msgspec.structs.replace(litecoin.moment(), detail={"height_unverified": "true"})
+    gaps = litecoin.decode(DUMP, exchange, at).gaps.values()
+    assert {gap.reason for gap in gaps} == {"dump-mismatch"}

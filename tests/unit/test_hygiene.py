@@ -48,7 +48,7 @@ def test_texts_are_counted_with_schemes_and_amounts_most_rows_first() -> None:
     messages, schemes = pa.array(["b", "a", "a", ""]), pa.array(["eip191", "eip191", "", ""])
     for part in (slice(0, 2), slice(2, 4)):
         texts.add(messages[part], schemes[part], ledger[part])
-    lines, left_out = texts.lines(scales(ledger), ("a",))
+    lines, left_out = texts.lines(scales([ledger]), ("a",))
     assert left_out == 0
     assert [(line.text, line.rows, line.expected) for line in lines] == [
         ("a", 2, True),
@@ -56,6 +56,13 @@ def test_texts_are_counted_with_schemes_and_amounts_most_rows_first() -> None:
     ]
     assert lines[0].schemes == {"eip191": 1, "not verified": 1}
     assert lines[0].claimed == {"ETH": "2"}
+
+
+def test_the_raw_text_of_a_malformed_line_is_no_signed_text() -> None:
+    ledger = ledger_of(ledger_row(1), ledger_row(2, kind="malformed"))
+    texts = SignedTexts()
+    texts.add(pa.array(["a", "BTC,=1,a"]), pa.array(["eip191", ""]), ledger)
+    assert [line.text for line in texts.lines(scales([ledger]), None)[0]] == ["a"]
 
 
 def batch(*rows: tuple[str, bytes, bytes, str]) -> tuple[pa.RecordBatch, pa.RecordBatch]:

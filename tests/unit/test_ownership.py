@@ -17,8 +17,9 @@ from crawler.ownership import (
     Reading,
     examine,
 )
-from crawler.settings import Heights
+from crawler.settings import Heights, load_world
 from crawler.units import to_text
+from crawler.validity import row_validity
 from tests.unit.ledger_rows import (
     ACCOUNT_A,
     BITCOIN,
@@ -289,3 +290,33 @@ def test_the_same_address_is_decoded_by_the_format_of_its_chain() -> None:
     assert [row["account"] for row in found] == [A, b""]
     assert (found[1]["chain"], found[0]["asset_id"]) == (BITCOIN, ETH)
     assert (found[1]["status"], found[1]["reason"]) == ("refuted", "bad-address")
+
+
+@pytest.mark.parametrize(
+    ("asset", "network", "most", "finest"),
+    [
+        ("BTC", "BTC", "21000000", "21000000.00000001"),
+        ("LTC", "LTC", "84000000.00000000", "84000000.00000001"),
+        ("XRP", "XRP", "100000000000", "100000000000.000001"),
+    ],
+)
+def test_more_than_the_protocol_can_issue_is_no_amount(
+    asset: str, network: str, most: str, finest: str
+) -> None:
+    claims = [
+        claim(row, f"address {row}", asset=asset, network=network, amount=amount)
+        for row, amount in enumerate((most, finest, "999999999999999", "1"), start=1)
+    ]
+    eth = claim(9, "0x" + "11" * 20, asset="ETH", network="ETH", amount="999999999999999")
+    reading = Reading(world=load_world(), exchange="binance", messages=None, heights=Heights())
+    batch = pa.RecordBatch.from_pylist([*claims, eth], schema=CLAIMS)
+    ((found, _),) = examine([batch], reading, processes=1)
+    units = found["units"].to_pylist()
+    assert [text is None for text in units] == [False, True, True, False, False]
+    assert row_validity(pa.Table.from_batches([found]))[0].to_pylist() == [
+        "valid",
+        "bad-amount",
+        "bad-amount",
+        "valid",
+        "valid",
+    ]

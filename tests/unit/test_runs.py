@@ -210,6 +210,40 @@ def test_a_damaged_table_is_a_fault_that_names_it(run: RunDirectory, damage: str
         run.read_table("shards/x.parquet")
 
 
+@pytest.mark.parametrize("bit", [0, 5])
+def test_no_flipped_bit_of_a_table_reads_as_another_table(run: RunDirectory, bit: int) -> None:
+    table = pa.table({"units": [str(7**n) for n in range(40)], "position": range(40)})
+    run.write_table("shards/x.parquet", table)
+    file = run.path / "shards/x.parquet"
+    raw = file.read_bytes()
+    damaged = 0
+    for position in range(len(raw)):
+        changed = bytearray(raw)
+        changed[position] ^= 1 << bit
+        file.write_bytes(changed)
+        try:
+            assert run.read_table("shards/x.parquet", schema=table.schema) == table, position
+        except EnvironmentFault:
+            damaged += 1
+    assert damaged > len(raw) // 2
+
+
+def test_a_table_without_a_column_or_of_another_schema_is_damaged(run: RunDirectory) -> None:
+    run.write_table("shards/x.parquet", TABLE)
+    for expected in ({"columns": ["a", "b"]}, {"schema": pa.schema([pa.field("b", pa.int64())])}):
+        with pytest.raises(EnvironmentFault, match=r"x\.parquet is missing or damaged"):
+            run.read_table("shards/x.parquet", **expected)
+
+
+@pytest.mark.parametrize("stage", ["claims", "signatures"])
+def test_nobody_is_told_to_delete_what_a_resume_cannot_make_again(
+    run: RunDirectory, stage: str
+) -> None:
+    with pytest.raises(EnvironmentFault, match="start a new run") as error:
+        run.read_table(f"{stage}/part-000000.parquet")
+    assert "delete it" not in str(error.value)
+
+
 def test_attempts_are_counted_from_the_first_without_holes(run: RunDirectory) -> None:
     assert run.attempts("d") == []
     for number in (1, 2, 4):
@@ -229,3 +263,20 @@ def test_digests(tmp_path: Path) -> None:
     assert sha256_file(tmp_path / "f").startswith("ba7816bf8f01cfea")
     assert canonical_digest({"a": 1, "b": [2]}) == canonical_digest({"b": [2], "a": 1})
     assert canonical_digest({"a": 1}) != canonical_digest({"a": "1"})
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "evidence/../../x", "evidence/link"])
+def test_no_file_outside_of_the_directory_is_read(run: RunDirectory, name: str) -> None:
+    (run.path / "evidence" / "link").symlink_to("/etc/hostname")
+    assert run.inside("evidence/a.zst") == run.path / "evidence" / "a.zst"
+    with pytest.raises(EnvironmentFault, match="outside of itself"):
+        run.inside(name)
+
+
+def test_a_lock_that_is_a_link_is_refused_and_makes_nothing(tmp_path: Path) -> None:
+    RunDirectory.create(tmp_path / "run", manifest()).close()
+    (tmp_path / "run" / "lock").unlink()
+    (tmp_path / "run" / "lock").symlink_to(tmp_path / "made")
+    with pytest.raises(EnvironmentFault):
+        RunDirectory.open(tmp_path / "run")
+    assert not (tmp_path / "made").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from rich.pretty import Pretty
 from chains.endpoints import EndpointSpec, redact_url
 from chains.errors import ConfigError
 from chains.model import ChainId
-from crawler.endpoints import load_endpoints
-from crawler.settings import config_root
+from crawler.endpoints import load_endpoints, load_public
+from crawler.settings import config_root, load_world
 
 pytestmark = pytest.mark.unit
 
@@ -128,6 +129,7 @@ def test_a_secret_file_that_is_missing_is_not_named_by_path(tmp_path: Path) -> N
     assert str(tmp_path) not in str(caught.value)
 
 
+LINE = '[[endpoints]]\nname = "a"\nchain = "eip155:1"\nurl = "ssl://a.example:50002"\n'
 ONE = '[[endpoints]]\nname = "a"\nchain = "eip155:1"\nurl = "https://a.example/${KEY}"\n'
 
 
@@ -149,6 +151,11 @@ ONE = '[[endpoints]]\nname = "a"\nchain = "eip155:1"\nurl = "https://a.example/$
         (ONE.replace("eip155:1", "Ethereum"), "chain", "CAIP-2"),
         (ONE.replace("https", "ftp"), "url", "http, https, file"),
         (ONE.replace("https", "http"), "url", "plain http"),
+        (LINE.replace("ssl", "tcp"), "url", "plain tcp"),
+        (LINE.replace(":50002", ""), "url", "host:port"),
+        (LINE.replace("50002", "50002/path"), "url", "nothing more"),
+        (LINE.replace("ssl://", "ssl://user@"), "url", "nothing more"),
+        (LINE + "headers = { a = 'b' }", "headers", "cannot be sent"),
         (ONE.replace("a.example", ""), "url", "no host"),
         (ONE.replace("https://a.example/${KEY}", "file://elsewhere/x"), "url", "this machine"),
         (ONE.replace("a.example", "a.example:port"), "url", "not a URL"),
@@ -180,6 +187,12 @@ def test_a_chain_that_nobody_declared_is_refused(tmp_path: Path) -> None:
         load_endpoints(path, ENV, {ChainId("eip155:2")})
 
 
+def test_lines_go_to_third_parties_over_tls_and_to_own_nodes_in_the_clear(tmp_path: Path) -> None:
+    load(tmp_path, LINE)
+    load(tmp_path, LINE.replace("ssl", "tcp") + "own_node = true")
+    load(tmp_path, LINE.replace("ssl://a.example", "tcp://127.0.0.1"))
+
+
 def test_plain_http_to_an_own_node_is_allowed(tmp_path: Path) -> None:
     text = ONE.replace("https", "http") + "own_node = true"
     assert load(tmp_path, text)[0].own_node
@@ -192,9 +205,71 @@ def test_the_shipped_example_activates_nothing() -> None:
         assert not line or line.startswith("#")
 
 
+def test_public_endpoints_are_read_for_their_option_alone() -> None:
+    world = load_world()
+    specs = load_public(world.chains.keys())
+    text = (config_root() / "endpoints.example.toml").read_text(encoding="utf-8")
+    _, _, listed = text.partition("# Public endpoints")
+    assert len(specs) == listed.count("https://")
+    assert len({spec.name for spec in specs}) == len(specs)
+    for spec in specs:
+        assert 0 < spec.per_second <= 1
+        assert (spec.concurrency, spec.own_node, spec.headers) == (1, False, {})
+        assert "$" not in spec.url
+    (one,) = load_public({ChainId("eip155:10")})
+    assert one.chain == "eip155:10"
+    assert load_public(set()) == ()
+
+
+def test_every_chain_with_an_adapter_has_a_public_example_or_needs_an_own_node() -> None:
+    world = load_world()
+    asked = {spec.chain for spec in load_public(world.chains.keys())}
+    missing = {spec.id for spec in world.chains.values() if spec.adapter != "none"} - asked
+    text = (config_root() / "endpoints.example.toml").read_text(encoding="utf-8")
+    excused = set(re.findall(r"^# none for ([a-z0-9]+): .{20,}$", text, re.MULTILINE))
+    assert {world.chains[chain].namespace for chain in missing} <= excused
+
+
 def test_the_examples_commented_endpoints_are_right(tmp_path: Path) -> None:
     text = (config_root() / "endpoints.example.toml").read_text(encoding="utf-8")
     blocks = text[text.index("# [[endpoints]]") : text.index("# Public endpoints")]
     bare = "\n".join(line.removeprefix("# ") for line in blocks.splitlines())
     env = dict.fromkeys(("HOSTED_KEY", "HOSTED_TOKEN", "BITCOIN_USER", "BITCOIN_PASSWORD"), "x")
-    assert len(load(tmp_path, bare, env)) == 4
+    assert len(load(tmp_path, bare, env)) == 5
+
+
+def written(tmp_path: Path, found: str, name: str = "found.toml") -> Path:
+    (tmp_path / "found.toml").write_text(found, encoding="utf-8")
+    path = tmp_path / "endpoints.toml"
+    entry = 'name = "one"\nchain = "eip155:1"\nurl = "https://node.example.org"\nrate = "10"'
+    path.write_text(f'found = "{name}"\n[[endpoints]]\n{entry}\n', encoding="utf-8")
+    return path
+
+
+def test_what_the_doctor_found_stands_instead(tmp_path: Path):
+    path = written(tmp_path, '[found."one"]\nrate = "2.5"\nbatch = 40\n[found."gone"]\nbatch = 1\n')
+    (spec,) = load_endpoints(path, {})
+    assert (spec.per_second, spec.batch) == (Fraction(5, 2), 40)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        '[found."one"]\nrate = "0"\n',
+        '[found."one"]\nrate = "fast"\n',
+        '[found."one"]\nbatch = -1\n',
+        '[found."one"]\nurl = "https://elsewhere.example.org"\n',
+        "found = 3\n",
+        '[found]\none = "2"\n',
+        "[other]\n",
+        "not toml",
+    ],
+)
+def test_what_was_found_is_checked_like_what_was_declared(tmp_path: Path, found: str):
+    with pytest.raises(ConfigError):
+        load_endpoints(written(tmp_path, found), {})
+
+
+def test_the_file_of_what_was_found_must_be_there(tmp_path: Path):
+    with pytest.raises(ConfigError):
+        load_endpoints(written(tmp_path, "", "another.toml"), {})

@@ -64,6 +64,19 @@ def test_a_label_is_never_moved_to_another_chain(world: World, okx: Exchange) ->
     assert (found.chain, found.asset, found.reason) == ("eip155:1", None, "unknown-label")
 
 
+def test_only_a_rule_of_its_own_puts_a_label_on_another_chain(world: World, okx: Exchange) -> None:
+    relay = ChainId("polkadot:91b171bb158e2d3848fa23a9f1c25182")
+    hub = ChainId("polkadot:68d56f15f85d3136970ec16946040bc1")
+    assert resolve(world, okx, "DOT", "DOT").chain == relay
+    for label in ("ASSET-HUB", "asset hub"):
+        found = resolve(world, okx, label, "DOT")
+        assert (found.chain, found.asset) == (hub, world.chains[hub].native)
+        assert found.schemes == ("okx-ed25519",)
+    assert resolve(world, okx, "ASSET-HUB", "DOT", "Liquid Staking").reason == "unknown-network"
+    assert resolve(world, okx, "ASSET-HUB", "").chain == hub
+    assert resolve(world, okx, "SOL", "DOT").reason == "unknown-label"
+
+
 def test_usdt_alone_is_unknown_without_its_network(world: World, okx: Exchange) -> None:
     assert resolve(world, okx, "USDT", "") == Resolved(reason="unknown-label")
 

@@ -63,7 +63,7 @@ def test_ids_follow_caip(world: World) -> None:
 def test_contracts_carry_their_eip55_checksum(world: World) -> None:
     texts = [id_.rpartition(":")[2] for id_ in world.assets if "/erc20:" in id_]
     for spec in world.chains.values():
-        texts += spec.params.get("canaries", [])
+        texts += spec.params.get("canaries", []) if spec.namespace == "eip155" else []
         multicall = spec.params.get("multicall3")
         texts += [multicall["address"]] if multicall and spec.namespace == "eip155" else []
     assert len(texts) > 60
@@ -179,6 +179,9 @@ def test_scheme_names_are_words(world: World) -> None:
         ("OKB-X1", "XLAYER", "eip155:196/native:OKB"),
         ("OKB", "ETH", "eip155:1/erc20:0x75231F58b43240C9718Dd58B4967c5114342a86c"),
         ("OKB", "XLAYER", "eip155:196/native:OKB"),
+        ("ETHK-OKC20", "OKC", "eip155:66/erc20:0xEF71CA2EE68F45B9Ad6F72fbdb33d707b872315C"),
+        ("POLY-USDC", "MATIC", "eip155:137/erc20:0x2791Bca1f2de4661ED88A30C99A7a9449Aa84174"),
+        ("ELF", "AELF", "aelf:AELF/slip44:1616"),
         ("ETC", "OKC", "eip155:66/erc20:0x99970778E2715bBc9Cf8fb83D10dCBC2D2D551A3"),
         ("ETC", "ETC", "eip155:61/slip44:61"),
         ("ASSET-HUB", "ASSET_HUB", "polkadot:68d56f15f85d3136970ec16946040bc1/slip44:354"),
@@ -196,9 +199,18 @@ def test_self_issued_claims_keep_their_class(world: World) -> None:
         for asset in world.assets.values()
         if asset.chain == "eip155:66" and "/erc20:" in asset.id
     ]
-    assert len(on_oktc) == 13
+    assert len(on_oktc) == 14
     assert {asset.asset_class for asset in on_oktc} == {AssetClass.SELF_ISSUED}
     assert {asset.decimals for asset in on_oktc} == {18}
+
+
+def test_receipts_that_are_no_rebasing_tokens_count_as_themselves(world: World) -> None:
+    """One share is not one coin: only a balance that grows with its worth may count as the coin."""
+    rebasing = {"stETH", "aEthWETH", "aEthUSDT", "aEthUSDC", "stUSDT"}
+    receipts = [a for a in world.assets.values() if a.asset_class is AssetClass.RECEIPT]
+    assert {asset.symbol for asset in receipts} >= {*rebasing, "wstETH", "cUSDT", "jUSDT", "sTRX"}
+    for asset in receipts:
+        assert asset.symbol in rebasing or asset.counts_as == asset.symbol, asset.id
 
 
 def test_decimals_where_they_differ_from_habit(world: World) -> None:
@@ -209,7 +221,7 @@ def test_decimals_where_they_differ_from_habit(world: World) -> None:
     assert by_id[AssetId("beacon:1/slip44:60")].decimals == 9
     assert by_id[AssetId("tvm:-239/slip44:607")].decimals == 9
     for id_, asset in by_id.items():
-        usual = {"USDT": {6, 8, 18}, "USDC": {6, 18}, "BTC": {8}}.get(asset.counts_as)
+        usual = {"USDT": {6, 8, 18}, "USDC": {6, 18}, "BTC": {8, 18}}.get(asset.counts_as)
         assert usual is None or asset.decimals in usual, id_
 
 

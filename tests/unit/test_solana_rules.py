@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from chains.model import (
     Request,
     Snapshot,
 )
+from chains.simulated.solana_ledger import stake_account
 
 pytestmark = pytest.mark.unit
 
@@ -80,8 +82,14 @@ def exchange(request: Request, body: object) -> Exchange:
     return Exchange(request=request, endpoint="a", status=200, body=raw)
 
 
-def held(lamports: int, owner: str = SYSTEM, space: int = 0) -> dict[str, object]:
-    return {"lamports": lamports, "owner": owner, "space": space, "data": ["", "base64"]}
+def held(
+    lamports: int, owner: str = SYSTEM, space: int = 0, data: bytes = b""
+) -> dict[str, object]:
+    shown = [b64encode(data).decode(), "base64"]
+    return {"lamports": lamports, "owner": owner, "space": space, "data": shown}
+
+
+STAKE = stake_account(b"\x01" * 32, RICH - 2_282_880 - 5)
 
 
 def accounts(value: object, slot: int = TIP, canary: object = None) -> Exchange:
@@ -154,12 +162,12 @@ def test_documented_signatures_block_and_genesis_are_read():
     assert said == GENESIS
 
 
-def test_requests_ask_for_finalized_state_without_data():
+def test_requests_ask_for_finalized_state_and_little_data():
     (keys, wanted) = msgspec.json.decode(wire.accounts_request([KEY], 7).body)["params"]
     assert keys == [KEY]
     assert wanted == {
         "encoding": "base64",
-        "dataSlice": {"offset": 0, "length": 0},
+        "dataSlice": {"offset": 0, "length": 200},
         "minContextSlot": 7,
         "commitment": "finalized",
     }
@@ -223,15 +231,20 @@ def test_a_wrong_canary_voids_positive_balances_too():
 
 @pytest.mark.parametrize("owner", [rules.STAKE_PROGRAM, rules.VOTE_PROGRAM, rules.SYSVAR])
 def test_accounts_credited_without_transaction_need_the_slot_itself(owner):
-    untouched = answer(accounts(held(RICH, owner)), signatures([{"slot": 3}]))
+    untouched = answer(accounts(held(RICH, owner, data=STAKE)), signatures([{"slot": 3}]))
     assert reason(untouched) == "no-history"
-    assert isinstance(answer(accounts(held(RICH, owner), slot=SLOT)), Observation)
+    assert isinstance(answer(accounts(held(RICH, owner, data=STAKE), slot=SLOT)), Observation)
 
 
-def test_lamports_of_a_stake_account_are_staked():
-    found = answer(accounts(held(RICH, rules.STAKE_PROGRAM), slot=SLOT))
+def test_lamports_of_a_stake_account_are_split():
+    found = answer(accounts(held(RICH, rules.STAKE_PROGRAM, data=STAKE), slot=SLOT))
     assert isinstance(found, Observation)
-    assert found.parts == (Part(PartKind.STAKED, RICH),)
+    assert found.units == RICH
+    assert found.parts == (
+        Part(PartKind.STAKED, RICH - 2_282_880 - 5),
+        Part(PartKind.RESERVED, 2_282_880),
+        Part(PartKind.LIQUID, 5),
+    )
 
 
 @pytest.mark.parametrize(

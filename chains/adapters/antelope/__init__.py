@@ -126,6 +126,15 @@ class Adapter(AccountAdapter):
             detail={STOOD: "yes"} if info.head == height else {},
         )
 
+    def head_requests(self) -> Sequence[Request]:
+        """Ask where the node stands."""
+        return (wire.INFO,)
+
+    def read_head(self, exchanges: Sequence[Exchange]) -> int | Gap:
+        """Read the last irreversible block. Pure."""
+        info = wire.read_info(exchanges[0])
+        return info if isinstance(info, Gap) else min(info.head, info.irreversible)
+
     def refusal(self, questions: Questions) -> Gap | None:
         """Say why these questions are not sent at all, if they are not."""
         if questions.kind not in (QueryKind.BALANCE, QueryKind.ASSET_FACT):

@@ -105,6 +105,14 @@ class Adapter(AccountAdapter):
         """Read what one endpoint showed; raises ``WrongChain``. Pure."""
         return pinning.view(self.spec, height, endpoint, own, self._canaries)
 
+    def head_requests(self) -> Sequence[Request]:
+        """Ask for the chain and its newest version."""
+        return (wire.index(),)
+
+    def read_head(self, exchanges: Sequence[Exchange]) -> int | Gap:
+        """Read the newest version, or block where heights are blocks. Pure."""
+        return pinning.read_head(self.spec, exchanges[0])
+
     def refusal(self, questions: Questions) -> Gap | None:
         """Refuse assets that are neither APT nor an unpaired fungible asset."""
         kind, asset = questions.kind, questions.asset

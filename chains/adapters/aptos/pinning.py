@@ -115,6 +115,13 @@ def _named(spec: ChainSpec, height: int, own: Mapping[Request, Exchange]) -> Vie
     return View(block_hash=root, time=time // wire.MICROSECONDS, shown=shown)
 
 
+def read_head(spec: ChainSpec, exchange: Exchange) -> int | Gap:
+    """Return the newest version, or block where heights are blocks."""
+    index = wire.read(exchange)
+    unit = "block_height" if is_block(spec) else "ledger_version"
+    return index if isinstance(index, Gap) else wire.member(index, unit)
+
+
 def _range(spec: ChainSpec, height: int, name: str, index: object) -> str:
     """Return why an endpoint cannot hold the height; raises ``WrongChain``."""
     declared = chain_id(spec)

@@ -1,42 +1,52 @@
 """Bitcoin and its relatives (CAIP-2 ``bip122``): balances of scripts at one block.
 
 An account is a scriptPubKey, so every text form of one script is one account, and the
-P2PKH, P2WPKH, P2PK… outputs of one key are different ones. Two kinds of endpoints:
+P2PKH, P2WPKH, P2PK… outputs of one key are different ones. Three kinds of endpoints:
 
-``dump``: a ``file:`` URL of a UTXO set dump (Core 28 or newer, ``dumptxoutset`` with
+``dump``: a ``file:`` URL of a UTXO set dump (``dumptxoutset``; Core 28 or newer with
 ``rollback=HEIGHT``). One pass answers all accounts. A dump names its block by hash, not by
 height. The tie comes from an RPC endpoint, or from ``params.checkpoints``; where there is
 neither, the dump's block is taken as the snapshot's, ``detail["height_unverified"]`` is
 ``"true"``, and answers are given only if the dump's newest coin is of exactly that height: the
-newest block's own reward cannot be spent for 100 blocks, so it is in every honest dump.
+newest block's own reward cannot be spent for 100 blocks, so it is in every honest dump. A dump
+in the older format names no network, and is used only where something ties its block.
 
 ``rpc``: a node. It pins the block, and answers with ``scantxoutset`` while its tip is that
 very block (it cannot scan the past). A full scan takes minutes on a large chain and one node
 makes one at a time: give such an endpoint a long ``timeout_s``.
 
+``electrum``: a server of the Electrum protocol (ElectrumX, Fulcrum, electrs) at a ``tcp:`` or
+``ssl:`` URL. It knows the history of every script, and answers at any height: see ``rolling``.
+Where there is no dump and no node whose tip is the block, such servers are asked.
+
 Zero rule: an account that is absent from the whole set of coins at the pinned block has zero,
 by definition of the set. The set is whole when every coin that the dump announces was read and
 nothing followed; or when the node says that its scan came to the end and the scan lists the
 canary: an output of the pinned block's own reward, asked for in the same call.
+``rolling`` says what makes an Electrum server's zero believable.
 
 ``spec.params``: ``genesis`` (hash of block 0), ``magic`` (network magic, hex, as in the dump),
 ``checkpoints`` ({height: hash}, optional; the last one at or below the height is asked of every
 node, as block 0 is), ``fork_height`` and ``fork_hash`` (a checkpoint that tells a fork from its
 parent), ``max_money`` (satoshi, Bitcoin's if absent), ``header`` (``unchecked`` where a block's
-hash is not Bitcoin's double SHA-256 of 80 bytes).
+hash is not Bitcoin's double SHA-256 of 80 bytes), ``scan_names_block`` (false where
+``scantxoutset`` does not say at which block it was made), ``cash_tokens`` (true where outputs can
+carry tokens).
 Coins inside Litecoin's extension block (MWEB) belong to no script and are not counted.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
-from chains.adapters.bip122 import rpc
-from chains.adapters.bip122.answers import decode_dump, decode_scan
-from chains.adapters.bip122.moment import resolve
+from chains import flow
+from chains.adapters.bip122 import rolling, rpc
+from chains.adapters.bip122.answers import decode_dump, decode_lines, decode_scan
+from chains.adapters.bip122.moment import AT_TIP, resolve
 from chains.adapters.bip122.params import Params
 from chains.adapters.bip122.scan import read_dump_header, scanned
 from chains.endpoints import EndpointSpec
@@ -50,15 +60,19 @@ from chains.model import (
     Method,
     QueryKind,
     Questions,
+    Request,
     Snapshot,
     Transport,
     all_gaps,
 )
+from chains.stream import STREAM_SCHEMES
 
 __all__ = ["Adapter"]
 
 DUMP, SCAN, NONE = "bip122-dump/1", "bip122-scan/1", "bip122-none/1"
 """Names of the rules by which ``decode`` reads an extract."""
+WINDOW = 8
+"""Groups of scripts under way at Electrum servers."""
 
 
 @runtime_checkable
@@ -80,12 +94,13 @@ class Adapter:
     capabilities: ClassVar[Capabilities] = Capabilities(
         history="bulk",
         assets=("slip44",),
-        methods=(Method.BULK, Method.STATE),
+        methods=(Method.BULK, Method.STATE, Method.UNTOUCHED, Method.ROLLED_BACK),
         zero_rule=(
             "A script that is absent from the whole set of unspent coins at the pinned block"
             " has zero by definition of the set; the set is whole when its announced number"
             " of coins was read and nothing followed, or the node says its scan is complete and"
-            " lists the pinned block's own reward."
+            " lists the pinned block's own reward. What an Electrum server answers must hold the"
+            " newest block's reward and a transaction of the pinned block."
         ),
         batch=rpc.DESCRIPTORS,
         shard=1_000_000,
@@ -96,6 +111,7 @@ class Adapter:
         self._params = Params.of(spec)
         self._transport = transport
         self._busy: dict[str, asyncio.Lock] = {}
+        self._askers: dict[str, rolling.Asker] = {}
 
     async def pin(self, height: int) -> tuple[Exchange, ...]:
         """Ask every node for the block at ``height`` and every dump for its header."""
@@ -110,6 +126,14 @@ class Adapter:
         """
         return resolve(self._spec.id, self._params, height, exchanges)
 
+    def head_requests(self) -> Sequence[Request]:
+        """Ask for the tip: the only block whose coins a node can scan."""
+        return (rpc.TIP,)
+
+    def read_head(self, exchanges: Sequence[Exchange]) -> int | Gap:
+        """Read the tip. Pure."""
+        return rpc.read_tip(exchanges[0])
+
     async def extract(self, questions: Questions, at: Snapshot) -> AsyncIterator[Extract]:
         """Yield one extract for a dump, or one per scan of a node, in any order.
 
@@ -123,7 +147,15 @@ class Adapter:
             if path is not None:
                 yield await self._scan_dump(endpoint, path, questions)
                 return
-        scans = list(self._scan_nodes(questions, at))
+        servers = [name for name in at.endpoints if self._is_server(name)]
+        nodes = [name for name in at.endpoints if name not in servers]
+        if servers and not any(f"{AT_TIP}@{name}" in at.detail for name in nodes):
+            jobs = self._groups(servers, questions, at)
+            async for extracts in flow.in_window(jobs, WINDOW):
+                for extract in extracts:
+                    yield extract
+            return
+        scans = list(self._scan_nodes(nodes, questions, at))
         try:
             for future in asyncio.as_completed(scans):
                 yield await future
@@ -139,7 +171,9 @@ class Adapter:
         if extract.decoder == DUMP:
             return decode_dump(self._params, questions, extract, at)
         if extract.decoder == SCAN:
-            return decode_scan(questions, extract, at)
+            return decode_scan(self._params, questions, extract, at)
+        if extract.decoder in (rolling.UNTOUCHED, rolling.ROLLED):
+            return decode_lines(self._params, questions, extract, at)
         return all_gaps(extract, Gap("no-usable-endpoint", retryable=True))
 
     async def _pin_one(self, height: int, endpoint: str) -> tuple[Exchange, ...]:
@@ -147,6 +181,8 @@ class Adapter:
         if path is not None:
             own = self._own(endpoint)
             return (await asyncio.to_thread(read_dump_header, endpoint, path, own_node=own),)
+        if self._is_server(endpoint):
+            return await self._asker(endpoint).pin(height)
         heights = [*self._params.anchors(height), height]
         identity = await self._transport.exchange(rpc.identity_request(heights), endpoint)
         block_hash = rpc.read_identity(identity, len(heights))[-1]
@@ -173,11 +209,26 @@ class Adapter:
             positions=range(len(questions.accounts)), decoder=DUMP, exchanges=(exchange,)
         )
 
-    def _scan_nodes(self, questions: Questions, at: Snapshot) -> Iterator[asyncio.Task[Extract]]:
+    def _groups(
+        self, servers: Sequence[str], questions: Questions, at: Snapshot
+    ) -> Iterator[Callable[[], Awaitable[list[Extract]]]]:
+        """Deal groups of scripts out to the servers in turn."""
+        start = turn = 0
+        while start < len(questions.accounts):
+            server = servers[turn % len(servers)]
+            size = self._declared_batch(server) or rolling.GROUP
+            positions = range(start, min(start + size, len(questions.accounts)))
+            scripts = questions.accounts[positions.start : positions.stop]
+            yield partial(self._asker(server).extract, positions, scripts, at)
+            start, turn = positions.stop, turn + 1
+
+    def _scan_nodes(
+        self, nodes: Sequence[str], questions: Questions, at: Snapshot
+    ) -> Iterator[asyncio.Task[Extract]]:
         """Deal the scans out to the nodes in turn; each node works on one at a time."""
         start = turn = 0
         while start < len(questions.accounts):
-            node = at.endpoints[turn % len(at.endpoints)]
+            node = nodes[turn % len(nodes)]
             size = self._batch(node)
             positions = range(start, min(start + size, len(questions.accounts)))
             yield asyncio.ensure_future(self._scan_node(node, positions, questions, at))
@@ -189,7 +240,8 @@ class Adapter:
         scripts = questions.accounts[positions.start : positions.stop]
         canaries = (bytes.fromhex(script) for script in at.canaries)
         watched = (script for script in canaries if script not in scripts)
-        request = rpc.scan_request((*scripts, *watched))
+        names_block = self._params.scan_names_block
+        request = rpc.scan_request((*scripts, *watched), names_block=names_block)
         async with self._busy.setdefault(node, asyncio.Lock()):
             exchange = await self._transport.exchange(request, node)
         return Extract(positions=positions, decoder=SCAN, exchanges=(exchange,))
@@ -203,9 +255,20 @@ class Adapter:
         return isinstance(transport, LocalFiles) and transport.spec(endpoint).own_node
 
     def _batch(self, endpoint: str) -> int:
+        return self._declared_batch(endpoint) or self.capabilities.batch
+
+    def _declared_batch(self, endpoint: str) -> int:
         transport = self._transport
-        declared = transport.spec(endpoint).batch if isinstance(transport, LocalFiles) else 0
-        return declared or self.capabilities.batch
+        return transport.spec(endpoint).batch if isinstance(transport, LocalFiles) else 0
+
+    def _asker(self, endpoint: str) -> rolling.Asker:
+        asker = rolling.Asker(self._params, self._transport, endpoint)
+        return self._askers.setdefault(endpoint, asker)
+
+    def _is_server(self, endpoint: str) -> bool:
+        transport = self._transport
+        url = transport.spec(endpoint).url if isinstance(transport, LocalFiles) else ""
+        return url.partition(":")[0] in STREAM_SCHEMES
 
 
 def _unasked(spec: ChainSpec, questions: Questions) -> Gap | None:

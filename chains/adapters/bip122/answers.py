@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from chains import jsonrpc
-from chains.adapters.bip122 import rpc
+from chains.adapters.bip122 import rolling, rpc
 from chains.adapters.bip122.moment import HEIGHT_UNVERIFIED, canary_of
 from chains.adapters.bip122.params import Params
 from chains.adapters.bip122.scan import DumpScan, wanted_digest
@@ -32,12 +32,27 @@ def decode_dump(params: Params, questions: Questions, extract: Extract, at: Snap
     return _answers(extract, exchange, units, Method.BULK)
 
 
-def decode_scan(questions: Questions, extract: Extract, at: Snapshot) -> Answers:
+def decode_scan(params: Params, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
     """Answer from one ``scantxoutset`` of a node."""
     (exchange,) = extract.exchanges
     scripts = [questions.accounts[position] for position in extract.positions]
-    units = rpc.read_scan(exchange, scripts, at, canary_of(at))
+    units = rpc.read_scan(exchange, scripts, at, canary_of(at), names_block=params.scan_names_block)
     return _answers(extract, exchange, units, Method.STATE)
+
+
+def decode_lines(params: Params, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
+    """Answer from what an Electrum server said of a group of scripts."""
+    scripts = [questions.accounts[position] for position in extract.positions]
+    read = rolling.read(params, extract, scripts, at)
+    own = all(exchange.own_node for exchange in extract.exchanges)
+    return Answers(
+        positions=extract.positions,
+        units=[None if isinstance(one, Gap) else one for one in read],
+        gaps={i: one for i, one in enumerate(read) if isinstance(one, Gap)},
+        source=Source.OWN_NODE if own else Source.SINGLE,
+        method=Method.ROLLED_BACK if extract.decoder == rolling.ROLLED else Method.UNTOUCHED,
+        endpoint=extract.exchanges[0].endpoint,
+    )
 
 
 def _answers(
@@ -97,12 +112,15 @@ def _contradiction(scan: DumpScan, scripts: list[bytes]) -> str:
 
 def _of_another_moment(params: Params, scan: DumpScan, at: Snapshot) -> str:
     """Say why the dump is not of the pinned moment; empty when it is."""
-    if scan.magic != params.magic.hex():
-        return f"the dump is of network {scan.magic}, expected {params.magic.hex()}"
+    magic = params.magic.hex() if scan.version != 1 else ""
+    if scan.magic != magic:
+        return f"the dump is of network {scan.magic}, expected {magic}"
     if scan.base_hash != at.block_hash:
         return f"the dump is of block {scan.base_hash}, expected {at.block_hash}"
     if scan.highest > at.height:
         return f"the dump has a coin of height {scan.highest}, above {at.height}"
+    if at.detail.get(HEIGHT_UNVERIFIED) == "true" and scan.version == 1:
+        return "a dump of version 1 names no network, and nothing else ties its block to the chain"
     if at.detail.get(HEIGHT_UNVERIFIED) == "true" and scan.highest != at.height:
         return (
             f"the dump's newest coin is of height {scan.highest}, so its block is not that of"

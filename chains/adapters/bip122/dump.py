@@ -1,19 +1,27 @@
-"""The UTXO set dump that Bitcoin Core writes, format version 2: header, coins, plain reader.
+"""The UTXO set dump that Bitcoin Core writes, format versions 1 and 2: header, coins, reader.
 
-A dump holds every unspent coin at one block. It opens with a header of 51 bytes that names
-the network and the block but not the height, and ends with the last coin: nothing follows.
-Scripts are stored compressed, amounts too. This module is the format in plain Python: it
-reads small files and is the yardstick for the fast pass in ``scan``. Both are strict in the
-same way, and both refuse what Core would never write: coins out of order or twice, a script
-that should have been compressed, more money than the chain can have.
+A dump holds every unspent coin at one block. It opens with a header that names the block but
+not the height, and ends with the last coin: nothing follows. Version 2 (Core 28 and newer) has
+51 bytes, which name the network as well, and lists coins by transaction. Version 1 has no mark
+and no network: the block's hash, the number of coins and, in Core 0.21 and Litecoin 0.21 but
+not from Core 22 to 27, a number of transactions; every coin carries its whole outpoint. Which
+of the two it is shows in the coins. Litecoin marks coins that came out of its extension block
+in the highest bit of height and coinbase. Scripts are stored compressed, amounts too. This
+module is the format in plain Python: it reads small files and is the yardstick for the fast
+pass in ``scan``. Both are strict in the same way, and both refuse what Core would never write:
+coins out of order or twice, a script that should have been compressed, more money than the
+chain can have.
 
 Format: https://github.com/bitcoin/bitcoin/blob/v29.0/src/node/utxo_snapshot.h,
-src/rpc/blockchain.cpp (WriteUTXOSnapshot), src/compressor.cpp and src/serialize.h (VARINT).
+src/rpc/blockchain.cpp (WriteUTXOSnapshot), src/compressor.cpp and src/serialize.h (VARINT);
+version 1: https://github.com/litecoin-project/litecoin/blob/v0.21.5.5/src/node/utxo_snapshot.h,
+src/rpc/blockchain.cpp (CreateUTXOSnapshot), src/coins.h (Coin).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 from typing import BinaryIO
 
 import msgspec
@@ -24,6 +32,15 @@ MAGIC = b"utxo\xff"
 """src/node/utxo_snapshot.h, SNAPSHOT_MAGIC_BYTES."""
 VERSION = 2
 HEADER_BYTES = 51
+OLD_HEADER_BYTES = (44, 40)
+"""Version 1 with and without the number of transactions."""
+OUTPOINT_BYTES = 36
+OLD_CODE_MASK = 0x7FFFFFFF
+"""src/coins.h of Litecoin: the bit above is for coins out of the extension block."""
+LARGEST_OLD_VOUT = 4_000_000
+"""A transaction cannot have more outputs than a block has bytes."""
+SAMPLE_BYTES = 1 << 16
+"""So much of the coins decides which form a header of version 1 has."""
 LARGEST_COMPACT_SIZE = 0x02000000
 """src/serialize.h, MAX_SIZE."""
 LONGEST_SCRIPT = 4_000_000
@@ -35,16 +52,21 @@ MAX_MONEY = 21_000_000 * COIN
 """src/consensus/amount.h, in satoshi. Litecoin has four times as much: spec.params."""
 
 _SIZES_WITH_SHORT_FORM = frozenset({23, 25, 35, 67})
+_NO_FIT, _CUT_FIT, _WHOLE_FIT = range(3)
 _FIELD = 2**256 - 2**32 - 977
 """The prime of secp256k1. Spec: https://www.secg.org/sec2-v2.pdf, section 2.4.1."""
 
 
 class DumpHeader(msgspec.Struct, frozen=True, kw_only=True):
-    """What the first 51 bytes say. ``block_hash`` is in the usual (reversed) hex order."""
+    """What the header says. ``block_hash`` is in the usual (reversed) hex order.
+
+    Version 1 names no network: ``magic`` is empty.
+    """
 
     magic: bytes
     block_hash: str
     coins: int
+    version: int = VERSION
 
 
 class Coin(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,18 +90,18 @@ class Coin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_header(raw: bytes) -> DumpHeader:
-    """Take the header apart; raises ``Malformed``, with ``dump-version`` for another format."""
+    """Take the header apart; raises ``Malformed``, with ``dump-version`` for an unknown format.
+
+    A file without the mark of version 2 is taken for version 1: any bytes can be one.
+    """
     if len(raw) < HEADER_BYTES:
         raise Malformed(
             f"the file has {len(raw)} bytes, less than the {HEADER_BYTES} of a header",
             code="truncated-answer",
         )
     if raw[:5] != MAGIC:
-        raise Malformed(
-            "the file does not begin with the mark of a UTXO set dump; files of Core 27 and"
-            " older (Litecoin 0.21) have another format, which cannot be read",
-            code="dump-version",
-        )
+        coins = int.from_bytes(raw[32:40], "little")
+        return DumpHeader(magic=b"", block_hash=raw[:32][::-1].hex(), coins=coins, version=1)
     version = int.from_bytes(raw[5:7], "little")
     if version != VERSION:
         raise Malformed(f"dump version {version}, expected {VERSION}", code="dump-version")
@@ -180,21 +202,78 @@ def write_compact_size(number: int) -> bytes:
     return b"\xff" + number.to_bytes(8, "little")
 
 
+def open_dump(file: BinaryIO, *, max_money: int = MAX_MONEY) -> tuple[DumpHeader, int]:
+    """Read the header and go to the first coin; returns the header and its size in bytes.
+
+    Raises ``Malformed``: ``dump-version`` where the coins fit neither form of version 1, or both.
+    """
+    raw = file.read(HEADER_BYTES + SAMPLE_BYTES)
+    header = read_header(raw[:HEADER_BYTES])
+    size = HEADER_BYTES
+    if header.version == 1:
+        fits = {start: _fits(header, raw[start:], max_money) for start in OLD_HEADER_BYTES}
+        best = max(fits.values())
+        if best == _NO_FIT or list(fits.values()).count(best) > 1:
+            raise Malformed(
+                "the file has neither the mark of a UTXO set dump nor coins as version 1 has them",
+                code="dump-version",
+            )
+        size = max(fits, key=lambda start: fits[start])
+    file.seek(size)
+    return header, size
+
+
+def _fits(header: DumpHeader, sample: bytes, max_money: int) -> int:
+    """Tell whether the bytes are the coins of a version 1 file, or can be the first of them."""
+    reader = DumpReader(BytesIO(sample), max_money=max_money, header=header)
+    try:
+        for _ in reader.coins():
+            pass
+    except Malformed as error:
+        return _CUT_FIT if error.code == "truncated-answer" else _NO_FIT
+    return _WHOLE_FIT
+
+
 class DumpReader:
     """Yields the coins of a dump one by one, and checks everything on the way.
 
-    ``size`` is what the file has in all. Raises ``Malformed``: ``truncated-answer`` when the
-    bytes end early, ``malformed-answer`` for everything else.
+    With ``header`` the file stands at the first coin already. Raises ``Malformed``:
+    ``truncated-answer`` when the bytes end early, ``malformed-answer`` for everything else.
     """
 
-    def __init__(self, file: BinaryIO, *, max_money: int = MAX_MONEY) -> None:
+    def __init__(
+        self, file: BinaryIO, *, max_money: int = MAX_MONEY, header: DumpHeader | None = None
+    ) -> None:
         self._file = file
         self._max_money = max_money
         self._total = 0
-        self.header = read_header(file.read(HEADER_BYTES))
+        self.header = header or open_dump(file, max_money=max_money)[0]
 
     def coins(self) -> Iterator[Coin]:
         """Yield every coin in the file's order; at the end nothing may be left."""
+        last, before = b"", b""
+        for txid, vout in self._flat() if self.header.version == 1 else self._grouped():
+            coin = self._coin(txid, vout)
+            order = write_varint(vout)
+            if txid == last and order <= before:
+                raise Malformed("outputs of a transaction are out of order or repeated")
+            last, before = txid, order
+            yield coin
+        if self._file.read(1):
+            raise Malformed("bytes follow the last coin")
+
+    def _flat(self) -> Iterator[tuple[bytes, int]]:
+        """Yield outpoints as version 1 has them; the coin is read by the caller in between."""
+        last = b""
+        for _ in range(self.header.coins):
+            txid, vout = self._take(32), int.from_bytes(self._take(4), "little")
+            if txid < last:
+                raise Malformed("transactions are out of order or repeated")
+            last = txid
+            yield txid, vout
+
+    def _grouped(self) -> Iterator[tuple[bytes, int]]:
+        """Yield outpoints as version 2 has them; otherwise as ``_flat``."""
         left = self.header.coins
         last = b""
         while left > 0:
@@ -206,22 +285,17 @@ class DumpReader:
             if group == 0 or group > left:
                 raise Malformed(f"{group} coins of one transaction where {left} are left")
             left -= group
-            before = b""
             for _ in range(group):
-                coin = self._coin(txid)
-                order = write_varint(coin.vout)
-                if order <= before:
-                    raise Malformed("outputs of a transaction are out of order or repeated")
-                before = order
-                yield coin
-        if self._file.read(1):
-            raise Malformed("bytes follow the last coin")
+                yield txid, self._compact_size(largest=0xFFFFFFFE)
 
-    def _coin(self, txid: bytes) -> Coin:
-        vout = self._compact_size(largest=0xFFFFFFFE)
+    def _coin(self, txid: bytes, vout: int) -> Coin:
         code = self._varint(32)
         short = self._varint(64)
         size = self._varint(32)
+        if self.header.version == 1:
+            code &= OLD_CODE_MASK
+            if vout > LARGEST_OLD_VOUT:
+                raise Malformed("a number is too large")
         if short > 9 * self._max_money + 10 or decompress_amount(short) > self._max_money:
             raise Malformed("an amount is above all the money there can be")
         if size < SPECIAL_SCRIPTS:

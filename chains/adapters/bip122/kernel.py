@@ -26,7 +26,10 @@ from numba.extending import intrinsic
 
 from chains.adapters.bip122.dump import (
     LARGEST_COMPACT_SIZE,
+    LARGEST_OLD_VOUT,
     LONGEST_SCRIPT,
+    OLD_CODE_MASK,
+    OUTPOINT_BYTES,
     SPECIAL_SCRIPTS,
 )
 
@@ -292,6 +295,15 @@ def _ascending(buffer: Any, at: int, txid: Any) -> Any:
 
 
 @_jit
+def _same(buffer: Any, at: int, txid: Any) -> Any:
+    """Tell whether the transaction id in the buffer is the last one again."""
+    for k in range(0, 32, 8):  # noqa: SIM110 - no generators here
+        if _load8(buffer, at + k) != _load8(txid, k):
+            return False
+    return True
+
+
+@_jit
 def _count(buffer: Any, at: int, coins_left: int) -> tuple[Any, int]:
     """Read how many coins a transaction has; returns (number or error, next place)."""
     count, after = _compact(buffer, at)
@@ -304,13 +316,13 @@ def _count(buffer: Any, at: int, coins_left: int) -> tuple[Any, int]:
 
 @_jit
 def _coin(
-    buffer: Any, at: int, end: int, limits: Any,
+    buffer: Any, at: int, vout: int, end: int, limits: Any,
 ) -> tuple[Any, Any, Any, Any, Any, Any]:  # fmt: skip
     """Read a coin up to its script; returns (vout or error, code, amount, form, size, place).
 
-    Where the coin does not end before ``end``, vout is ``_CUT``, whatever else seems wrong.
+    ``vout`` was read before, as a number or an error. Where the coin does not end before ``end``,
+    it becomes ``_CUT``, whatever else seems wrong.
     """
-    vout, at = _compact(buffer, at)
     code, at = _varint(buffer, at)
     short, at = _varint(buffer, at)
     size, at = _varint(buffer, at)
@@ -340,77 +352,111 @@ def _coin(
     return vout, code, amount, form, length, at
 
 
-@_jit
-def scan(
-    buffer: Any, end: int, state: Any, txid: Any, max_money: int, index: Any,
-    units: Any, counts: Any, hits: Any, hit_txids: Any,
-) -> Any:  # fmt: skip
-    """Read coins from ``state[POSITION]`` to ``end``; returns MORE, DONE, FULL or an error.
+def _scanner(*, flat: bool) -> Any:
+    """Compile the loop for one of the formats; what the other one needs is left out of it."""
 
-    ``state``, ``txid`` (the transaction being read), ``units`` and ``counts`` (per wanted
-    script) and ``hits`` are updated only by whole coins, so the call can be repeated with
-    the rest of the piece and what follows it.
-    """
-    blob, offsets, table, bits, shift = index
-    at, coins_left, group_left = state[POSITION], state[COINS_LEFT], state[GROUP_LEFT]
-    last_order, total, highest, hit = (
-        state[VOUT_ORDER], state[TOTAL], state[HIGHEST], state[HITS],
-    )  # fmt: skip
-    room = hits.shape[0]
-    limits = max_money // _POWERS
-    status = int64(DONE)
-    while coins_left > 0:
-        if group_left == 0:
-            count, after = _count(buffer, at + 32, coins_left)
-            if after > end:
-                status = int64(MORE)
-                break
-            if last_order != NO_TRANSACTION and not _ascending(buffer, at, txid):
-                count = int64(-1)
-            if count < 0:
-                status = count
-                break
-            for k in range(32):
-                txid[uint64(k)] = buffer[uint64(at + k)]
-            group_left, last_order, at = count, int64(NO_OUTPUT), after
-        if hit == room:
-            status = int64(FULL)
-            break
-        vout, code, amount, form, size, place = _coin(buffer, at, end, limits)
-        if vout < 0:
-            status = int64(MORE) if vout == _CUT else vout
-            break
-        if last_order >= 0 or group_left > 1:
-            order = _vout_order(vout)
-            if order <= last_order:
-                status = int64(-3)
-                break
-            last_order = order
-        total += amount
-        if total > max_money:
-            status = int64(-7)
-            break
-        highest = max(highest, code >> 1)
-        found = _hash(buffer, place, size, form)
-        bit = found >> uint64(shift)
-        if bits[bit >> uint64(3)] >> (bit & uint64(7)) & uint64(1):
-            wanted = _find(buffer, place, size, form, found, blob, offsets, table)
-            if wanted >= 0:
-                units[wanted] += amount
-                counts[wanted] += 1
+    @_jit
+    def scan(
+        buffer: Any, end: int, state: Any, txid: Any, max_money: int, index: Any,
+        units: Any, counts: Any, hits: Any, hit_txids: Any,
+    ) -> Any:  # fmt: skip
+        """Read coins from ``state[POSITION]`` to ``end``; returns MORE, DONE, FULL or an error.
+
+        ``state``, ``txid`` (the transaction being read), ``units`` and ``counts`` (per wanted
+        script) and ``hits`` are updated only by whole coins, so the call can be repeated with
+        the rest of the piece and what follows it.
+        """
+        blob, offsets, table, bits, shift = index
+        at, coins_left, group_left = state[POSITION], state[COINS_LEFT], state[GROUP_LEFT]
+        last_order, total, highest, hit = (
+            state[VOUT_ORDER], state[TOTAL], state[HIGHEST], state[HITS],
+        )  # fmt: skip
+        room = hits.shape[0]
+        limits = max_money // _POWERS
+        status, is_next = int64(DONE), False
+        while coins_left > 0:
+            if flat:
+                if at + OUTPOINT_BYTES > end:
+                    status = int64(MORE)
+                    break
+                is_next = last_order == NO_TRANSACTION or _ascending(buffer, at, txid)
+                if not is_next and not _same(buffer, at, txid):
+                    status = int64(-1)
+                    break
+            elif group_left == 0:
+                count, after = _count(buffer, at + 32, coins_left)
+                if after > end:
+                    status = int64(MORE)
+                    break
+                if last_order != NO_TRANSACTION and not _ascending(buffer, at, txid):
+                    count = int64(-1)
+                if count < 0:
+                    status = count
+                    break
                 for k in range(32):
-                    hit_txids[hit, k] = txid[k]
-                hits[hit, HIT_VOUT] = vout
-                hits[hit, HIT_CODE] = code
-                hits[hit, HIT_UNITS] = amount
-                hits[hit, HIT_WANTED] = wanted
-                hit += 1
-        at = place + size
-        group_left -= 1
-        coins_left -= 1
-    state[POSITION], state[COINS_LEFT], state[GROUP_LEFT] = at, coins_left, group_left
-    state[VOUT_ORDER], state[TOTAL], state[HIGHEST], state[HITS] = last_order, total, highest, hit
-    return status
+                    txid[uint64(k)] = buffer[uint64(at + k)]
+                group_left, last_order, at = count, int64(NO_OUTPUT), after
+            if hit == room:
+                status = int64(FULL)
+                break
+            if flat:
+                vout = int64(_load8(buffer, at + 28) >> uint64(32))
+                after = at + OUTPOINT_BYTES
+                if vout > LARGEST_OLD_VOUT:
+                    vout = int64(-4)
+            else:
+                vout, after = _compact(buffer, at)
+            vout, code, amount, form, size, place = _coin(buffer, after, vout, end, limits)
+            if vout < 0:
+                status = int64(MORE) if vout == _CUT else vout
+                break
+            if flat:
+                code &= OLD_CODE_MASK
+                if is_next:
+                    for k in range(32):
+                        txid[uint64(k)] = buffer[uint64(at + k)]
+                    last_order = int64(NO_OUTPUT)
+            if flat or last_order >= 0 or group_left > 1:
+                order = _vout_order(vout)
+                if order <= last_order:
+                    status = int64(-3)
+                    break
+                last_order = order
+            total += amount
+            if total > max_money:
+                status = int64(-7)
+                break
+            highest = max(highest, code >> 1)
+            found = _hash(buffer, place, size, form)
+            bit = found >> uint64(shift)
+            if bits[bit >> uint64(3)] >> (bit & uint64(7)) & uint64(1):
+                wanted = _find(buffer, place, size, form, found, blob, offsets, table)
+                if wanted >= 0:
+                    units[wanted] += amount
+                    counts[wanted] += 1
+                    for k in range(32):
+                        hit_txids[hit, k] = txid[k]
+                    hits[hit, HIT_VOUT] = vout
+                    hits[hit, HIT_CODE] = code
+                    hits[hit, HIT_UNITS] = amount
+                    hits[hit, HIT_WANTED] = wanted
+                    hit += 1
+            at = place + size
+            group_left -= 1
+            coins_left -= 1
+        state[POSITION], state[COINS_LEFT], state[GROUP_LEFT] = at, coins_left, group_left
+        state[VOUT_ORDER], state[TOTAL], state[HIGHEST], state[HITS] = (
+            last_order, total, highest, hit,
+        )  # fmt: skip
+        return status
+
+    return scan
+
+
+scan = _scanner(flat=False)
+"""Reads format version 2."""
+scan_flat = _scanner(flat=True)
+"""Reads format version 1."""
 
 
 def build_index(keys: Sequence[bytes]) -> Index:

@@ -7,13 +7,15 @@ dump's block to the height; failing that, the dump's own newest coin has to (see
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from chains import jsonrpc
-from chains.adapters.bip122 import dump, rpc
+from chains.adapters.bip122 import dump, electrum, rpc
+from chains.adapters.bip122.electrum import Paid
 from chains.adapters.bip122.params import Params
+from chains.adapters.bip122.rolling import PAID
 from chains.errors import (
     ChainError,
     Disagreement,
@@ -27,6 +29,8 @@ from chains.model import ChainId, Exchange, Gap, Snapshot
 
 HEIGHT_TIED_BY = "height_tied_by"
 HEIGHT_UNVERIFIED = "height_unverified"
+AT_TIP = "at_tip"
+"""Key of ``Snapshot.detail``, with a node behind it whose tip is the pinned block."""
 CANARY_OUTPOINT, CANARY_UNITS = "canary_outpoint", "canary_units"
 _PASSING = frozenset(
     {
@@ -43,11 +47,19 @@ _PASSING = frozenset(
 
 
 class _Seen(msgspec.Struct, frozen=True):
-    """What one endpoint says of the moment. A dump knows no ``time`` and needs no canary."""
+    """What one endpoint says of the moment. A dump knows no ``time`` and needs no canary.
+
+    ``shows_chain``: it says to which chain the block belongs, which dumps of version 1 do not.
+    ``paid``: a script that the block paid, shown by an Electrum server. ``at_tip``: the block is
+    the node's newest.
+    """
 
     block_hash: str
     time: int = 0
     canary: rpc.Canary | None = None
+    shows_chain: bool = True
+    paid: Paid | None = None
+    at_tip: bool = False
 
 
 def resolve(chain: ChainId, params: Params, height: int, exchanges: Sequence[Exchange]) -> Snapshot:
@@ -60,40 +72,30 @@ def resolve(chain: ChainId, params: Params, height: int, exchanges: Sequence[Exc
     dumps: dict[str, _Seen] = {}
     rejected: dict[str, str] = {}
     for endpoint, said in _by_endpoint(exchanges).items():
-        is_dump = said[0].request.method == "FILE"
-        seen = (
-            _dump_says(params, endpoint, said[0])
-            if is_dump
-            else _node_says(params, height, endpoint, said)
-        )
+        seen = _says(params, height, endpoint, said)
         if isinstance(seen, Gap):
             rejected[endpoint] = seen.reason
         else:
-            (dumps if is_dump else nodes)[endpoint] = seen
+            (dumps if said[0].request.method == "FILE" else nodes)[endpoint] = seen
     _agree("the block at the height", nodes)
-    checkpoint = params.checkpoints.get(height)
-    if nodes:
-        tied_by = "node"
-        block = next(iter(nodes.values())).block_hash
-    elif checkpoint is not None:
-        tied_by, block = "checkpoint", checkpoint
-    else:
+    if not nodes and height not in params.checkpoints:
+        _reject(dumps, rejected, "identity-unproven", lambda seen: seen.shows_chain)
         _agree("the block of the dump", dumps)
-        tied_by = "newest-coin"
-        block = next((seen.block_hash for seen in dumps.values()), "")
-    for endpoint, seen in list(dumps.items()):
-        if seen.block_hash != block:
-            rejected[endpoint] = "dump-mismatch"
-            del dumps[endpoint]
+    tied_by, block = _tied(params.checkpoints.get(height), nodes, dumps)
+    _reject(dumps, rejected, "dump-mismatch", lambda seen: seen.block_hash == block)
     usable = [endpoint for endpoint in _by_endpoint(exchanges) if endpoint in {**nodes, **dumps}]
     if not usable:
         raise _nobody(height, rejected)
     detail = {HEIGHT_TIED_BY: tied_by}
-    if tied_by == "newest-coin":
-        detail[HEIGHT_UNVERIFIED] = "true"
+    detail |= {HEIGHT_UNVERIFIED: "true"} if tied_by == "newest-coin" else {}
     canary = next((seen.canary for seen in nodes.values() if seen.canary is not None), None)
     if canary is not None:
         detail |= {CANARY_OUTPOINT: canary.outpoint, CANARY_UNITS: str(canary.units)}
+    paid = {name: seen.paid for name, seen in nodes.items() if seen.paid is not None}
+    if paid:
+        detail |= {f"{PAID}@{name}": f"{one.txid}:{one.script.hex()}" for name, one in paid.items()}
+        detail |= {f"{AT_TIP}@{name}": "true" for name, seen in nodes.items() if seen.at_tip}
+    scripts = [one.script for one in paid.values()] if canary is None else [canary.script]
     return Snapshot(
         chain=chain,
         height=height,
@@ -101,14 +103,43 @@ def resolve(chain: ChainId, params: Params, height: int, exchanges: Sequence[Exc
         time=next((seen.time for seen in nodes.values()), 0),
         endpoints=tuple(usable),
         rejected=rejected,
-        canaries=() if canary is None else (canary.script.hex(),),
+        canaries=tuple(script.hex() for script in scripts[:1]),
         detail=detail,
     )
 
 
+def _says(params: Params, height: int, endpoint: str, said: Sequence[Exchange]) -> _Seen | Gap:
+    method = said[0].request.method
+    if method == "FILE":
+        return _dump_says(params, endpoint, said[0])
+    if method == "LINE":
+        return _server_says(params, height, endpoint, said)
+    return _node_says(params, height, endpoint, said)
+
+
+def _tied(
+    checkpoint: str | None, nodes: Mapping[str, _Seen], dumps: Mapping[str, _Seen]
+) -> tuple[str, str]:
+    """Return what ties a block to the height, and its hash; empty where nothing names one."""
+    if nodes:
+        return "node", next(iter(nodes.values())).block_hash
+    if checkpoint is not None:
+        return "checkpoint", checkpoint
+    return "newest-coin", next((seen.block_hash for seen in dumps.values()), "")
+
+
+def _reject(
+    dumps: dict[str, _Seen], rejected: dict[str, str], reason: str, keep: Callable[[_Seen], bool]
+) -> None:
+    """Move the dumps that are not to be kept from ``dumps`` to ``rejected``."""
+    for endpoint in [name for name, seen in dumps.items() if not keep(seen)]:
+        rejected[endpoint] = reason
+        del dumps[endpoint]
+
+
 def canary_of(at: Snapshot) -> rpc.Canary | None:
     """Return the coin of the pinned block that every scan must list, if one is known."""
-    if not at.canaries:
+    if CANARY_OUTPOINT not in at.detail:
         return None
     return rpc.Canary(
         outpoint=at.detail[CANARY_OUTPOINT],
@@ -145,6 +176,8 @@ def _dump_says(params: Params, endpoint: str, exchange: Exchange) -> _Seen | Gap
         header = dump.read_header(exchange.body)
     except Malformed as error:
         return Gap(error.code, detail=str(error))
+    if header.version == 1:
+        return _Seen(header.block_hash, shows_chain=False)
     if header.magic != params.magic:
         raise WrongChain(
             f"{endpoint} is a dump of the network {header.magic.hex()}; expected"
@@ -175,7 +208,18 @@ def _node_says(  # noqa: PLR0911 - one return for each thing a node can lack
     if header.height != height:
         return Gap("wrong-block", detail=f"the header is of height {header.height}")
     canary = rpc.read_reward(said[2]) if len(said) > 2 else None  # noqa: PLR2004
-    return _Seen(block_hash, header.time, canary)
+    return _Seen(block_hash, header.time, canary, at_tip=header.confirmations == 1)
+
+
+def _server_says(
+    params: Params, height: int, endpoint: str, said: Sequence[Exchange]
+) -> _Seen | Gap:
+    found = electrum.read_moment(params, height, endpoint, said)
+    if isinstance(found, Gap):
+        return found
+    header, paid = found
+    time = int.from_bytes(header[68:72], "little")
+    return _Seen(electrum.hash_of(header), time, paid=paid)
 
 
 def _agree(what: str, seen: Mapping[str, _Seen]) -> None:

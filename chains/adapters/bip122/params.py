@@ -19,6 +19,8 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
 
     ``header_checked``: a block's hash is the double SHA-256 of its 80 header bytes, as on
     Bitcoin; declared with ``header = "sha256d"`` (the default) or ``"unchecked"``.
+    ``scan_names_block``: ``scantxoutset`` says at which block it was made. ``cash_tokens``:
+    outputs can carry tokens, which stand in front of their scripts.
     """
 
     genesis: str
@@ -26,6 +28,8 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
     checkpoints: Mapping[int, str]
     max_money: int
     header_checked: bool
+    scan_names_block: bool
+    cash_tokens: bool
 
     def anchors(self, height: int) -> dict[int, str]:
         """Return the blocks by which a node shows its chain: block 0 and the last checkpoint.
@@ -52,6 +56,9 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
         checkpoints = params.get("checkpoints", {})
         if not isinstance(checkpoints, Mapping):
             raise ConfigError(f"{where}.checkpoints: expected a table of height = hash")
+        for flag in ("scan_names_block", "cash_tokens"):
+            if not isinstance(params.get(flag, False), bool):
+                raise ConfigError(f"{where}.{flag}: expected true or false")
         header = params.get("header", "sha256d")
         if header not in ("sha256d", "unchecked"):
             raise ConfigError(f"{where}.header: expected sha256d or unchecked, got {header!r}")
@@ -65,6 +72,8 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
                 checkpoints=known,
                 max_money=int(params.get("max_money", MAX_MONEY)),
                 header_checked=header == "sha256d",
+                scan_names_block=params.get("scan_names_block", True),
+                cash_tokens=params.get("cash_tokens", False),
             )
         except (TypeError, ValueError) as error:
             raise ConfigError(f"{where}: {error}") from error

@@ -67,6 +67,19 @@ def read_identity(exchange: Exchange, count: int) -> list[str | Gap]:
     ]
 
 
+TIP = jsonrpc.batch([("getblockcount", [])])
+"""Spec: https://developer.bitcoin.org/reference/rpc/getblockcount.html"""
+
+
+def read_tip(exchange: Exchange) -> int | Gap:
+    """Return the height of the tip. No block of these chains is final."""
+    (answer,) = jsonrpc.results(exchange, 1)
+    if isinstance(answer, Gap):
+        return _sharper(answer)
+    whole = isinstance(answer, int) and not isinstance(answer, bool)
+    return answer if whole else Gap("malformed-answer", detail="the tip is no number")
+
+
 def block_request(block_hash: str) -> Request:
     """Ask for a header, taken apart and as bytes, and for the block's transaction ids.
 
@@ -139,13 +152,20 @@ def read_reward(exchange: Exchange) -> Canary | None:
     return max(paying, key=lambda output: output.units, default=None)
 
 
-def scan_request(scripts: Sequence[bytes]) -> Request:
+def scan_request(scripts: Sequence[bytes], *, names_block: bool = True) -> Request:
     """Ask for all coins of these scripts at the node's tip.
 
+    Where the scan does not name its block, the node is asked for its tip before and after it, in
+    the same array: calls of an array are made in order (src/rpc/server.cpp, JSONRPCExecBatch).
     Spec: https://developer.bitcoin.org/reference/rpc/scantxoutset.html
+    Spec: https://docs.bitcoincashnode.org/doc/json-rpc/scantxoutset/
     """
     descriptors = [f"raw({script.hex()})" for script in scripts]
-    return jsonrpc.batch([("scantxoutset", ["start", descriptors])])
+    scan: tuple[str, list[Any]] = ("scantxoutset", ["start", descriptors])
+    return jsonrpc.batch([scan] if names_block else [_TIP, scan, _TIP])
+
+
+_TIP: tuple[str, list[Any]] = ("getblockchaininfo", [])
 
 
 class _ScriptPubKey(msgspec.Struct, frozen=True):
@@ -176,35 +196,56 @@ class _Unspent(msgspec.Struct, frozen=True):
 
 
 class _Scan(msgspec.Struct, frozen=True):
-    """The answer of ``scantxoutset start``."""
+    """The answer of ``scantxoutset start``; only later versions name the block."""
 
     success: bool
-    txouts: int
-    height: int
-    bestblock: str
     unspents: list[_Unspent]
     total_amount: Decimal | int
+    height: int = -1
+    bestblock: str = ""
+
+
+class _Tip(msgspec.Struct, frozen=True):
+    """The tip in the answer of ``getblockchaininfo``."""
+
+    blocks: int
+    bestblockhash: str
 
 
 def read_scan(
-    exchange: Exchange, scripts: Sequence[bytes], at: Snapshot, canary: Canary | None
+    exchange: Exchange,
+    scripts: Sequence[bytes],
+    at: Snapshot,
+    canary: Canary | None,
+    *,
+    names_block: bool = True,
 ) -> list[int] | Gap:
     """Return satoshi per script, in order; a script without coins has 0.
 
     The zero is believed since the node says that it walked its whole set, names the pinned
     block as the set's own, and lists the canary, which was asked for in the same scan.
     """
-    (answer,) = jsonrpc.results(exchange, 1)
-    if isinstance(answer, Gap):
-        return _sharper(answer)
+    before, answer, after = (
+        jsonrpc.results(exchange, 3)
+        if not names_block
+        else [None, *jsonrpc.results(exchange, 1), None]
+    )
+    for told in (answer, before, after):
+        if isinstance(told, Gap):
+            return _sharper(told)
     if answer is None or (isinstance(answer, dict) and answer.get("success") is False):
         return Gap("truncated-answer", retryable=True, detail="the scan was broken off")
     units = dict.fromkeys((script.hex() for script in scripts), 0)
     try:
         scan = msgspec.convert(answer, _Scan)
-        if (scan.height, scan.bestblock) != (at.height, at.block_hash):
-            return Gap("scan-mismatch", detail=_mismatch(scan.height, at.height))
-        listed = _sum_coins(scan, units, canary)
+        tips = [(scan.height, scan.bestblock)]
+        if not names_block:
+            told = [msgspec.convert(tip, _Tip) for tip in (before, after)]
+            tips = [(tip.blocks, tip.bestblockhash) for tip in told]
+        for height, block_hash in tips:
+            if (height, block_hash) != (at.height, at.block_hash):
+                return Gap("scan-mismatch", detail=_mismatch(height, at.height))
+        listed = _sum_coins(scan, at.height, units, canary)
     except (msgspec.ValidationError, Malformed) as error:
         return Gap("malformed-answer", detail=str(error)[:200])
     if not listed:
@@ -212,7 +253,7 @@ def read_scan(
     return [units[script.hex()] for script in scripts]
 
 
-def _sum_coins(scan: _Scan, units: dict[str, int], canary: Canary | None) -> bool:
+def _sum_coins(scan: _Scan, height: int, units: dict[str, int], canary: Canary | None) -> bool:
     """Add every coin to its script in ``units``, and tell whether the canary was among them.
 
     Raises ``Malformed`` where the scan contradicts itself or was not asked for.
@@ -226,7 +267,7 @@ def _sum_coins(scan: _Scan, units: dict[str, int], canary: Canary | None) -> boo
             raise Malformed("the scan lists a coin of a script that was not asked for")
         if (coin.txid, coin.vout) in seen:
             raise Malformed("the scan lists a coin twice")
-        if not 0 <= coin.height <= scan.height:
+        if not 0 <= coin.height <= height:
             raise Malformed("the scan lists a coin from above its own block")
         seen.add((coin.txid, coin.vout))
         amount = satoshi(coin.amount)

@@ -55,6 +55,7 @@ class MatchedCoin(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class DumpScan(msgspec.Struct, frozen=True, kw_only=True):
     """What one pass over a dump found: the body of the exchange that stands for it.
 
+    ``version`` is that of the format; version 1 has no ``magic``.
     ``wanted`` and ``wanted_sha256`` say which scripts were looked for (see ``wanted_digest``);
     those that are not in ``matched`` have no coin in the set. ``highest`` is the height of the
     newest coin. ``total_units`` is the sum over all coins, wanted or not. ``listed`` are the
@@ -76,6 +77,7 @@ class DumpScan(msgspec.Struct, frozen=True, kw_only=True):
     matched_coins: int
     coins_sha256: str
     listed: tuple[MatchedCoin, ...]
+    version: int = dump.VERSION
 
 
 def wanted_digest(scripts: Sequence[bytes]) -> str:
@@ -206,6 +208,7 @@ class _Tally:
             sha256=sha256,
             size=size,
             magic=self.header.magic.hex(),
+            version=self.header.version,
             base_hash=self.header.block_hash,
             coins=self.header.coins,
             highest=highest,
@@ -258,9 +261,10 @@ def _fast_pass(file: RawIOBase, scripts: Sequence[bytes], max_money: int) -> Dum
     """Read in pieces; while the kernel works on one, its digest is taken beside it."""
     from chains.adapters.bip122 import kernel  # noqa: PLC0415
 
-    raw_header = file.read(dump.HEADER_BYTES)
-    header = dump.read_header(raw_header)
-    digest = hashlib.sha256(raw_header)
+    header, start = dump.open_dump(file, max_money=max_money)  # type: ignore[arg-type]
+    read = kernel.scan_flat if header.version == 1 else kernel.scan
+    file.seek(0)
+    digest = hashlib.sha256(file.read(start))
     tally = _Tally(header, scripts)
     index = kernel.build_index([dump.compress_script(script) for script in scripts])
     state = np.zeros(kernel.STATE_PLACES, dtype=np.int64)
@@ -273,7 +277,7 @@ def _fast_pass(file: RawIOBase, scripts: Sequence[bytes], max_money: int) -> Dum
     hit_txids = np.zeros((_HITS, 32), dtype=np.uint8)
     room = PIECE_BYTES + dump.LONGEST_SCRIPT + 4096
     buffer = np.zeros(room + kernel.SLACK, dtype=np.uint8)
-    kept, size, done = 0, len(raw_header), False
+    kept, size, done = 0, start, False
     with ThreadPoolExecutor(max_workers=1) as beside:
         while True:
             view = memoryview(buffer.data)[kept : kept + PIECE_BYTES]
@@ -289,9 +293,7 @@ def _fast_pass(file: RawIOBase, scripts: Sequence[bytes], max_money: int) -> Dum
             state[kernel.POSITION] = 0
             while True:
                 code = int(
-                    kernel.scan(
-                        buffer, end, state, txid, max_money, index, units, counts, hits, hit_txids
-                    )
+                    read(buffer, end, state, txid, max_money, index, units, counts, hits, hit_txids)
                 )
                 _drain(tally, kernel, state, hits, hit_txids)
                 if code != kernel.FULL:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from chains.adapters.eip155 import facts, pinning
 from chains.adapters.eip155.balances import BalanceReader
 from chains.adapters.eip155.reading import decode_balances
-from chains.adapters.eip155.ways import DEFAULT_BATCH, account_bytes, quirks_of
+from chains.adapters.eip155.ways import DEFAULT_BATCH, Way, account_bytes, quirks_of
 from chains.model import (
     Answers,
     AssetId,
@@ -20,6 +20,7 @@ from chains.model import (
     Method,
     QueryKind,
     Questions,
+    Request,
     Snapshot,
     Transport,
     all_gaps,
@@ -27,6 +28,8 @@ from chains.model import (
 
 UNREADABLE = "unsupported"
 """Decoder of questions about assets that this adapter cannot read."""
+
+UNSAFE = Gap("kind-unsupported", detail="calls of this chain's nodes do not name their block")
 
 ZERO_RULE = (
     "A native zero counts when an account known not to be empty at this block (from config or"
@@ -41,7 +44,8 @@ class Adapter:
     """Balances, token facts, control of contracts and their word on signatures, on one EVM chain.
 
     ``spec.params``: ``chain_id`` (required), ``canaries``, ``token_canaries``, ``multicall3``
-    (``address``, ``from_block``), ``header_words``, ``batch``, ``call_gas``, ``ways``, and
+    (``address``, ``from_block``), ``header_words``, ``batch``, ``call_gas``, ``ways`` (without
+    ``rpc`` neither control nor signatures are asked: see ``_is_unsafe``), and
     ``eigen_pod_manager``: the contract whose ``ownerToPod(address)`` must confirm what an
     EigenPod says of its owner; without it nobody is shown as ``pod-owner``.
     """
@@ -71,9 +75,17 @@ class Adapter:
         """Agree on the block; raises ``WrongChain``, ``Disagreement`` or why nobody knew it."""
         return pinning.resolve(self._spec, self._quirks, height, exchanges)
 
+    def head_requests(self) -> Sequence[Request]:
+        """Ask for the newest final block."""
+        return (pinning.FINAL,)
+
+    def read_head(self, exchanges: Sequence[Exchange]) -> int | Gap:
+        """Read the newest final block. Pure."""
+        return pinning.read_final(exchanges[0])
+
     async def extract(self, questions: Questions, at: Snapshot) -> AsyncIterator[Extract]:
         """Yield extracts that together cover every position exactly once, in any order."""
-        parts = self._parts(questions, at)
+        parts = None if self._is_unsafe(questions.kind) else self._parts(questions, at)
         if parts is None:
             every = list(range(len(questions.accounts)))
             yield Extract(positions=every, decoder=UNREADABLE, exchanges=())
@@ -102,6 +114,12 @@ class Adapter:
 
     def decode(self, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
         """Interpret one extract. Pure: no network, no clock, no state."""
+        if self._is_unsafe(questions.kind):
+            return all_gaps(extract, UNSAFE)
+        return self._read(questions, extract, at)
+
+    def _read(self, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
+        """Choose the part that reads."""
         if questions.kind == QueryKind.CONTROL:
             from chains.adapters.eip155 import control  # noqa: PLC0415 - web3 is heavy
 
@@ -118,6 +136,15 @@ class Adapter:
         if token is None:
             return all_gaps(extract, Gap("asset-unsupported", detail="a coin has no contract"))
         return facts.decode(token, extract, at)
+
+    def _is_unsafe(self, kind: QueryKind) -> bool:
+        """Tell whether the answer would hang on calls that may come from another block.
+
+        Control and signatures are asked with calls that do not name their block: where ``ways``
+        leaves out ``rpc`` for that reason, nothing may be said about them.
+        """
+        asks_calls = kind in {QueryKind.CONTROL, QueryKind.SIGNATURE}
+        return asks_calls and Way.RPC not in self._quirks.ways
 
     def _token(self, asset: AssetId) -> bytes | Gap | None:
         """Return the token's 20 bytes, ``None`` for the native coin, or why neither."""

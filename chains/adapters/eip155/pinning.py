@@ -34,6 +34,8 @@ from chains.model import ChainSpec, Exchange, Gap, Request, Snapshot, Transport
 CANDIDATES = 12
 """Accounts of the pinned block that are tried as canary."""
 
+FINAL = jsonrpc.call("eth_getBlockByNumber", ["finalized", False])
+"""Spec: https://ethereum.github.io/execution-apis/ (block tags)"""
 CHAIN_ID = jsonrpc.call("eth_chainId", [])
 HEAD = jsonrpc.call("eth_blockNumber", [])
 
@@ -208,6 +210,16 @@ def header_of(  # noqa: PLR0911 - one early return per way to go wrong
     if number != height:
         return Gap("wrong-block", detail=f"block {number} instead of {height}")
     return Header(number, str(hashes[0]), str(hashes[1]), str(hashes[2]), time)
+
+
+def read_final(exchange: Exchange) -> int | Gap:
+    """Read the number of the newest final block; networks without the tag answer an error."""
+    body = jsonrpc.result(exchange)
+    if isinstance(body, Gap):
+        return refine(body)
+    if body is None:
+        return Gap("node-behind", retryable=True, detail="no block is final yet")
+    return quantity(body.get("number")) if isinstance(body, dict) else Gap("malformed-answer")
 
 
 def balance_of(exchange: Exchange) -> int | Gap:

@@ -14,6 +14,8 @@ from chains.model import Gap
 class Trouble(StrEnum):
     """What an error text means for the question."""
 
+    SKIPPED = "skipped"
+    BEHIND = "behind"
     PRUNED = "pruned"
     ELSEWHERE = "elsewhere"
     TOO_LARGE = "too-large"
@@ -25,6 +27,11 @@ class Trouble(StrEnum):
 
 TEXTS: tuple[tuple[str, Trouble], ...] = (
     ("execution reverted", Trouble.REVERTED),  # first: the rest is the contract's own text
+    ("execution failed (exit=[33]", Trouble.REVERTED),  # lotus: an EVM's revert, likewise
+    ("was a null round", Trouble.SKIPPED),  # lotus, forest: an epoch without a block
+    ("requested a future epoch", Trouble.BEHIND),  # lotus
+    ("cannot query unfinalized data", Trouble.BEHIND),  # coreth: above the last accepted block
+    ("after last accepted block", Trouble.BEHIND),  # coreth
     ("not currently canonical", Trouble.ELSEWHERE),  # geth, EIP-1898 requireCanonical
     ("is not canonical", Trouble.ELSEWHERE),
     ("missing trie node", Trouble.PRUNED),  # geth, bsc, bor, coreth
@@ -43,6 +50,9 @@ TEXTS: tuple[tuple[str, Trouble], ...] = (
     ("unknown block", Trouble.PRUNED),
     ("block not found", Trouble.PRUNED),  # erigon, reth
     ("blocknotfound", Trouble.PRUNED),
+    ("failed to get tipset", Trouble.PRUNED),  # lotus
+    ("no historical rpc", Trouble.PRUNED),  # op-geth: before Bedrock, without a legacy node
+    ("failed to load state tree", Trouble.PRUNED),  # lotus
     ("resource not found", Trouble.PRUNED),  # EIP-1474 code -32001
     ("out of gas", Trouble.TOO_LARGE),
     ("outofgas", Trouble.TOO_LARGE),  # anvil, revm
@@ -96,6 +106,8 @@ def trouble(text: str) -> Trouble:
 
 
 _REASONS: dict[Trouble, tuple[str, bool]] = {
+    Trouble.SKIPPED: ("slot-skipped", False),
+    Trouble.BEHIND: ("node-behind", True),
     Trouble.PRUNED: ("state-pruned", False),
     Trouble.ELSEWHERE: ("wrong-block", False),
     Trouble.TOO_LARGE: ("rpc-error", False),

@@ -75,11 +75,12 @@ def decode(questions: Questions, extract: Extract, at: Snapshot) -> Answers:
         if not code:
             return ControlFacts(exists=False)
         word, other = (shown.call(_call(one, at)) for one in (asked, _another(asked)))
-        if isinstance(word, Gap) or isinstance(other, Gap):
-            return word if isinstance(word, Gap) else other
+        for said in (word, other):
+            if isinstance(said, Gap):
+                return said
         if word == other == ACCEPTED:
             return ControlFacts(exists=True, notes={"accepts": "anything"})
-        accepts = word == ACCEPTED if word is not None and len(word) == WORD else None
+        accepts = word == ACCEPTED if isinstance(word, bytes) and len(word) == WORD else None
         return ControlFacts(exists=True, accepts=accepts)
 
     return asking.answers(questions, extract, read)

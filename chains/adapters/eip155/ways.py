@@ -25,6 +25,8 @@ DEFAULT_GAS = 50_000_000
 """geth's default ``--rpc.gascap``."""
 ACCOUNT = 20
 """Bytes of an account."""
+COMPARED = {"full": 3, "number": 2, "chain-id": 1}
+"""``params.header_words``: how many header words of an answer are compared with the block."""
 
 
 class Way(StrEnum):
@@ -46,10 +48,11 @@ class Multicall(msgspec.Struct, frozen=True):
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     """What ``params`` of the chain says about reading it.
 
-    ``header_words`` is ``full`` or, where ``NUMBER`` and ``BLOCKHASH`` follow another chain
-    (Arbitrum), ``chain-id``: then only the first header word is compared, and the answer is
-    tied to its block by the hash in the request alone. ``ways`` are tried in this order.
-    ``token_canaries`` maps a token (20 bytes, hex) to a holder known not to be empty.
+    ``header_words``: how many of the words chain id, block number and parent hash can be compared.
+    ``full`` is all, ``number`` leaves out the hash (``BLOCKHASH`` is something else on some
+    roll-ups), ``chain-id`` the number too (Arbitrum, where ``NUMBER`` is that of another chain):
+    then the answer is tied to its block by the hash in the request alone. ``ways`` are tried in
+    this order. ``token_canaries`` maps a token (20 bytes, hex) to a holder known not to be empty.
     ``eigen_pod_manager`` confirms who owns an EigenPod, where the chain has any.
     """
 
@@ -90,8 +93,8 @@ def quirks_of(spec: ChainSpec) -> Quirks:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"chain {spec.id}: params: {error!r}") from error
-    if quirks.header_words not in {"full", "chain-id"}:
-        raise ConfigError(f"chain {spec.id}: params.header_words must be full or chain-id")
+    if quirks.header_words not in COMPARED:
+        raise ConfigError(f"chain {spec.id}: params.header_words must be one of {[*COMPARED]}")
     return quirks
 
 
@@ -209,7 +212,7 @@ def read(  # noqa: PLR0911 - one early return per way to go wrong
 def wrong_header(quirks: Quirks, at: Snapshot, header: Sequence[int | None]) -> Gap | None:
     """Compare chain id, block number and parent hash with the pinned block."""
     pinned = [quirks.chain_id, at.height, int(at.detail["parent_hash"], 16)]
-    compared = 1 if quirks.header_words == "chain-id" else programs.HEADER_WORDS
+    compared = COMPARED[quirks.header_words]
     for name, seen, expected in zip(
         ("chain id", "block number", "parent hash"), header[:compared], pinned, strict=False
     ):

@@ -128,6 +128,15 @@ class Adapter(AccountAdapter):
             canaries=(hedera.decode(self._canary, {}).hex(),) if known else (),
         )
 
+    def head_requests(self) -> Sequence[Request]:
+        """Ask for the newest block."""
+        return (wire.newest_request(),)
+
+    def read_head(self, exchanges: Sequence[Exchange]) -> int | Gap:
+        """Read the newest block. Pure."""
+        newest = wire.read_newest(exchanges[0])
+        return newest if isinstance(newest, Gap) else newest.number
+
     def _identity(self, endpoint: str, genesis: Exchange) -> str:
         """Return why the endpoint did not show its network, if so; raises ``WrongChain``."""
         block = wire.read_block(genesis)

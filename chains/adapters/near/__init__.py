@@ -107,6 +107,17 @@ class Adapter(AccountAdapter):
             canaries=(block.author.encode().hex(),),
         )
 
+    def head_requests(self) -> Sequence[Request]:
+        """Ask for the final block."""
+        return (jsonrpc.call("block", {"finality": "final"}),)
+
+    def read_head(self, exchanges: Sequence[Exchange]) -> int | Gap:
+        """Read the final block. Pure."""
+        block = wire.read_block(exchanges[0])
+        if isinstance(block, Block):
+            return block.height
+        return block.gap if isinstance(block, Refusal) else block
+
     def _first_block(self, endpoint: str, status: Exchange) -> int | Gap:
         """Return the first block that the node holds, -1 if untold; raises ``WrongChain``."""
         said = wire.answer(status)

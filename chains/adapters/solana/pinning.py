@@ -78,5 +78,10 @@ def view(
     )
 
 
+def read_slot(exchange: Exchange) -> int | Gap:
+    """Read the newest finalized slot."""
+    return wire.read_integer(_result(exchange))
+
+
 def _result(exchange: Exchange | None) -> Any | Gap:
     return Gap("not-answered") if exchange is None else wire.read_result(exchange)

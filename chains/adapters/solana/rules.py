@@ -1,23 +1,28 @@
 """What makes a Solana answer the balance at a slot, and what makes a zero one.
 
-Nodes keep no past balances. Two ways lead from "now" to the slot H:
+Nodes keep no past balances. Three ways lead from "now" to the slot H:
 
 1. The answer's context slot *is* H: it is the balance at H (method ``state``).
 2. The answer is for a later slot T, and the newest finalized transaction that names the
    account, asked for afterwards at T or later, lies at H or below: nothing moved in (H, T],
    so the balance at T is the balance at H (method ``untouched``). A transaction names every
    account whose lamports it moves, also through lookup tables and failed transactions' fees.
+3. The account was touched after H: the transactions on both sides of H state the balance between
+   them (method ``rolled-back``; ``history``).
 
-Not so for accounts that are credited or debited without a transaction: those of the stake
-and vote programs (rewards) and sysvars, and accounts with less than the rent-exempt minimum.
-These, and accounts touched after H, are the gap ``no-history``.
+Accounts of the stake and vote programs are credited without a transaction (rewards). Untouched,
+they count only if the last transaction at or below H left what is there at T: no reward came in
+between. A reward in between is the gap ``no-history``; so are sysvars and accounts with less than
+the rent-exempt minimum, which may be debited. Not seen: fees credited to a leader's identity,
+a wallet of the system program (a validator's identity signs in nearly every slot, so it is never
+untouched).
 
 An empty list of signatures means "untouched" only where the node's ledger reaches back to H;
 on a pruned ledger it means nothing. No list means anything if the index that it comes from
 lags behind T: so each array of calls also asks for an account that transactions name in every
 block (``busy``), whose newest transaction must lie at T or later.
 
-An account that is not there is a zero by the same two ways, if the canary of the same batch
+An account that is not there is a zero by the same ways, if the canary of the same batch
 is there on the same endpoint.
 """
 
@@ -25,22 +30,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from chains.accounts import Held, liquid
-from chains.adapters.solana import wire
-from chains.model import Exchange, Gap, Method, Part, PartKind, Snapshot
+from chains.adapters.solana import history, layouts, wire
+from chains.adapters.solana.history import Book, Halt, Limits, Need, Trail
+from chains.model import Exchange, Gap, Request, Snapshot
 
 STAKE_PROGRAM = "Stake11111111111111111111111111111111111111"
 VOTE_PROGRAM = "Vote111111111111111111111111111111111111111"
 SYSVAR = "Sysvar1111111111111111111111111111111111111"
-MOVED_WITHOUT_TRANSACTION = frozenset({STAKE_PROGRAM, VOTE_PROGRAM, SYSVAR})
-"""Source: https://solana.com/docs/core/accounts, solana-sdk-ids"""
+REWARDED = frozenset({STAKE_PROGRAM, VOTE_PROGRAM})
+"""Programs whose accounts are credited without a transaction.
+Source: https://solana.com/docs/core/accounts, solana-sdk-ids"""
 RENT_PER_BYTE = 6_960
 """Lamports per byte for exemption: 3480 a byte-year, two years.
 Source: solana-rent, DEFAULT_LAMPORTS_PER_BYTE_YEAR and DEFAULT_EXEMPTION_THRESHOLD"""
 RENT_OVERHEAD_BYTES = 128
 """Source: solana-rent, ACCOUNT_STORAGE_OVERHEAD"""
 
-ANSWERED_BY = "a capture at the slot, or a roll-back over its transactions, would answer it"
+TOUCHED = Gap(
+    "no-history",
+    detail="touched since the slot: a capture at the slot, or a roll-back over its "
+    "transactions, would answer it",
+)
+NOT_ANSWERED = Gap("not-answered")
 Last = Mapping[str, int | Gap | None]
 
 
@@ -48,41 +62,115 @@ LEDGER = "first-available"
 """Name in ``View.detail`` of the first block that an endpoint holds."""
 
 
-def read(
-    asked: Sequence[bytes], exchanges: Sequence[Exchange], at: Snapshot, busy: str
-) -> list[Held | Gap]:
-    """Answer every account in lamports."""
-    first = exchanges[0]
-    accounts = wire.read_accounts(first, at.height)
-    if isinstance(accounts, Gap):
-        return [accounts] * len(asked)
-    doubt = _canary_gap(accounts, at)
-    if doubt is not None and doubt.reason == "canary-wrong":
-        return [doubt] * len(asked)
-    exact = accounts.slot == at.height
-    last: dict[str, int | Gap | None] = {}
-    for exchange in exchanges[1:]:
-        last.update(_fresh(wire.read_last_slots(exchange), busy, accounts.slot))
-    reaches = _ledger_reaches(at, first.endpoint)
-    answers: list[Held | Gap] = []
-    for name in map(wire.key, asked):
-        if name not in accounts.held:
-            answers.append(Gap("not-answered"))
-            continue
-        held = accounts.held[name]
-        moved = None if exact else _moved(name, held, last, at, reaches)
-        answers.append(_held(held, doubt) if moved is None else moved)
-    return answers
+class Natives(msgspec.Struct, frozen=True, kw_only=True):
+    """What is the same for all groups: the moment, evidence, limits, slots of an epoch if known."""
+
+    at: Snapshot
+    busy: str
+    limits: Limits
+    epoch_slots: int = 0
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch of the slot, where epochs are known to be of one length since slot 0."""
+        return self.at.height // self.epoch_slots if self.epoch_slots else None
 
 
-def method(first: Exchange, at: Snapshot) -> Method:
-    """Tell how the answers of a group are tied to the slot."""
-    accounts = wire.read_accounts(first, at.height)
-    late = isinstance(accounts, wire.Accounts) and accounts.slot != at.height
-    return Method.UNTOUCHED if late else Method.STATE
+class Wallets:
+    """Reads one group from a book; what a roll-back misses is raised as ``Need``."""
+
+    def __init__(self, asked: Natives, book: Book, first: Exchange) -> None:
+        self._asked, self._book = asked, book
+        self._shown = wire.read_accounts(first, asked.at.height)
+        self._reaches = ledger_reaches(asked.at, first.endpoint)
+
+    def answers(self, accounts: Sequence[bytes], *, roll: bool) -> list[Held | Gap]:
+        """Answer accounts in lamports; without ``roll``, those it would take are ``TOUCHED``."""
+        shown = self._shown
+        if isinstance(shown, Gap):
+            return [shown] * len(accounts)
+        doubt = canary_gap(shown, self._asked.at)
+        if doubt is not None and doubt.reason == "canary-wrong":
+            return [doubt] * len(accounts)
+        last: dict[str, int | Gap | None] = {}
+        for request in filter(wire.is_newest, self._book.exchanges):
+            newest = wire.read_last_slots(self._book.exchanges[request])
+            last |= fresh(newest, self._asked.busy, shown.slot)
+        found: list[Held | Gap] = []
+        missing: list[Request] = []
+        for name in map(wire.key, accounts):
+            try:
+                found.append(self._answer(name, shown, last.get(name, NOT_ANSWERED), roll=roll))
+            except Need as need:
+                missing += need.requests
+            except Halt as halt:
+                found.append(halt.gap)
+        if missing:
+            raise Need(missing)
+        return [_believed(one, doubt) for one in found]
+
+    def _answer(
+        self, name: str, shown: wire.Accounts, slot: int | Gap | None, *, roll: bool
+    ) -> Held | Gap:
+        """Answer one account; raises ``Need`` or ``Halt``."""
+        at, epoch = self._asked.at, self._asked.epoch
+        if name not in shown.held:
+            return NOT_ANSWERED
+        held = shown.held[name]
+        if shown.slot == at.height:
+            return _held(held, epoch)
+        if held is not None:
+            _refuse(held)
+        touched = is_touched(slot, at.height, self._reaches)
+        rewarded = held is not None and held.owner in REWARDED
+        if not touched and not rewarded:
+            return _held(held, epoch)
+        if not roll:
+            return TOUCHED
+        trail = Trail(at.height, shown.slot, self._asked.limits.pages, self._reaches)
+        now = None if held is None or touched else held.lamports
+        both = held is None or rewarded
+        stated = history.lamports(name)
+        units = history.balance(self._book, name, trail, stated, now=now, both=both)
+        return liquid(units) if touched else _held(held, epoch)
 
 
-def _fresh(last: Last, busy: str, slot: int) -> Last:
+def is_touched(slot: int | Gap | None, height: int, reaches: Gap | None) -> bool:
+    """Tell from its newest transaction if an account was named since the slot; raises ``Halt``."""
+    if isinstance(slot, Gap):
+        raise Halt(slot)
+    if slot is None and reaches is not None:
+        raise Halt(reaches)
+    return slot is not None and slot > height
+
+
+def _believed(one: Held | Gap, doubt: Gap | None) -> Held | Gap:
+    """Return an answer, a zero only if the canary is there."""
+    zero = isinstance(one, Held) and not one.units
+    return doubt if zero and doubt is not None else one
+
+
+def _refuse(held: wire.Held) -> None:
+    """Raise ``Halt`` for accounts that may lose lamports, or hold others, without transaction."""
+    if held.owner == SYSVAR:
+        detail = f"changed without transactions (owner {held.owner})"
+    elif held.lamports < RENT_PER_BYTE * (RENT_OVERHEAD_BYTES + held.space):
+        detail = "may be debited for rent without a transaction"
+    else:
+        return
+    raise Halt(Gap("no-history", detail=f"{detail}: only a capture at the slot would answer it"))
+
+
+def _held(held: wire.Held | None, epoch: int | None) -> Held | Gap:
+    if held is None or not held.lamports:
+        return liquid(0)
+    if held.owner != STAKE_PROGRAM:
+        return liquid(held.lamports)
+    parts = layouts.stake_parts(held, epoch)
+    return parts if isinstance(parts, Gap) else Held(parts)
+
+
+def fresh(last: Last, busy: str, slot: int) -> Last:
     """Return the newest slots of one array, or Gaps where its index is behind ``slot``."""
     newest = last.get(busy, Gap("not-answered"))
     if isinstance(newest, int) and newest >= slot:
@@ -94,15 +182,7 @@ def _fresh(last: Last, busy: str, slot: int) -> Last:
     return {name: found if isinstance(found, Gap) else gap for name, found in last.items()}
 
 
-def _held(held: wire.Held | None, doubt: Gap | None) -> Held | Gap:
-    if held is None or not held.lamports:
-        return doubt if doubt is not None else liquid(0)
-    if held.owner == STAKE_PROGRAM:
-        return Held((Part(PartKind.STAKED, held.lamports),))
-    return liquid(held.lamports)
-
-
-def _canary_gap(accounts: wire.Accounts, at: Snapshot) -> Gap | None:
+def canary_gap(accounts: wire.Accounts, at: Snapshot) -> Gap | None:
     """Say what the canaries of this answer leave in doubt."""
     shown = [accounts.held[name] for name in map(_canary_key, at.canaries) if name in accounts.held]
     if not shown:
@@ -116,33 +196,7 @@ def _canary_key(text: str) -> str:
     return wire.key(bytes.fromhex(text))
 
 
-def _moved(
-    name: str, held: wire.Held | None, last: Last, at: Snapshot, reaches: Gap | None
-) -> Gap | None:
-    """Return ``None`` if nothing can have moved since the slot, else why that is not shown."""
-    if held is not None and held.owner in MOVED_WITHOUT_TRANSACTION:
-        return Gap(
-            "no-history",
-            detail=f"credited without transactions (owner {held.owner}): only a "
-            "capture at the slot would answer it",
-        )
-    if held is not None and held.lamports < RENT_PER_BYTE * (RENT_OVERHEAD_BYTES + held.space):
-        return Gap(
-            "no-history",
-            detail="may be debited for rent without a transaction: only a "
-            "capture at the slot would answer it",
-        )
-    slot = last.get(name, Gap("not-answered"))
-    if isinstance(slot, Gap):
-        return slot
-    if slot is None:
-        return reaches
-    if slot > at.height:
-        return Gap("no-history", detail=f"touched at slot {slot}: {ANSWERED_BY}")
-    return None
-
-
-def _ledger_reaches(at: Snapshot, endpoint: str) -> Gap | None:
+def ledger_reaches(at: Snapshot, endpoint: str) -> Gap | None:
     """Return ``None`` if an empty list of signatures is worth something on this endpoint."""
     text = at.detail.get(f"{LEDGER}@{endpoint}")
     if text is None:

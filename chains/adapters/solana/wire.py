@@ -8,6 +8,8 @@ Spec: https://solana.com/docs/rpc/http
 
 from __future__ import annotations
 
+from base64 import b64decode
+from binascii import Error as BinasciiError
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +22,9 @@ from chains.model import Exchange, Gap, Request
 FINALIZED = {"commitment": "finalized"}
 MOST_ACCOUNTS = 100
 """Spec: https://solana.com/docs/rpc/http/getmultipleaccounts"""
+STAKE_BYTES = 200
+"""What is asked of the data of accounts: all of a stake account, nothing of a wallet."""
+U64 = 2**64
 
 # Source: anza-xyz/agave rpc-client-api/src/custom_error.rs; JSON-RPC 2.0 for -32601
 _BY_CODE = {
@@ -28,6 +33,7 @@ _BY_CODE = {
     "-32005": Gap("node-behind", retryable=True),
     "-32007": Gap("slot-skipped"),
     "-32009": Gap("slot-skipped"),
+    "-32010": Gap("method-missing"),
     "-32011": Gap("method-missing"),
     "-32014": Gap("node-behind", retryable=True),
     "-32016": Gap("node-behind", retryable=True),
@@ -46,11 +52,15 @@ class Block(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """An account at the context slot: lamports, owning program, bytes of data."""
+    """An account at the context slot: lamports, owning program, length of its data in bytes.
+
+    ``data`` is the beginning that was asked for, ``None`` where the answer does not show it.
+    """
 
     lamports: int
     owner: str
     space: int
+    data: bytes | None = None
 
 
 class Accounts(msgspec.Struct, frozen=True):
@@ -98,18 +108,22 @@ def block_request(slot: int) -> Request:
     return jsonrpc.call("getBlock", [slot, wanted])
 
 
-def accounts_request(keys: Sequence[str], at_least: int) -> Request:
+def accounts_request(keys: Sequence[str], at_least: int, length: int = STAKE_BYTES) -> Request:
     """Ask for up to 100 accounts as they are now, at a slot of at least ``at_least``.
 
     Spec: https://solana.com/docs/rpc/http/getmultipleaccounts
     """
-    wanted = {
+    return jsonrpc.call("getMultipleAccounts", [list(keys), sliced(at_least, length)])
+
+
+def sliced(at_least: int, length: int) -> dict[str, Any]:
+    """Return the options of a question about accounts: the first ``length`` bytes of their data."""
+    return {
         "encoding": "base64",
-        "dataSlice": {"offset": 0, "length": 0},
+        "dataSlice": {"offset": 0, "length": length},
         "minContextSlot": at_least,
         **FINALIZED,
     }
-    return jsonrpc.call("getMultipleAccounts", [list(keys), wanted])
 
 
 def signatures_request(keys: Sequence[str], at_least: int) -> Request:
@@ -119,6 +133,11 @@ def signatures_request(keys: Sequence[str], at_least: int) -> Request:
     """
     wanted = {"limit": 1, "minContextSlot": at_least, **FINALIZED}
     return jsonrpc.batch([("getSignaturesForAddress", [key, wanted]) for key in keys])
+
+
+def batches(items: Sequence[str], size: int) -> list[Sequence[str]]:
+    """Cut a sequence into pieces of at most ``size``."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def key(account: bytes) -> str:
@@ -134,9 +153,9 @@ def asked_keys(request: Request) -> list[str]:
     return list(body["params"][0])
 
 
-def is_accounts(request: Request) -> bool:
-    """Tell an accounts request from a signatures request, which is an array."""
-    return not request.body.startswith(b"[")
+def is_newest(request: Request) -> bool:
+    """Tell a question for newest transactions, the only array of its kind, from others."""
+    return request.body.startswith(b"[") and b'"getSignaturesForAddress"' in request.body
 
 
 def read_result(exchange: Exchange) -> Any | Gap:
@@ -198,21 +217,44 @@ def read_accounts(exchange: Exchange, at_least: int) -> Accounts | Gap:
 def _paired(slot: int, asked: Sequence[str], values: Sequence[Any]) -> Accounts | Gap:
     held: dict[str, Held | None] = {}
     for name, value in zip(asked, values, strict=True):
-        account = None if value is None else _held(value)
+        account = None if value is None else read_held(value)
         if isinstance(account, Gap):
             return account
         held[name] = account
     return Accounts(slot=slot, held=held)
 
 
-def _held(value: Any) -> Held | Gap:
+def read_held(value: Any) -> Held | Gap:
+    """Read one account."""
     bad = Gap("malformed-answer", detail="an account that cannot be read")
     if not isinstance(value, dict) or not isinstance(value.get("owner"), str):
         return bad
-    lamports, space = value.get("lamports"), value.get("space")
-    if isinstance(read_integer(lamports), Gap) or isinstance(read_integer(space), Gap):
+    lamports, space = integer(value.get("lamports")), integer(value.get("space"))
+    if lamports is None or space is None:
         return bad
-    return Held(lamports=int(str(lamports)), owner=value["owner"], space=int(str(space)))
+    return Held(lamports=lamports, owner=value["owner"], space=space, data=_data(value.get("data")))
+
+
+def listed(value: Any) -> list[Any]:
+    """Return what must be a list; raises ``TypeError``."""
+    if not isinstance(value, list):
+        raise TypeError("a list was expected")
+    return value
+
+
+def integer(value: Any) -> int | None:
+    """Return an integer of 64 bits without sign, ``None`` for anything else."""
+    is_one = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < U64
+    return value if is_one else None
+
+
+def _data(shown: Any) -> bytes | None:
+    if not isinstance(shown, list) or len(shown) != 2 or shown[1] != "base64":  # noqa: PLR2004
+        return None
+    try:
+        return b64decode(shown[0], validate=True)
+    except (BinasciiError, TypeError, ValueError):
+        return None
 
 
 def read_last_slots(exchange: Exchange) -> dict[str, int | Gap | None]:

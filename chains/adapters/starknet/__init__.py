@@ -133,6 +133,17 @@ class Adapter(AccountAdapter):
             ),
         )
 
+    def head_requests(self) -> Sequence[Request]:
+        """Ask for the newest block."""
+        return (jsonrpc.call("starknet_blockNumber", []),)
+
+    def read_head(self, exchanges: Sequence[Exchange]) -> int | Gap:
+        """Read the newest block. Pure."""
+        head = wire.answer(exchanges[0])
+        if isinstance(head, Fault | Gap):
+            return head.gap if isinstance(head, Fault) else head
+        return int(head) if wire.is_number(head) else Gap("malformed-answer")
+
     def _identity(self, endpoint: str, said: Any | Fault | Gap) -> str:
         """Return why the endpoint did not show its chain, if so; raises ``WrongChain``."""
         if isinstance(said, Gap):

@@ -118,6 +118,15 @@ class Adapter(AccountAdapter):
             return malformed(exchange)
         return elder, min(latest)
 
+    def head_requests(self) -> Sequence[Request]:
+        """Ask for the ledgers at hand."""
+        return (horizon.ROOT,)
+
+    def read_head(self, exchanges: Sequence[Exchange]) -> int | Gap:
+        """Read the newest ledger; raises ``WrongChain``. Pure."""
+        root = self._root(exchanges[0].endpoint, exchanges[0])
+        return root if isinstance(root, Gap) else root[1]
+
     def view(self, height: int, endpoint: str, own: Mapping[Request, Exchange]) -> View:
         """Read one endpoint; raises ``WrongChain``."""
         root = self._root(endpoint, own[horizon.ROOT])

@@ -136,6 +136,18 @@ class Adapter(AccountAdapter):
             return named
         return self._state(height, named, own)
 
+    def head_requests(self) -> Sequence[Request]:
+        """Ask for the newest checkpoint, beside the first one."""
+        return (wire.moment(0),)
+
+    def read_head(self, exchanges: Sequence[Exchange]) -> int | Gap:
+        """Read the newest checkpoint. Pure."""
+        answer = wire.read(exchanges[0])
+        if isinstance(answer, Gap):
+            return answer
+        tip = wire.sequence(answer.data.get("tip"))
+        return answer.missing("tip") if tip is None else tip
+
     def _identity(self, endpoint: str, said: object) -> str:
         """Return why the network is not shown; raises ``WrongChain`` where it is another."""
         short = self._genesis[:4].hex()

@@ -123,6 +123,14 @@ class Adapter(AccountAdapter):
         """Read what one endpoint showed; raises ``WrongChain``. Pure."""
         return pinning.view(self.spec, height, endpoint, own, self._declared)
 
+    def head_requests(self) -> Sequence[Request]:
+        """Ask for the solidified head and, for endpoints that serve none, the newest block."""
+        return wire.head_request(wire.SOLID_HEAD), wire.head_request(wire.HEAD)
+
+    def read_head(self, exchanges: Sequence[Exchange]) -> int | Gap:
+        """Read the newest final block. Pure."""
+        return pinning.final_head({one.request: one for one in exchanges})
+
     def refusal(self, questions: Questions) -> Gap | None:
         """Say why these questions are not sent at all, if they are not."""
         if questions.kind is QueryKind.CONTROL or TRC20 not in questions.asset:

@@ -56,7 +56,7 @@ def view(spec: ChainSpec, height: int, name: str, own: Shown, declared: Sequence
         raise WrongChain(
             f"{name} serves a chain whose block 0 is {first.id}; {spec.id} declares {genesis}"
         )
-    head = _final_head(own)
+    head = final_head(own)
     if isinstance(head, Gap):
         return View(reason=head.reason)
     block = _block(own, wire.block_request(height))
@@ -102,7 +102,7 @@ def _answer(own: Shown, request: Request) -> Mapping[str, Any] | Gap:
     return Gap("not-answered") if exchange is None else wire.read_object(exchange)
 
 
-def _final_head(own: Shown) -> int | Gap:
+def final_head(own: Shown) -> int | Gap:
     """Return the highest final block of an endpoint: solidified, or buried deep enough."""
     solid = _block(own, wire.head_request(wire.SOLID_HEAD))
     if not isinstance(solid, Gap):

@@ -144,6 +144,18 @@ class Adapter(AccountAdapter):
             canaries=tuple(xrpl.decode(who, {}).hex() for who in drops),
         )
 
+    def head_requests(self) -> Sequence[Request]:
+        """Ask for the ledgers at hand."""
+        return (wire.info_request(),)
+
+    def read_head(self, exchanges: Sequence[Exchange]) -> int | Gap:
+        """Read the newest complete ledger. Pure."""
+        info = wire.read_info(exchanges[0])
+        if isinstance(info, Gap):
+            return info
+        newest = max((last for _, last in info.complete), default=None)
+        return Gap("node-behind", retryable=True) if newest is None else newest
+
     def _is_proven(self, endpoint: str, info: wire.Info | Gap, own: _Found) -> bool:
         """Tell whether the endpoint showed which chain it serves; raises ``WrongChain``."""
         named = None if isinstance(info, Gap) else info.network

@@ -1,0 +1,82 @@
+"""The options that several commands share, and what they become."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from crawler.inputs import Options
+from crawler.logs import LogFormat
+from crawler.public import whom
+
+ListPath = Annotated[Path, typer.Argument(help="the published wallet list: .csv, .zip, .jsonl, …")]
+RunPath = Annotated[Path, typer.Argument(help="a run directory")]
+Companion = Annotated[list[Path] | None, typer.Option(help="a further file of the same list")]
+Config = Annotated[list[Path] | None, typer.Option(help="TOML that adds chains, assets, exchanges")]
+Policy = Annotated[Path | None, typer.Option(help="policy TOML; the shipped one otherwise")]
+Endpoints = Annotated[Path | None, typer.Option(help="whom to ask: endpoints.toml")]
+Public = Annotated[
+    bool, typer.Option("--public-endpoints", help="ask the shipped, unverified public examples")
+]
+Liabilities = Annotated[Path | None, typer.Option(help="TOML or CSV: asset, amount, as-of, source")]
+StatementFile = Annotated[Path | None, typer.Option(help="what the exchange stated")]
+Heights = Annotated[Path | None, typer.Option(help="heights for lists that carry none")]
+Messages = Annotated[Path | None, typer.Option(help="expected texts, one a line")]
+Exchange = Annotated[str, typer.Option(help="whose list it is, where the list does not say")]
+Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="no progress")]
+Metrics = Annotated[
+    Path | None, typer.Option(help="leave figures for node_exporter in this .prom file")
+]
+Log = Annotated[LogFormat, typer.Option(help="how stderr is written: text or json")]
+Captured = Annotated[
+    list[Path] | None, typer.Option(help="a capture at this list's heights; may be repeated")
+]
+Processes = Annotated[int, typer.Option(min=0, help="worker processes; 0 takes every core")]
+
+
+def print_json(value: object) -> None:
+    """Write a value to stdout as indented JSON."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def options_of(
+    list_path: Path | None,
+    *,
+    companion: list[Path] | None = None,
+    config: list[Path] | None = None,
+    policy: Path | None = None,
+    endpoints: Path | None = None,
+    public: bool = False,
+    liabilities: Path | None = None,
+    statement: Path | None = None,
+    heights: Path | None = None,
+    messages: Path | None = None,
+    exchange: str = "",
+    captured: list[Path] | None = None,
+    processes: int = 0,
+) -> Options:
+    """Gather what the user asked for."""
+    return Options(
+        list_path=text_of(list_path),
+        companions=tuple(text_of(path) for path in companion or ()),
+        config=tuple(text_of(path) for path in config or ()),
+        policy=text_of(policy),
+        endpoints=whom(text_of(endpoints), public=public),
+        liabilities=text_of(liabilities),
+        statement=text_of(statement),
+        heights=text_of(heights),
+        messages=text_of(messages),
+        exchange=exchange,
+        captured=tuple(text_of(path) for path in captured or ()),
+        processes=processes,
+    )
+
+
+def text_of(path: Path | None) -> str:
+    """Return a path as absolute text, ``""`` where there is none."""
+    return "" if path is None else str(path.absolute())
