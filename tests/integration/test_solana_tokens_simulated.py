@@ -252,6 +252,56 @@ async def test_a_lagging_list_of_transactions_says_nothing_about_tokens():
     assert set((await found(node, ALICE, NOBODY)).values()) == {"node-behind"}
 
 
+async def test_records_that_name_no_owner_state_nothing():
+    node = made()
+    node.happened = [
+        moved(SLOT, 0, 900, names_owners=False),
+        moved(SLOT + 1, 900, BIG, names_owners=False),
+    ]
+    assert await found(node, ALICE) == {ALICE: "no-history"}
+
+
+async def test_a_holder_without_its_list_voids_balances_too():
+    node = made()
+    node.unlisted = {home(HOLDER)}
+    assert await found(node, ALICE) == {ALICE: "canary-wrong"}
+
+
+async def test_a_token_account_of_another_mint_holds_none_of_this_one():
+    assert await found(made(), b"\x77" * 32) == {b"\x77" * 32: 0}
+
+
+async def test_a_list_with_an_account_of_another_owner_is_refused():
+    node = made()
+    real = node._token_accounts
+    node._methods["getTokenAccountsByOwner"] = lambda params: real([wire.key(ALICE), *params[1:]])
+    holders = {wire.key(MINT): wire.key(ALICE)}
+    answers = await found(node, ALICE, CAROL, token_canaries=holders)
+    assert answers[CAROL] == "malformed-answer"
+
+
+async def test_a_list_behind_the_accounts_is_no_answer():
+    node = made()
+    real = node._token_accounts
+    behind = {"context": {"slot": SLOT + 49}}
+    node._methods["getTokenAccountsByOwner"] = lambda params: real(params) | behind
+    assert await found(node, ALICE) == {ALICE: "node-behind"}
+
+
+async def test_tokens_that_move_between_the_questions_are_rolled_back():
+    node = made(finalized=SLOT)
+    real = node._token_accounts
+
+    def then(params):
+        node.finalized = SLOT + 1
+        node.tokens[home(ALICE)] = TokenAccount(MINT, ALICE, 1)
+        node.happened = [moved(SLOT - 1, 0, BIG), moved(SLOT + 1, BIG, 1)]
+        return real(params)
+
+    node._methods["getTokenAccountsByOwner"] = then
+    assert await found(node, ALICE) == {ALICE: BIG + 5}
+
+
 async def test_an_owner_with_too_many_accounts_is_not_looked_into():
     node = made()
     node.tokens |= {bytes((99, i)) * 16: TokenAccount(MINT, BOB, 1) for i in range(64)}

@@ -106,7 +106,9 @@ def test_mints_are_read():
     extended = held(Mint(6, extensions=extension(10, bytes(52))).data(), TOKEN_2022)
     assert layouts.mint_decimals(extended) == (TOKEN_2022, 6)
     uninitialized = Mint(6).data()[:45] + b"\0" + Mint(6).data()[46:]
-    for bad in (None, held(account()), held(Mint().data(), "1" * 32), held(uninitialized)):
+    data = TokenAccount(MINT, MINT, 1, extensions=extension(7, b"")).data()
+    other = held(data, TOKEN_2022)
+    for bad in (None, held(account()), other, held(Mint().data(), "1" * 32), held(uninitialized)):
         found = layouts.mint_decimals(bad)
         assert isinstance(found, Gap)
         assert found.reason == "no-contract"
@@ -228,6 +230,21 @@ def test_a_transaction_that_is_not_held_is_pruned():
     found = read({"id": 0, "result": None})
     assert isinstance(found, Gap)
     assert found.reason == "state-pruned"
+
+
+def test_an_account_of_another_mint_or_none_holds_nothing():
+    shown = documented()
+    shown["result"]["meta"]["postTokenBalances"] = [balance()]
+    found = read(shown)
+    assert isinstance(found, past.Transaction)
+    assert history.tokens(VOTER, "m", "o")(found) == (0, 7)
+    assert history.tokens(VOTER, "another", "o")(found) == (0, 0)
+    assert history.tokens(VOTER, "m", "another")(found) == (0, 0)
+    meta = shown["result"]["meta"] | {"postTokenBalances": []}
+    meta["preBalances"][1] = meta["postBalances"][1] = 0
+    absent = read({"id": 0, "result": shown["result"] | {"meta": meta}})
+    assert isinstance(absent, past.Transaction)
+    assert history.tokens(VOTER, "m", "o")(absent) == (0, 0)
 
 
 def test_a_transaction_without_record_of_tokens_says_so():
