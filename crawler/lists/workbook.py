@@ -23,7 +23,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import openpyxl
 import pyarrow as pa
 
 from crawler.errors import ListError
@@ -167,11 +166,13 @@ def _cells(source: Source, sheet: Any) -> Iterator[tuple[Any, ...]]:
 
 def _line(line: int, cells: tuple[Any, ...]) -> HeadLine:
     """Give a row's texts, and why it is malformed, if it is."""
+    from openpyxl.utils import get_column_letter  # noqa: PLC0415 - as below
+
     fields, problem = [], ""
     for cell in cells:
         text, why = _text(cell)
         fields.append(text)
-        place = f"{openpyxl.utils.get_column_letter(len(fields))}{line}"
+        place = f"{get_column_letter(len(fields))}{line}"
         problem = problem or why.format(place)
     while fields and not fields[-1]:
         fields.pop()
@@ -208,6 +209,8 @@ def _number(value: float) -> tuple[str, str]:
 @contextlib.contextmanager
 def _workbook(source: Source) -> Iterator[Any]:
     """Open a workbook without formulas' results, links or macros."""
+    import openpyxl  # noqa: PLC0415 - a quarter of a second, for one kind of list
+
     with _damage(source), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # styles and extensions that do not concern us
         book = openpyxl.load_workbook(
