@@ -149,31 +149,22 @@ def run_bare(folder: Path) -> dict[str, float]:
 
 
 def run_recount(folder: Path) -> dict[str, object]:
-    """Time ours in this process and its workers; stages and memory beside it."""
+    """Time ours in this process and its workers, with its memory."""
     from crawler import jobs  # noqa: PLC0415 - outside the clock, as the limit's imports are
     from crawler.inputs import Options  # noqa: PLC0415
     from crawler.progress import Silent  # noqa: PLC0415
     from crawler.verdict_files import verdict_file  # noqa: PLC0415
 
-    marks: dict[str, float] = {}
     memory = Memory()
     memory.start()
     before, started = _cpu(), time.perf_counter()
-    plain = jobs.pure.recount
-
-    def marked(*arguments, **more):
-        marks["signatures_s"] = round(time.perf_counter() - started, 2)
-        return plain(*arguments, **more)
-
-    jobs.pure.recount = marked
     options = Options(list_path=str(folder / "list.csv"))
     with verdict_file(folder / "verdicts.parquet") as keep:
         result = jobs.verify(options, Silent(), keep=keep)
     seconds, cpu = time.perf_counter() - started, _cpu() - before
-    marks["added_up_s"] = round(seconds - marks["signatures_s"], 2)
     statuses = {group.status for line in result.assets for group in line.ownership}
     assert statuses == {"bound"}, statuses
-    return {"seconds": seconds, "cpu": cpu, **marks, "rss": memory.stop()}
+    return {"seconds": seconds, "cpu": cpu, "rss": memory.stop()}
 
 
 def _cpu() -> float:
@@ -244,8 +235,6 @@ def measure(rows: int) -> dict[str, object]:
         "distinct_signatures": distinct,
         "processes": os.cpu_count(),
         "recount_s": round(middle["seconds"], 2),
-        "signatures_s": middle["signatures_s"],
-        "added_up_s": middle["added_up_s"],
         "bare_s": round(statistics.median(one["seconds"] for one in limit), 2),
         "recount_rows_per_s": round(rows / middle["seconds"]),
         "ratio_of_times": round(statistics.median(ratios), 2),
