@@ -45,7 +45,7 @@ $(READY): requirements.lock pyproject.toml
 # Makes the lock file anew, for Python 3.11 to 3.13, without any host name in it.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --group dev --output-file requirements.lock pyproject.toml
+	  --no-header --group dev --extra cluster --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) runs build dist
