@@ -11,7 +11,7 @@ Spec: https://developer.bitcoin.org/reference/rpc/
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,10 @@ SALT = "recount"
 
 
 class SimulatedCoin(msgspec.Struct, frozen=True, kw_only=True):
-    """One unspent output. ``txid`` is hex in the usual order, ``units`` are satoshi."""
+    """One output. ``txid`` is hex in the usual order, ``units`` are satoshi.
+
+    ``spent`` is the height at which it is spent, 0 where it never is.
+    """
 
     txid: str
     vout: int
@@ -38,6 +41,7 @@ class SimulatedCoin(msgspec.Struct, frozen=True, kw_only=True):
     units: int
     script: bytes
     coinbase: bool = False
+    spent: int = 0
 
 
 class CoreFaults(Faults, kw_only=True):
@@ -63,7 +67,7 @@ class CoreFaults(Faults, kw_only=True):
     warming_up: bool = False
 
 
-class _RpcError(Exception):
+class RpcError(Exception):
     """Becomes the ``error`` of an answer."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -95,6 +99,7 @@ class SimulatedCore(SimulatedNode):
         self.tip = tip
         self.genesis_time = GENESIS_TIME
         self.names_block = names_block
+        self.reward_script = b"\x51"  # OP_TRUE: anyone may spend it
         self._salt = salt
         self._forked_at = forked_at
         self._headers: dict[str, list[bytes]] = {}
@@ -125,7 +130,19 @@ class SimulatedCore(SimulatedNode):
 
     def coins_at(self, height: int) -> list[SimulatedCoin]:
         """Return the set of coins at a height; the block's own reward is always among them."""
-        return [_reward_of(height), *(coin for coin in self.coins if coin.height <= height)]
+        made = (coin for coin in self.coins if coin.height <= height)
+        return [self.reward_of(height), *(coin for coin in made if not 0 < coin.spent <= height)]
+
+    def reward_of(self, height: int) -> SimulatedCoin:
+        """Return the output that pays the reward of a block."""
+        return SimulatedCoin(
+            txid=hashlib.sha256(f"reward {height}".encode()).hexdigest(),
+            vout=0,
+            height=height,
+            units=50 * dump.COIN,
+            script=self.reward_script,
+            coinbase=True,
+        )
 
     def dump(self, path: Path, *, height: int | None = None, version: int = 2) -> None:
         """Write the set of coins at ``height`` (the tip) as a dump."""
@@ -154,14 +171,21 @@ class SimulatedCore(SimulatedNode):
         head = {"jsonrpc": "2.0", "id": call.get("id")}
         try:
             return {**head, "result": self._result(call["method"], call.get("params", []))}
-        except _RpcError as error:
+        except RpcError as error:
             return {**head, "error": {"code": error.code, "message": str(error)}}
 
     def _result(self, method: str, params: Sequence[Any]) -> Any:
         if self.faults.warming_up:
             self.caused["warming-up"] += 1
-            raise _RpcError(-28, "Loading block index…")
-        answers = {
+            raise RpcError(-28, "Loading block index…")
+        answers = self.methods()
+        if method not in answers or (method == "scantxoutset" and self.faults.no_scan):
+            raise RpcError(-32601, "Method not found")
+        return answers[method](params)
+
+    def methods(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
+        """Return what the node can be asked."""
+        return {
             "getblockchaininfo": self._info,
             "getblockcount": lambda _: self.tip,
             "getblockhash": lambda p: self.block_hash(self._height(p[0])),
@@ -170,13 +194,10 @@ class SimulatedCore(SimulatedNode):
             "getrawtransaction": self._reward,
             "scantxoutset": self._scan,
         }
-        if method not in answers or (method == "scantxoutset" and self.faults.no_scan):
-            raise _RpcError(-32601, "Method not found")
-        return answers[method](params)
 
     def _height(self, height: int) -> int:
         if not 0 <= height <= self.tip:
-            raise _RpcError(-8, "Block height out of range")
+            raise RpcError(-8, "Block height out of range")
         return height
 
     def _info(self, _: Sequence[Any]) -> dict[str, Any]:
@@ -206,22 +227,26 @@ class SimulatedCore(SimulatedNode):
         for height in range(self.tip + 1):
             if self.block_hash(height) == block_hash:
                 return height
-        raise _RpcError(-5, "Block not found")
+        raise RpcError(-5, "Block not found")
 
     def _block(self, params: Sequence[Any]) -> Any:
         height = self._height_of(params[0])
         if self.faults.pruned:
             self.caused["pruned"] += 1
-            raise _RpcError(-1, "Block not available (pruned data)")
+            raise RpcError(-1, "Block not available (pruned data)")
         made = [coin.txid for coin in self.coins if coin.height == height]
-        transactions = [_reward_of(height).txid, *dict.fromkeys(made)]
+        transactions = [self.reward_of(height).txid, *dict.fromkeys(made)]
         return {"hash": params[0], "height": height, "nTx": len(transactions), "tx": transactions}
 
     def _reward(self, params: Sequence[Any]) -> Any:
-        reward = _reward_of(self._height_of(params[2]))
+        reward = self.reward_of(self._height_of(params[2]))
         if params[0] != reward.txid:
-            raise _RpcError(-5, "No such transaction found in the provided block.")
-        paid = {"value": _amount(reward.units), "n": 0, "scriptPubKey": {"hex": "51"}}
+            raise RpcError(-5, "No such transaction found in the provided block.")
+        paid = {
+            "value": _amount(reward.units),
+            "n": 0,
+            "scriptPubKey": {"hex": reward.script.hex()},
+        }
         note = {"value": _amount(0), "n": 1, "scriptPubKey": {"hex": "6a00"}}
         return {"txid": reward.txid, "vout": [paid, note], "blockhash": params[2]}
 
@@ -231,7 +256,7 @@ class SimulatedCore(SimulatedNode):
             return None
         if faults.scan_in_progress:
             self.caused["scan-in-progress"] += 1
-            raise _RpcError(-8, 'Scan already in progress, use action "abort" or "status"')
+            raise RpcError(-8, 'Scan already in progress, use action "abort" or "status"')
         wanted = {_script_of(descriptor) for descriptor in params[1]}
         held = self.coins_at(self.tip)
         found = [coin for coin in held if coin.script in wanted]
@@ -270,18 +295,6 @@ class SimulatedCore(SimulatedNode):
             "blockhash": self.block_hash(coin.height),
             "confirmations": self.tip - coin.height + 1,
         }
-
-
-def _reward_of(height: int) -> SimulatedCoin:
-    """Return the output that pays the reward of a block; anyone may spend it (OP_TRUE)."""
-    return SimulatedCoin(
-        txid=hashlib.sha256(f"reward {height}".encode()).hexdigest(),
-        vout=0,
-        height=height,
-        units=50 * dump.COIN,
-        script=b"\x51",
-        coinbase=True,
-    )
 
 
 def write_dump(
@@ -341,11 +354,11 @@ def _encode(coin: SimulatedCoin) -> bytes:
 def _script_of(descriptor: object) -> bytes:
     text = descriptor["desc"] if isinstance(descriptor, dict) else descriptor
     if not isinstance(text, str) or not text.startswith("raw(") or not text.endswith(")"):
-        raise _RpcError(-5, f"{text} is not a valid descriptor function")
+        raise RpcError(-5, f"{text} is not a valid descriptor function")
     try:
         return bytes.fromhex(text[4:-1])
     except ValueError as error:
-        raise _RpcError(-5, "Raw script is not hex") from error
+        raise RpcError(-5, "Raw script is not hex") from error
 
 
 def _amount(units: int) -> msgspec.Raw:

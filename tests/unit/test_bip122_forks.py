@@ -5,9 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from chains.adapters.bip122 import electrum
+from chains.adapters.bip122.electrum import Said
 from chains.adapters.bip122.params import Params
 from chains.errors import ConfigError
-from chains.model import ChainSpec
+from chains.model import ChainSpec, Exchange
 from crawler.settings import load_world
 
 pytestmark = pytest.mark.unit
@@ -48,3 +50,20 @@ def test_a_flag_is_true_or_false(flag: str) -> None:
     wrong = msgspec.structs.replace(cash, params={**cash.params, flag: "yes"})
     with pytest.raises(ConfigError):
         Params.of(wrong)
+
+
+def test_a_merge_mined_block_of_dogecoin_is_named_by_its_first_eighty_bytes() -> None:
+    # trezor/blockbook bchain/coins/dogecoin/testdata/block_dump.371337 at a83486e: the first block
+    # of Dogecoin with another chain's proof of work behind its header
+    header = bytes.fromhex(
+        "020162000d6f03470d329026cd1fc720c0609cd378ca8691a117bd1aa46f01fb09b1a8468a15bf6f0b0e83f2"
+        "e5036684169eafb9406468d4f075c999fb5b2a78fbb827ee41fb11548441361b00000000"
+    )
+    proof = "0100000001" + "00" * 32 + "ffffffff38"
+    body = [{"jsonrpc": "2.0", "id": 0, "result": header.hex() + proof}]
+    request = electrum.lines([(electrum.HEADER, (371_337,))])
+    said = Said([Exchange(endpoint="server", request=request, body=msgspec.json.encode(body))])
+    found = said.header(371_337)
+    assert found == header
+    known = "60323982f9c5ff1b5a954eac9dc1269352835f47c2c5222691d80f0d50dcf053"
+    assert electrum.hash_of(header) == known

@@ -15,6 +15,9 @@ in the older format names no network, and is used only where something ties its 
 very block (it cannot scan the past). A full scan takes minutes on a large chain and one node
 makes one at a time: give such an endpoint a long ``timeout_s``.
 
+Where the chain's nodes keep an address index (``address_index``: Dash, Zcash) they are asked for
+every change up to the height instead, and answer at any height: see ``deltas``.
+
 ``electrum``: a server of the Electrum protocol (ElectrumX, Fulcrum, electrs) at a ``tcp:`` or
 ``ssl:`` URL. It knows the history of every script, and answers at any height: see ``rolling``.
 Where there is no dump and no node whose tip is the block, such servers are asked.
@@ -31,7 +34,7 @@ node, as block 0 is), ``fork_height`` and ``fork_hash`` (a checkpoint that tells
 parent), ``max_money`` (satoshi, Bitcoin's if absent), ``header`` (``unchecked`` where a block's
 hash is not Bitcoin's double SHA-256 of 80 bytes), ``scan_names_block`` (false where
 ``scantxoutset`` does not say at which block it was made), ``cash_tokens`` (true where outputs can
-carry tokens).
+carry tokens), ``address_index`` (true where nodes keep every change of an address).
 Coins inside Litecoin's extension block (MWEB) belong to no script and are not counted.
 """
 
@@ -44,9 +47,14 @@ from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 from chains import flow
-from chains.adapters.bip122 import rolling, rpc
-from chains.adapters.bip122.answers import decode_dump, decode_lines, decode_scan
-from chains.adapters.bip122.moment import AT_TIP, resolve
+from chains.adapters.bip122 import deltas, rolling, rpc
+from chains.adapters.bip122.answers import (
+    decode_deltas,
+    decode_dump,
+    decode_lines,
+    decode_scan,
+)
+from chains.adapters.bip122.moment import AT_TIP, canary_of, resolve
 from chains.adapters.bip122.params import Params
 from chains.adapters.bip122.scan import read_dump_header, scanned
 from chains.endpoints import EndpointSpec
@@ -70,9 +78,10 @@ from chains.stream import STREAM_SCHEMES
 __all__ = ["Adapter"]
 
 DUMP, SCAN, NONE = "bip122-dump/1", "bip122-scan/1", "bip122-none/1"
+DELTAS = "bip122-deltas/1"
 """Names of the rules by which ``decode`` reads an extract."""
 WINDOW = 8
-"""Groups of scripts under way at Electrum servers."""
+"""Groups of scripts under way at servers that know the history of each script."""
 
 
 @runtime_checkable
@@ -149,13 +158,17 @@ class Adapter:
                 return
         servers = [name for name in at.endpoints if self._is_server(name)]
         nodes = [name for name in at.endpoints if name not in servers]
-        if servers and not any(f"{AT_TIP}@{name}" in at.detail for name in nodes):
-            jobs = self._groups(servers, questions, at)
+        jobs: Iterator[Callable[[], Awaitable[list[Extract]]]] | None = None
+        if nodes and self._params.address_index:
+            jobs = self._histories(nodes, questions, at)
+        elif servers and not any(f"{AT_TIP}@{name}" in at.detail for name in nodes):
+            jobs = self._lookups(servers, questions, at)
+        if jobs is not None:
             async for extracts in flow.in_window(jobs, WINDOW):
                 for extract in extracts:
                     yield extract
             return
-        scans = list(self._scan_nodes(nodes, questions, at))
+        scans = list(self._scans(nodes, questions, at))
         try:
             for future in asyncio.as_completed(scans):
                 yield await future
@@ -172,6 +185,8 @@ class Adapter:
             return decode_dump(self._params, questions, extract, at)
         if extract.decoder == SCAN:
             return decode_scan(self._params, questions, extract, at)
+        if extract.decoder == DELTAS:
+            return decode_deltas(self._spec, questions, extract, at)
         if extract.decoder in (rolling.UNTOUCHED, rolling.ROLLED):
             return decode_lines(self._params, questions, extract, at)
         return all_gaps(extract, Gap("no-usable-endpoint", retryable=True))
@@ -209,30 +224,38 @@ class Adapter:
             positions=range(len(questions.accounts)), decoder=DUMP, exchanges=(exchange,)
         )
 
-    def _groups(
+    def _lookups(
         self, servers: Sequence[str], questions: Questions, at: Snapshot
     ) -> Iterator[Callable[[], Awaitable[list[Extract]]]]:
-        """Deal groups of scripts out to the servers in turn."""
-        start = turn = 0
-        while start < len(questions.accounts):
-            server = servers[turn % len(servers)]
-            size = self._declared_batch(server) or rolling.GROUP
-            positions = range(start, min(start + size, len(questions.accounts)))
+        """Deal groups of scripts out to Electrum servers."""
+        for server, positions in self._dealt(servers, rolling.GROUP, questions):
             scripts = questions.accounts[positions.start : positions.stop]
             yield partial(self._asker(server).extract, positions, scripts, at)
-            start, turn = positions.stop, turn + 1
 
-    def _scan_nodes(
+    def _histories(
+        self, nodes: Sequence[str], questions: Questions, at: Snapshot
+    ) -> Iterator[Callable[[], Awaitable[list[Extract]]]]:
+        """Deal groups of scripts out to nodes with an address index."""
+        for node, positions in self._dealt(nodes, deltas.GROUP, questions):
+            yield partial(self._deltas, node, positions, questions, at)
+
+    def _scans(
         self, nodes: Sequence[str], questions: Questions, at: Snapshot
     ) -> Iterator[asyncio.Task[Extract]]:
-        """Deal the scans out to the nodes in turn; each node works on one at a time."""
+        """Deal the scans out to the nodes; each node works on one at a time."""
+        for node, positions in self._dealt(nodes, self.capabilities.batch, questions):
+            yield asyncio.ensure_future(self._scan_node(node, positions, questions, at))
+
+    def _dealt(
+        self, endpoints: Sequence[str], usual: int, questions: Questions
+    ) -> Iterator[tuple[str, range]]:
+        """Deal positions out to the endpoints in turn, as many as each declares or is usual."""
         start = turn = 0
         while start < len(questions.accounts):
-            node = nodes[turn % len(nodes)]
-            size = self._batch(node)
-            positions = range(start, min(start + size, len(questions.accounts)))
-            yield asyncio.ensure_future(self._scan_node(node, positions, questions, at))
-            start, turn = positions.stop, turn + 1
+            endpoint = endpoints[turn % len(endpoints)]
+            size = self._declared_batch(endpoint) or usual
+            yield endpoint, range(start, min(start + size, len(questions.accounts)))
+            start, turn = start + size, turn + 1
 
     async def _scan_node(
         self, node: str, positions: range, questions: Questions, at: Snapshot
@@ -246,6 +269,14 @@ class Adapter:
             exchange = await self._transport.exchange(request, node)
         return Extract(positions=positions, decoder=SCAN, exchanges=(exchange,))
 
+    async def _deltas(
+        self, node: str, positions: range, questions: Questions, at: Snapshot
+    ) -> list[Extract]:
+        scripts = questions.accounts[positions.start : positions.stop]
+        request = deltas.deltas_request(self._spec, scripts, at.height, canary_of(at))
+        exchange = await self._transport.exchange(request, node)
+        return [Extract(positions=positions, decoder=DELTAS, exchanges=(exchange,))]
+
     def _path(self, endpoint: str) -> Path | None:
         transport = self._transport
         return transport.local_path(endpoint) if isinstance(transport, LocalFiles) else None
@@ -253,9 +284,6 @@ class Adapter:
     def _own(self, endpoint: str) -> bool:
         transport = self._transport
         return isinstance(transport, LocalFiles) and transport.spec(endpoint).own_node
-
-    def _batch(self, endpoint: str) -> int:
-        return self._declared_batch(endpoint) or self.capabilities.batch
 
     def _declared_batch(self, endpoint: str) -> int:
         transport = self._transport

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from chains import jsonrpc
-from chains.adapters.bip122 import rolling, rpc
+from chains.adapters.bip122 import deltas, rolling, rpc
 from chains.adapters.bip122.moment import HEIGHT_UNVERIFIED, canary_of
 from chains.adapters.bip122.params import Params
 from chains.adapters.bip122.scan import DumpScan, wanted_digest
 from chains.model import (
     Answers,
+    ChainSpec,
     Exchange,
     Extract,
     Gap,
@@ -40,6 +43,14 @@ def decode_scan(params: Params, questions: Questions, extract: Extract, at: Snap
     return _answers(extract, exchange, units, Method.STATE)
 
 
+def decode_deltas(spec: ChainSpec, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
+    """Answer from the changes that a node's address index lists up to the height."""
+    (exchange,) = extract.exchanges
+    scripts = [questions.accounts[position] for position in extract.positions]
+    read = deltas.read_deltas(exchange, spec, scripts, at, canary_of(at))
+    return _answers(extract, exchange, read, Method.STATE)
+
+
 def decode_lines(params: Params, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
     """Answer from what an Electrum server said of a group of scripts."""
     scripts = [questions.accounts[position] for position in extract.positions]
@@ -47,8 +58,8 @@ def decode_lines(params: Params, questions: Questions, extract: Extract, at: Sna
     own = all(exchange.own_node for exchange in extract.exchanges)
     return Answers(
         positions=extract.positions,
-        units=[None if isinstance(one, Gap) else one for one in read],
-        gaps={i: one for i, one in enumerate(read) if isinstance(one, Gap)},
+        units=_known(read),
+        gaps=_gaps(read),
         source=Source.OWN_NODE if own else Source.SINGLE,
         method=Method.ROLLED_BACK if extract.decoder == rolling.ROLLED else Method.UNTOUCHED,
         endpoint=extract.exchanges[0].endpoint,
@@ -56,17 +67,26 @@ def decode_lines(params: Params, questions: Questions, extract: Extract, at: Sna
 
 
 def _answers(
-    extract: Extract, exchange: Exchange, units: list[int] | Gap, method: Method
+    extract: Extract, exchange: Exchange, units: Sequence[int | Gap] | Gap, method: Method
 ) -> Answers:
     if isinstance(units, Gap):
         return all_gaps(extract, units, exchange.endpoint)
     return Answers(
         positions=extract.positions,
-        units=units,
+        units=_known(units),
+        gaps=_gaps(units),
         source=Source.OWN_NODE if exchange.own_node else Source.SINGLE,
         method=method,
         endpoint=exchange.endpoint,
     )
+
+
+def _known(units: Sequence[int | Gap]) -> list[int | None]:
+    return [None if isinstance(one, Gap) else one for one in units]
+
+
+def _gaps(units: Sequence[int | Gap]) -> dict[int, Gap]:
+    return {i: one for i, one in enumerate(units) if isinstance(one, Gap)}
 
 
 def _dump_units(

@@ -20,7 +20,8 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
     ``header_checked``: a block's hash is the double SHA-256 of its 80 header bytes, as on
     Bitcoin; declared with ``header = "sha256d"`` (the default) or ``"unchecked"``.
     ``scan_names_block``: ``scantxoutset`` says at which block it was made. ``cash_tokens``:
-    outputs can carry tokens, which stand in front of their scripts.
+    outputs can carry tokens, which stand in front of their scripts. ``address_index``: nodes keep
+    every change of an address and are asked for them (see ``deltas``).
     """
 
     genesis: str
@@ -30,6 +31,7 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
     header_checked: bool
     scan_names_block: bool
     cash_tokens: bool
+    address_index: bool
 
     def anchors(self, height: int) -> dict[int, str]:
         """Return the blocks by which a node shows its chain: block 0 and the last checkpoint.
@@ -56,7 +58,7 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
         checkpoints = params.get("checkpoints", {})
         if not isinstance(checkpoints, Mapping):
             raise ConfigError(f"{where}.checkpoints: expected a table of height = hash")
-        for flag in ("scan_names_block", "cash_tokens"):
+        for flag in ("scan_names_block", "cash_tokens", "address_index"):
             if not isinstance(params.get(flag, False), bool):
                 raise ConfigError(f"{where}.{flag}: expected true or false")
         header = params.get("header", "sha256d")
@@ -74,6 +76,7 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
                 header_checked=header == "sha256d",
                 scan_names_block=params.get("scan_names_block", True),
                 cash_tokens=params.get("cash_tokens", False),
+                address_index=params.get("address_index", False),
             )
         except (TypeError, ValueError) as error:
             raise ConfigError(f"{where}: {error}") from error

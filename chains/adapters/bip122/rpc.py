@@ -58,7 +58,7 @@ def identity_request(heights: Sequence[int]) -> Request:
 def read_identity(exchange: Exchange, count: int) -> list[str | Gap]:
     """Return the hash, or why there is none, for each of the ``count`` heights asked."""
     return [
-        _sharper(answer)
+        sharper(answer)
         if isinstance(answer, Gap)
         else answer
         if _is_hash(answer)
@@ -75,7 +75,7 @@ def read_tip(exchange: Exchange) -> int | Gap:
     """Return the height of the tip. No block of these chains is final."""
     (answer,) = jsonrpc.results(exchange, 1)
     if isinstance(answer, Gap):
-        return _sharper(answer)
+        return sharper(answer)
     whole = isinstance(answer, int) and not isinstance(answer, bool)
     return answer if whole else Gap("malformed-answer", detail="the tip is no number")
 
@@ -100,7 +100,7 @@ def read_header(exchange: Exchange, block_hash: str, *, checked: bool) -> BlockH
     parsed, raw, _ = jsonrpc.results(exchange, 3)
     for answer in (parsed, raw):
         if isinstance(answer, Gap):
-            return _sharper(answer)
+            return sharper(answer)
     try:
         header = msgspec.convert(parsed, BlockHeader)
         encoded = bytes.fromhex(msgspec.convert(raw, str))
@@ -130,7 +130,7 @@ def reward_request(txid: str, block_hash: str) -> Request:
 
     Spec: https://developer.bitcoin.org/reference/rpc/getrawtransaction.html
     """
-    return jsonrpc.batch([("getrawtransaction", [txid, True, block_hash])])
+    return jsonrpc.batch([("getrawtransaction", [txid, 1, block_hash])])
 
 
 def read_reward(exchange: Exchange) -> Canary | None:
@@ -232,7 +232,7 @@ def read_scan(
     )
     for told in (answer, before, after):
         if isinstance(told, Gap):
-            return _sharper(told)
+            return sharper(told)
     if answer is None or (isinstance(answer, dict) and answer.get("success") is False):
         return Gap("truncated-answer", retryable=True, detail="the scan was broken off")
     units = dict.fromkeys((script.hex() for script in scripts), 0)
@@ -311,7 +311,7 @@ def _mismatch(tip: int, height: int) -> str:
     return f"the node has another block at {height} than the pinned one"
 
 
-def _sharper(gap: Gap) -> Gap:
+def sharper(gap: Gap) -> Gap:
     """Give a node's error its own reason where we know it.
 
     Codes: https://github.com/bitcoin/bitcoin/blob/v29.0/src/rpc/protocol.h
