@@ -8,6 +8,7 @@ A subclass answers the documented methods of one node protocol from a small ledg
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import Counter
 from typing import Self
 
@@ -15,8 +16,15 @@ import msgspec
 from aiohttp import web
 
 
+_Rpc = dict[str, msgspec.Raw]
+"""An answer of JSON-RPC whose values keep their bytes."""
+
+
 class Faults(msgspec.Struct, kw_only=True):
-    """Fault knobs. ``*_every=n`` strikes each n-th request (0: never)."""
+    """Fault knobs. ``*_every=n`` strikes each n-th request (0: never).
+
+    ``wrong_id_every`` strikes answers of JSON-RPC alone: they carry the ids of other calls.
+    """
 
     rate_limit_every: int = 0
     retry_after: str | None = None
@@ -27,6 +35,7 @@ class Faults(msgspec.Struct, kw_only=True):
     cut_every: int = 0
     html_every: int = 0
     bad_json_every: int = 0
+    wrong_id_every: int = 0
     oversize_every: int = 0
     oversize_bytes: int = 1 << 20
     redirect_every: int = 0
@@ -34,13 +43,17 @@ class Faults(msgspec.Struct, kw_only=True):
 
 
 class SimulatedNode:
-    """Base of the simulated nodes. Use as an async context manager; ``url`` is then set."""
+    """Base of the simulated nodes. Use as an async context manager; ``url`` is then set.
+
+    ``tls``: the certificate with which it serves, if set before it starts.
+    """
 
     def __init__(self, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
         self.caused: Counter[str] = Counter()
         self.requests = 0
         self.url = ""
+        self.tls: ssl.SSLContext | None = None
         self._runner: web.AppRunner | None = None
         self._hanging = asyncio.Event()
 
@@ -54,10 +67,10 @@ class SimulatedNode:
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        site = web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=self.tls)
         await site.start()
         host, bound = self._runner.addresses[0][:2]
-        self.url = f"http://{host}:{bound}"
+        self.url = f"{'https' if self.tls else 'http'}://{host}:{bound}"
         return self
 
     async def stop(self) -> None:
@@ -115,6 +128,8 @@ class SimulatedNode:
             body = body[: len(body) // 2]
         elif self._strikes("bad-json", self.faults.bad_json_every):
             body += b"}"
+        elif b'"jsonrpc"' in body and self._strikes("wrong-id", self.faults.wrong_id_every):
+            body = _with_other_ids(body)
         else:
             return answer
         return web.Response(body=body, content_type="application/json")
@@ -124,6 +139,14 @@ class SimulatedNode:
             return False
         self.caused[fault] += 1
         return True
+
+
+def _with_other_ids(body: bytes) -> bytes:
+    """Give every answer of a JSON-RPC body an id that no call had."""
+    answers = msgspec.json.decode(body, type=list[_Rpc] | _Rpc)
+    several = answers if isinstance(answers, list) else [answers]
+    changed = [{**one, "id": msgspec.Raw(b"987654321")} for one in several]
+    return msgspec.json.encode(changed if isinstance(answers, list) else changed[0])
 
 
 def json_response(value: object, status: int = 200) -> web.Response:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -29,6 +30,7 @@ from chains.model import (
 from chains.reasons import GAPS
 from chains.simulated.node import SimulatedNode
 from chains.transport import HttpTransport, RetryPolicy
+from tests.certificates import make_certificate, serving_with
 
 pytestmark = pytest.mark.integration
 
@@ -42,8 +44,13 @@ FAULTS = {
     "cut": {"unreachable", "truncated-answer"},
     "truncate": {"truncated-answer", "malformed-answer"},
     "bad_json": {"malformed-answer"},
+    "wrong_id": {"malformed-answer"},
 }
 """Fault knobs with the reasons that they may become."""
+WITHOUT_IDS = frozenset(
+    {"aelf", "antelope", "aptos", "beacon", "hedera", "stellar", "sui", "tron", "tvm", "xrpl"}
+)
+"""Adapters whose protocol gives answers no ids that could be wrong: one answer a request."""
 RETRIED = ("rate_limit", "hang", "error", "cut")
 LARGEST_ANSWER = 1 << 19
 PATIENCE_S = 0.4
@@ -52,10 +59,27 @@ PATIENCE_S = 0.4
 Found = Mapping[bytes, Observation | Gap]
 
 
+FAULTY = [
+    (case, knob)
+    for case in cases()
+    for knob in FAULTS
+    if knob != "wrong_id" or case.name not in WITHOUT_IDS
+]
+"""Every adapter with every knob that can strike it."""
+faulty = pytest.mark.parametrize(
+    ("case", "knob"), FAULTY, ids=[f"{case.name}-{knob}" for case, knob in FAULTY]
+)
+
+
 @pytest.fixture(params=cases(), ids=lambda case: case.name)
 def case(request: pytest.FixtureRequest) -> Case:
     found: Case = request.param
     return found
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @asynccontextmanager
@@ -260,7 +284,7 @@ async def gaps_or_error(case: Case, node: SimulatedNode, attempts: int = 2) -> s
     return gaps(found)
 
 
-@pytest.mark.parametrize("knob", FAULTS)
+@faulty
 async def test_a_fault_while_asking_is_a_gap_with_its_reason(case, knob):
     node = case.node()
     async with connected(case, node, attempts=1 if knob == "hang" else 2) as adapter:
@@ -274,7 +298,7 @@ async def test_a_fault_while_asking_is_a_gap_with_its_reason(case, knob):
     assert gaps(found) <= FAULTS[knob]
 
 
-@pytest.mark.parametrize("knob", FAULTS)
+@faulty
 async def test_a_fault_while_pinning_yields_no_number(case, knob):
     node = case.node()
     setattr(node.faults, f"{knob}_every", 1)
@@ -294,7 +318,7 @@ async def test_a_passing_fault_is_retried(case, knob):
     assert not gaps(found)
 
 
-@pytest.mark.parametrize("knob", FAULTS)
+@faulty
 async def test_a_fault_now_and_then_never_changes_a_number(case, knob):
     node = case.node()
     async with connected(case, node, attempts=1) as adapter:
@@ -303,3 +327,10 @@ async def test_a_fault_now_and_then_never_changes_a_number(case, knob):
         for _ in range(1 if knob == "hang" else 3):
             found, _ = await asked(adapter, questions_of(case), at)
             check_true(case, found)
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_never_accepted(case, certificate):
+    node = case.node()
+    node.tls = serving_with(certificate)
+    assert await gaps_or_error(case, node, attempts=1) == {"unreachable"}
+    assert node.requests == 0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from chains.model import ChainId, Exchange, Request
 from chains.simulated.electrum import ElectrumFaults, SimulatedElectrum
 from chains.simulated.node import Faults, SimulatedNode
 from chains.transport import HttpTransport, RetryPolicy
+from tests.certificates import make_certificate, serving_with
 
 pytestmark = pytest.mark.integration
 
@@ -170,12 +169,7 @@ async def test_a_line_goes_to_lines_only_and_http_to_http_only() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("tls")
-    made = ["-keyout", str(directory / "key"), "-out", str(directory / "cert")]
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    subprocess.run([*command, *made, *subject], check=True, capture_output=True)
-    return directory
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @contextlib.asynccontextmanager
@@ -185,9 +179,7 @@ async def over_tls(certificate: Path) -> AsyncIterator[int]:
             writer.write(b"[]\n")
         writer.close()
 
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate / "cert", certificate / "key")
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=serving_with(certificate))
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
