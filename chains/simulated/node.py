@@ -15,7 +15,6 @@ from typing import Self
 import msgspec
 from aiohttp import web
 
-
 _Rpc = dict[str, msgspec.Raw]
 """An answer of JSON-RPC whose values keep their bytes."""
 
