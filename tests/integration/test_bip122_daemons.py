@@ -11,10 +11,19 @@ import pytest
 from coredaemons import ANYONE, Daemon, Ledger, bitcoind, litecoind, scripts_of_one_key
 
 from chains import addresses
-from chains.adapters.bip122 import Adapter, scan
+from chains.adapters.bip122 import Adapter, scan, set_hash
 from chains.endpoints import EndpointSpec
 from chains.errors import WrongChain
-from chains.model import AssetId, ChainId, ChainSpec, Gap, Observation, QueryKind, Questions
+from chains.model import (
+    AssetId,
+    ChainId,
+    ChainSpec,
+    Gap,
+    Method,
+    Observation,
+    QueryKind,
+    Questions,
+)
 from chains.transport import HttpTransport
 
 pytestmark = pytest.mark.integration
@@ -38,7 +47,7 @@ def litecoin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
         yield Ledger(daemon, 400)
 
 
-def spec_of(genesis: str, magic: str = "fabfb5da") -> ChainSpec:
+def spec_of(genesis: str, magic: str = "fabfb5da", **params: object) -> ChainSpec:
     return ChainSpec(
         id=CHAIN,
         name="Regtest",
@@ -46,13 +55,13 @@ def spec_of(genesis: str, magic: str = "fabfb5da") -> ChainSpec:
         address="bitcoin",
         native=NATIVE,
         address_params={"p2pkh": [0x6F], "p2sh": [0xC4], "hrp": "bcrt"},
-        params={"genesis": genesis, "magic": magic},
+        params={"genesis": genesis, "magic": magic, **params},
     )
 
 
 @asynccontextmanager
 async def connected(
-    daemon: Daemon, dump: Path | None = None, *, genesis: str = ""
+    daemon: Daemon, dump: Path | None = None, *, genesis: str = "", **params: object
 ) -> AsyncIterator[Adapter]:
     urls = {"node": daemon.url} | ({"dump": dump.as_uri()} if dump else {})
     endpoints = [
@@ -61,10 +70,20 @@ async def connected(
     ]
     known = genesis or await asyncio.to_thread(daemon.call, "getblockhash", 0)
     async with HttpTransport(CHAIN, endpoints) as transport:
-        yield Adapter(spec_of(str(known)), transport)
+        yield Adapter(spec_of(str(known), **params), transport)
 
 
 async def ask(adapter: Adapter, height: int, scripts: list[bytes]) -> dict[bytes, int | Gap]:
+    found = await answers(adapter, height, scripts)
+    return {
+        script: answer.units if isinstance(answer, Observation) else answer
+        for script, answer in found.items()
+    }
+
+
+async def answers(
+    adapter: Adapter, height: int, scripts: list[bytes]
+) -> dict[bytes, Observation | Gap]:
     at = adapter.snapshot(height, await adapter.pin(height))
     asked = Questions(
         kind=QueryKind.BALANCE,
@@ -73,11 +92,10 @@ async def ask(adapter: Adapter, height: int, scripts: list[bytes]) -> dict[bytes
         asset=NATIVE,
         accounts=tuple(sorted(scripts)),
     )
-    found: dict[bytes, int | Gap] = {}
+    found: dict[bytes, Observation | Gap] = {}
     async for extract in adapter.extract(asked, at):
         for position, answer in adapter.decode(asked, extract, at).each(asked):
-            units = answer.units if isinstance(answer, Observation) else answer
-            found[asked.accounts[position]] = units
+            found[asked.accounts[position]] = answer
     return found
 
 
@@ -101,6 +119,38 @@ def test_both_passes_read_cores_own_dump(
     assert found.base_hash == written["base_hash"]
     assert found.coins == written["coins_written"]
     assert found.highest == written["base_height"]
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_the_hash_of_the_set_is_cores_own(
+    bitcoin: Ledger,
+    tmp_path: Path,
+    plain: bool,  # noqa: FBT001
+) -> None:
+    path = tmp_path / "utxo.dat"
+    written = bitcoin.daemon.call("dumptxoutset", str(path), "latest")
+    told = bitcoin.daemon.call("gettxoutsetinfo", "hash_serialized_3")
+    found = set_hash.set_hash(path, plain=plain)
+    assert found == written["txoutset_hash"] == told["hash_serialized_3"]
+
+
+async def test_a_dump_that_hashes_to_anothers_word_proves_its_balances(
+    bitcoin: Ledger, tmp_path: Path
+) -> None:
+    daemon, height = bitcoin.daemon, bitcoin.height
+    path = tmp_path / "utxo.dat"
+    anchor = daemon.call("dumptxoutset", str(path), "latest")["txoutset_hash"]
+    rich = scripts_of_one_key()["p2wpkh"]
+    async with connected(daemon, path, txoutset_hashes={str(height): anchor}) as adapter:
+        found = await answers(adapter, height, [rich, NEVER])
+    assert {script: one.units for script, one in found.items() if isinstance(one, Observation)} == {
+        rich: bitcoin.units[rich],
+        NEVER: 0,
+    }
+    assert {one.method for one in found.values() if isinstance(one, Observation)} == {Method.PROOF}
+    async with connected(daemon, path, txoutset_hashes={str(height): "ab" * 32}) as adapter:
+        gaps = await answers(adapter, height, [rich, NEVER])
+    assert [one.reason for one in gaps.values() if isinstance(one, Gap)] == ["dump-mismatch"] * 2
 
 
 async def test_scan_dump_and_ledger_agree(bitcoin: Ledger, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from chains.adapters.bip122 import dump, scan
+from chains.adapters.bip122 import dump, scan, set_hash
 from chains.errors import Malformed
 from chains.simulated.bip122 import SimulatedCoin, write_dump, write_old_dump
 
@@ -115,6 +116,56 @@ def test_both_passes_judge_a_damaged_file_alike(
         for plain in (True, False):
             try:
                 said.append(scan.scan_dump(path, wanted, plain=plain))
+            except Malformed as error:
+                said.append(type(error))
+    assert said[0] == said[1]
+
+
+@settings(max_examples=150, deadline=None)
+@given(ledger=ledgers, piece=st.integers(1, 400))
+def test_both_ways_hash_the_whole_set(ledger: list[SimulatedCoin], piece: int) -> None:
+    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(set_hash, "PIECE_BYTES", piece)
+        path = Path(directory) / "d"
+        write_dump(path, ledger, block_hash="ab" * 32)
+        plain = set_hash.set_hash(path, plain=True)
+        fast = set_hash.set_hash(path, plain=False)
+    ordered = sorted(ledger, key=lambda coin: (bytes.fromhex(coin.txid)[::-1], coin.vout))
+    whole = b"".join(
+        bytes.fromhex(coin.txid)[::-1]
+        + coin.vout.to_bytes(4, "little")
+        + (2 * coin.height + coin.coinbase).to_bytes(4, "little")
+        + coin.units.to_bytes(8, "little")
+        + dump.write_compact_size(len(coin.script))
+        + coin.script
+        for coin in ordered
+    )
+    expected = hashlib.sha256(hashlib.sha256(whole).digest()).digest()[::-1].hex()
+    assert (plain, fast) == (expected, expected)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    ledger=ledgers,
+    at=st.integers(0, 10_000),
+    bits=st.integers(0, 255),
+    cut=st.integers(0, 40),
+    piece=st.integers(1, 200),
+)
+def test_both_ways_judge_a_damaged_set_alike(
+    ledger: list[SimulatedCoin], at: int, bits: int, cut: int, piece: int
+) -> None:
+    said: list[object] = []
+    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(set_hash, "PIECE_BYTES", piece)
+        path = Path(directory) / "d"
+        write_dump(path, ledger, block_hash="ab" * 32)
+        raw = bytearray(path.read_bytes())
+        raw[at % len(raw)] ^= bits
+        path.write_bytes(raw[: len(raw) - cut])
+        for plain in (True, False):
+            try:
+                said.append(set_hash.set_hash(path, plain=plain))
             except Malformed as error:
                 said.append(type(error))
     assert said[0] == said[1]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chains.adapters.bip122 import dump, scan
+from chains.adapters.bip122 import dump, dump_files, scan, set_hash
 from chains.errors import Malformed
 from chains.simulated.bip122 import REGTEST_MAGIC, SimulatedCoin, write_dump, write_old_dump
 
@@ -321,7 +321,7 @@ def test_only_so_many_coins_are_listed_but_all_are_digested(
 
 
 def test_a_file_that_cannot_be_read_is_a_failure_without_its_path(tmp_path: Path) -> None:
-    exchange = scan.scanned(
+    exchange = dump_files.scanned(
         "dump", tmp_path / "absent.dat", [P2PKH], own_node=True, max_money=dump.MAX_MONEY
     )
     assert (exchange.failure, exchange.retryable) == ("unreachable", True)
@@ -389,3 +389,28 @@ def test_errors_behind_the_sample_are_found(last: bytes, plain: bool, tmp_path: 
     with pytest.raises(Malformed) as error:
         scan.scan_dump(tmp_path / "d", [P2PKH], plain=plain)
     assert error.value.code == "malformed-answer"
+
+
+def test_a_set_larger_than_the_room_for_it_is_hashed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = dump.decompress_script(b"\x05" + KEY[1:])
+    coins = [
+        SimulatedCoin(txid=f"{i:064x}", vout=vout, height=i, units=i, script=key)
+        for i in range(300)
+        for vout in (0, 3)
+    ]
+    path = tmp_path / "d"
+    write_dump(path, coins, block_hash="ab" * 32)
+    plain = set_hash.set_hash(path, plain=True)
+    monkeypatch.setattr(set_hash, "_ROOM", 1000)
+    monkeypatch.setattr(set_hash, "_POINTS", 4)
+    assert set_hash.set_hash(path, plain=False) == plain
+
+
+def test_a_dump_of_version_1_has_no_set_hash(tmp_path: Path) -> None:
+    path = tmp_path / "d"
+    coin = SimulatedCoin(txid="ab" * 32, vout=0, height=1, units=1, script=b"\x51")
+    write_old_dump(path, [coin], block_hash="ab" * 32)
+    with pytest.raises(Malformed, match="version 2"):
+        set_hash.set_hash(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from chains.adapters.bip122 import DUMP, SCAN, Adapter, rpc, scan
+from chains.adapters.bip122 import DUMP, SCAN, Adapter, dump_files, rpc
 from chains.adapters.bip122.dump import MAX_MONEY
 from chains.errors import Unanswerable
 from chains.model import (
@@ -111,8 +111,10 @@ def test_without_the_canary_in_the_scan_nothing_is_believed(recorded: Recorded) 
 def test_the_dump_gives_what_was_paid_out() -> None:
     knots = Recorded("knots-29")
     path = knots.folder / "utxo.dat"
-    exchange = scan.scanned("dump", path, list(knots.units), own_node=True, max_money=MAX_MONEY)
-    header = scan.read_dump_header("dump", path, own_node=True)
+    exchange = dump_files.scanned(
+        "dump", path, list(knots.units), own_node=True, max_money=MAX_MONEY
+    )
+    header = dump_files.read_dump_header("dump", path, own_node=True)
     answers = knots.decode(DUMP, exchange, knots.moment())
     assert list(answers.units) == list(knots.units.values())
     assert answers.method is Method.BULK
@@ -124,12 +126,14 @@ def test_the_dump_gives_what_was_paid_out() -> None:
 def test_litecoins_old_dump_gives_what_was_paid_out() -> None:
     litecoin = Recorded("litecoin-0.21")
     path = litecoin.folder / "utxo-v1.dat"
-    header = scan.read_dump_header("dump", path, own_node=True)
+    header = dump_files.read_dump_header("dump", path, own_node=True)
     names = ("identity.json", "block.json", "reward.json")
     said = [header, *(litecoin.exchange(name) for name in names)]
     at = litecoin.adapter.snapshot(litecoin.height, said)
     assert (at.rejected, at.endpoints) == ({}, ("dump", "node"))
-    exchange = scan.scanned("dump", path, list(litecoin.units), own_node=True, max_money=MAX_MONEY)
+    exchange = dump_files.scanned(
+        "dump", path, list(litecoin.units), own_node=True, max_money=MAX_MONEY
+    )
     answers = litecoin.decode(DUMP, exchange, at)
     assert list(answers.units) == list(litecoin.units.values())
     assert answers.method is Method.BULK
@@ -138,11 +142,13 @@ def test_litecoins_old_dump_gives_what_was_paid_out() -> None:
 def test_litecoins_old_dump_alone_does_not_show_its_chain() -> None:
     litecoin = Recorded("litecoin-0.21")
     path = litecoin.folder / "utxo-v1.dat"
-    header = scan.read_dump_header("dump", path, own_node=True)
+    header = dump_files.read_dump_header("dump", path, own_node=True)
     with pytest.raises(Unanswerable) as error:
         litecoin.adapter.snapshot(litecoin.height, [header])
     assert error.value.code == "identity-unproven"
-    exchange = scan.scanned("dump", path, list(litecoin.units), own_node=True, max_money=MAX_MONEY)
+    exchange = dump_files.scanned(
+        "dump", path, list(litecoin.units), own_node=True, max_money=MAX_MONEY
+    )
     at = msgspec.structs.replace(litecoin.moment(), detail={"height_unverified": "true"})
     gaps = litecoin.decode(DUMP, exchange, at).gaps.values()
     assert {gap.reason for gap in gaps} == {"dump-mismatch"}

@@ -9,7 +9,10 @@ height. The tie comes from an RPC endpoint, or from ``params.checkpoints``; wher
 neither, the dump's block is taken as the snapshot's, ``detail["height_unverified"]`` is
 ``"true"``, and answers are given only if the dump's newest coin is of exactly that height: the
 newest block's own reward cannot be spent for 100 blocks, so it is in every honest dump. A dump
-in the older format names no network, and is used only where something ties its block.
+in the older format names no network, and is used only where something ties its block. Where
+``params.txoutset_hashes`` gives the hash of the whole set at the height, as somebody else found it
+(Bitcoin Core has some compiled in), the dump's own must be that one, and its balances are proven
+(``proof``) instead of ``bulk``: see ``set_hash``.
 
 ``rpc``: a node. It pins the block, and answers with ``scantxoutset`` while its tip is that
 very block (it cannot scan the past). A full scan takes minutes on a large chain and one node
@@ -30,7 +33,8 @@ canary: an output of the pinned block's own reward, asked for in the same call.
 
 ``spec.params``: ``genesis`` (hash of block 0), ``magic`` (network magic, hex, as in the dump),
 ``checkpoints`` ({height: hash}, optional; the last one at or below the height is asked of every
-node, as block 0 is), ``fork_height`` and ``fork_hash`` (a checkpoint that tells a fork from its
+node, as block 0 is), ``txoutset_hashes`` ({height: hash of the whole set}), ``fork_height``
+and ``fork_hash`` (a checkpoint that tells a fork from its
 parent), ``max_money`` (satoshi, Bitcoin's if absent), ``header`` (``unchecked`` where a block's
 hash is not Bitcoin's double SHA-256 of 80 bytes), ``scan_names_block`` (false where
 ``scantxoutset`` does not say at which block it was made), ``cash_tokens`` (true where outputs can
@@ -54,9 +58,9 @@ from chains.adapters.bip122.answers import (
     decode_lines,
     decode_scan,
 )
+from chains.adapters.bip122.dump_files import read_dump_header, scanned
 from chains.adapters.bip122.moment import AT_TIP, canary_of, resolve
 from chains.adapters.bip122.params import Params
-from chains.adapters.bip122.scan import read_dump_header, scanned
 from chains.endpoints import EndpointSpec
 from chains.model import (
     Answers,
@@ -103,7 +107,14 @@ class Adapter:
     capabilities: ClassVar[Capabilities] = Capabilities(
         history="bulk",
         assets=("slip44",),
-        methods=(Method.BULK, Method.STATE, Method.UNTOUCHED, Method.ROLLED_BACK),
+        methods=(
+            Method.PROOF,
+            Method.BULK,
+            Method.STATE,
+            Method.UNTOUCHED,
+            Method.ROLLED_BACK,
+        ),
+        proofs=True,
         zero_rule=(
             "A script that is absent from the whole set of unspent coins at the pinned block"
             " has zero by definition of the set; the set is whole when its announced number"
@@ -219,6 +230,7 @@ class Adapter:
                 questions.accounts,
                 own_node=self._own(endpoint),
                 max_money=self._params.max_money,
+                hashed=questions.height in self._params.set_hashes,
             )
         return Extract(
             positions=range(len(questions.accounts)), decoder=DUMP, exchanges=(exchange,)

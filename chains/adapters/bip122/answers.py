@@ -32,7 +32,8 @@ def decode_dump(params: Params, questions: Questions, extract: Extract, at: Snap
     (exchange,) = extract.exchanges
     scripts = [questions.accounts[position] for position in extract.positions]
     units = _dump_units(params, exchange, scripts, at)
-    return _answers(extract, exchange, units, Method.BULK)
+    proven = at.height in params.set_hashes  # then it was found to be that very set
+    return _answers(extract, exchange, units, Method.PROOF if proven else Method.BULK)
 
 
 def decode_scan(params: Params, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
@@ -139,6 +140,14 @@ def _of_another_moment(params: Params, scan: DumpScan, at: Snapshot) -> str:
         return f"the dump is of block {scan.base_hash}, expected {at.block_hash}"
     if scan.highest > at.height:
         return f"the dump has a coin of height {scan.highest}, above {at.height}"
+    expected = params.set_hashes.get(at.height)
+    if expected is not None and scan.set_hash != expected:
+        return f"the set of coins has the hash {scan.set_hash or 'unknown'}, expected {expected}"
+    return _untied(scan, at)
+
+
+def _untied(scan: DumpScan, at: Snapshot) -> str:
+    """Say why the dump's block may be of another height; empty when something ties it."""
     if at.detail.get(HEIGHT_UNVERIFIED) == "true" and scan.version == 1:
         return "a dump of version 1 names no network, and nothing else ties its block to the chain"
     if at.detail.get(HEIGHT_UNVERIFIED) == "true" and scan.highest != at.height:

@@ -21,7 +21,8 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
     Bitcoin; declared with ``header = "sha256d"`` (the default) or ``"unchecked"``.
     ``scan_names_block``: ``scantxoutset`` says at which block it was made. ``cash_tokens``:
     outputs can carry tokens, which stand in front of their scripts. ``address_index``: nodes keep
-    every change of an address and are asked for them (see ``deltas``).
+    every change of an address and are asked for them (see ``deltas``). ``set_hashes``: hashes
+    of the whole set of coins, by height, that others found.
     """
 
     genesis: str
@@ -32,6 +33,7 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
     scan_names_block: bool
     cash_tokens: bool
     address_index: bool
+    set_hashes: Mapping[int, str]
 
     def anchors(self, height: int) -> dict[int, str]:
         """Return the blocks by which a node shows its chain: block 0 and the last checkpoint.
@@ -55,9 +57,8 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(f"{where}.magic: expected 8 hex digits, got {len(magic)} bytes")
         if "genesis" not in params:
             raise ConfigError(f"{where}.genesis is missing: the hash of block 0")
-        checkpoints = params.get("checkpoints", {})
-        if not isinstance(checkpoints, Mapping):
-            raise ConfigError(f"{where}.checkpoints: expected a table of height = hash")
+        checkpoints = _table(params, "checkpoints", where)
+        set_hashes = _table(params, "txoutset_hashes", where)
         for flag in ("scan_names_block", "cash_tokens", "address_index"):
             if not isinstance(params.get(flag, False), bool):
                 raise ConfigError(f"{where}.{flag}: expected true or false")
@@ -77,12 +78,20 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
                 scan_names_block=params.get("scan_names_block", True),
                 cash_tokens=params.get("cash_tokens", False),
                 address_index=params.get("address_index", False),
+                set_hashes={int(height): _hash(value) for height, value in set_hashes.items()},
             )
         except (TypeError, ValueError) as error:
             raise ConfigError(f"{where}: {error}") from error
 
 
+def _table(params: Mapping[str, Any], key: str, where: str) -> Mapping[Any, Any]:
+    found = params.get(key, {})
+    if not isinstance(found, Mapping):
+        raise ConfigError(f"{where}.{key}: expected a table of height = hash")
+    return found
+
+
 def _hash(value: Any) -> str:
     if not isinstance(value, str) or len(bytes.fromhex(value)) != 32:  # noqa: PLR2004
-        raise ValueError(f"expected a block hash of 64 hex digits, got {value!r}")
+        raise ValueError(f"expected a hash of 64 hex digits, got {value!r}")
     return value.lower()

@@ -20,7 +20,6 @@ import numpy as np
 
 from chains.adapters.bip122 import dump
 from chains.errors import Malformed
-from chains.model import Exchange, Request
 
 PIECE_BYTES = 16 << 20
 """Small enough that the digest and the kernel find the bytes in the processor's cache."""
@@ -28,8 +27,6 @@ SMALL_FILE_BYTES = 16 << 20
 """Up to this size the plain reader is quicker than compiling the kernel."""
 LISTED_COINS = 100_000
 """So many matched coins are kept one by one; of all of them the sums and a digest."""
-_READ = 200
-"""Status of a file that was read."""
 _HITS = 1 << 18
 _RECORD = [("txid", "V32"), ("vout", "<u4"), ("code", "<u4"), ("units", "<i8"), ("wanted", "<i4")]
 
@@ -61,7 +58,8 @@ class DumpScan(msgspec.Struct, frozen=True, kw_only=True):
     newest coin. ``total_units`` is the sum over all coins, wanted or not. ``listed`` are the
     first matched coins in the file's order; ``coins_sha256`` covers all of them, each as
     txid (file order), vout u32, height*2+coinbase u32, units i64, place among the sorted
-    wanted scripts i32, little-endian.
+    wanted scripts i32, little-endian. ``set_hash`` is the hash of the whole set (``set_hash``),
+    empty where it was not wanted.
     """
 
     sha256: str
@@ -78,6 +76,7 @@ class DumpScan(msgspec.Struct, frozen=True, kw_only=True):
     coins_sha256: str
     listed: tuple[MatchedCoin, ...]
     version: int = dump.VERSION
+    set_hash: str = ""
 
 
 def wanted_digest(scripts: Sequence[bytes]) -> str:
@@ -113,58 +112,6 @@ def scan_dump(
     ):
         raise Malformed("the file changed while it was read", code="truncated-answer")
     return found
-
-
-def read_dump_header(endpoint: str, path: Path, *, own_node: bool) -> Exchange:
-    """Record the first bytes of a dump, as they are."""
-    request = Request(method="FILE", path=path.name)
-    try:
-        with path.open("rb") as file:
-            raw = file.read(dump.HEADER_BYTES)
-    except OSError as error:
-        return _unreadable(request, endpoint, own_node, error)
-    return Exchange(request=request, endpoint=endpoint, own_node=own_node, status=_READ, body=raw)
-
-
-def scanned(
-    endpoint: str, path: Path, scripts: Sequence[bytes], *, own_node: bool, max_money: int
-) -> Exchange:
-    """Record one pass over a dump: the request says what was looked for, the body what was found.
-
-    Never raises for a bad file: the failure is in the exchange, with a sentence as its body.
-    """
-    asked = {"wanted": len(scripts), "wanted_sha256": wanted_digest(scripts)}
-    request = Request(method="FILE", path=path.name, body=msgspec.json.encode(asked))
-    try:
-        found = scan_dump(path, scripts, max_money=max_money)
-    except OSError as error:
-        return _unreadable(request, endpoint, own_node, error)
-    except Malformed as error:
-        return Exchange(
-            request=request,
-            endpoint=endpoint,
-            own_node=own_node,
-            body=str(error).encode(),
-            failure=error.code,
-        )
-    return Exchange(
-        request=request,
-        endpoint=endpoint,
-        own_node=own_node,
-        status=_READ,
-        body=msgspec.json.encode(found),
-    )
-
-
-def _unreadable(request: Request, endpoint: str, own_node: bool, error: OSError) -> Exchange:  # noqa: FBT001
-    return Exchange(
-        request=request,
-        endpoint=endpoint,
-        own_node=own_node,
-        body=f"the file cannot be read: {error.strerror}".encode(),
-        failure="unreachable",
-        retryable=True,
-    )
 
 
 class _Tally:
@@ -281,7 +228,7 @@ def _fast_pass(file: RawIOBase, scripts: Sequence[bytes], max_money: int) -> Dum
     with ThreadPoolExecutor(max_workers=1) as beside:
         while True:
             view = memoryview(buffer.data)[kept : kept + PIECE_BYTES]
-            got = _read_fully(file, view)
+            got = read_fully(file, view)
             if not got:
                 break
             if done:
@@ -327,7 +274,7 @@ def _drain(tally: _Tally, kernel: Any, state: Any, hits: Any, hit_txids: Any) ->
     state[kernel.HITS] = 0
 
 
-def _read_fully(file: RawIOBase, view: memoryview) -> int:
+def read_fully(file: RawIOBase, view: memoryview) -> int:
     """Fill ``view`` from the file as far as it goes; returns the number of bytes."""
     got = 0
     while got < len(view):
