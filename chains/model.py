@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, NewType, Protocol
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NewType, Protocol, runtime_checkable
 
 import msgspec
 
@@ -329,6 +330,21 @@ class ChainAdapter(Protocol):
 
     def decode(self, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
         """Interpret one extract. Pure: no network, no clock, no state."""
+        ...
+
+
+@runtime_checkable
+class ReadsBulk(Protocol):
+    """An adapter that answers from files too large to be kept as evidence."""
+
+    def bulk_source(self, exchange: Exchange) -> tuple[str, int] | None:
+        """Return SHA-256 (hex) and size in bytes of the file behind an exchange, if one is."""
+        ...
+
+    def reread(
+        self, exchange: Exchange, accounts: Sequence[bytes], height: int, path: Path
+    ) -> bytes:
+        """Read the file again for the same accounts; returns what the exchange's body must be."""
         ...
 
 

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from chains.errors import ConfigError, Fatal
 from crawler import (
+    bulk,
     capture,
     cli_nodes,
     explain,
@@ -184,8 +185,17 @@ def resume(
 
 
 @app.command()
-def replay(run_path: RunPath, as_json: Json = False) -> None:
+def replay(
+    run_path: RunPath,
+    bulk_files: Annotated[
+        list[Path] | None, typer.Option("--bulk", help="a dump that the run read; read it again")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Give the same result from the stored evidence, without a network."""
+    if bulk_files:
+        again = bulk.reread(run_path, bulk_files)
+        err(f"recount: {again} reading(s) of bulk files gave the same bytes again")
     if capture.is_capture(run_path):
         cli_nodes.show_capture(capture.replay(run_path), as_json=as_json)
     stored = jobs.stored_report(run_path)

@@ -51,7 +51,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 from chains import flow
-from chains.adapters.bip122 import deltas, rolling, rpc
+from chains.adapters.bip122 import deltas, dump_files, rolling, rpc
 from chains.adapters.bip122.answers import (
     decode_deltas,
     decode_dump,
@@ -201,6 +201,23 @@ class Adapter:
         if extract.decoder in (rolling.UNTOUCHED, rolling.ROLLED):
             return decode_lines(self._params, questions, extract, at)
         return all_gaps(extract, Gap("no-usable-endpoint", retryable=True))
+
+    def bulk_source(self, exchange: Exchange) -> tuple[str, int] | None:
+        """Return SHA-256 (hex) and size in bytes of the dump that an exchange records. Pure."""
+        return dump_files.source(exchange)
+
+    def reread(
+        self, exchange: Exchange, accounts: Sequence[bytes], height: int, path: Path
+    ) -> bytes:
+        """Scan a dump again for the same scripts; returns what the exchange's body must be."""
+        return dump_files.scanned(
+            exchange.endpoint,
+            path,
+            accounts,
+            own_node=exchange.own_node,
+            max_money=self._params.max_money,
+            hashed=height in self._params.set_hashes,
+        ).body
 
     async def _pin_one(self, height: int, endpoint: str) -> tuple[Exchange, ...]:
         path = self._path(endpoint)

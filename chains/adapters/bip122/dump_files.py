@@ -69,6 +69,17 @@ def scanned(
     )
 
 
+def source(exchange: Exchange) -> tuple[str, int] | None:
+    """Return SHA-256 (hex) and size of the file that was scanned; ``None`` for other exchanges."""
+    if exchange.request.method != "FILE" or not exchange.request.body or exchange.failure:
+        return None
+    try:
+        found = msgspec.json.decode(exchange.body, type=DumpScan)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return found.sha256, found.size
+
+
 def _passes(path: Path, scripts: Sequence[bytes], *, max_money: int, hashed: bool) -> DumpScan:
     before = _identity(path)
     whole = set_hash(path, max_money=max_money) if hashed else ""
