@@ -37,13 +37,16 @@ class Authority(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ControlFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the chain shows about one account at the snapshot.
 
-    ``exists``: the account (where accounts are keys: a contract at it) was seen. ``ways`` are
-    alternatives; empty where the chain shows nobody. ``accepts`` answers ``signature`` questions:
-    whether the contract accepts the signature, ``None`` where it has no such function.
+    ``exists``: the account (where accounts are keys: a contract at it) was seen. ``plain``: the
+    chain showed that nothing is there but an account that obeys the key behind its own address.
+    ``ways`` are alternatives; empty where the chain shows nobody. ``accepts`` answers
+    ``signature`` questions: whether the contract accepts the signature, ``None`` where it has no
+    such function.
     ``notes`` are facts for the reader that decide nothing (``eip1967_admin``).
     """
 
     exists: bool
+    plain: bool = False
     ways: tuple[Authority, ...] = ()
     accepts: bool | None = None
     notes: Mapping[str, str] = {}

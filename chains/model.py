@@ -33,8 +33,8 @@ class ChainSpec(msgspec.Struct, frozen=True, kw_only=True):
     the chain is only named. ``address`` is the module in ``chains.addresses`` and
     ``address_params`` what that format needs (version bytes, human-readable parts).
     ``params`` belongs to the adapter (genesis hash, canaries, quirks). ``controllers`` is the
-    chain on which the accounts live that control accounts of this one, where that is another
-    (validators); both then count heights alike.
+    chain on which the accounts live that control accounts of this one, ``""`` for this one
+    itself; where that is another (validators), both count heights alike.
     """
 
     id: ChainId
@@ -272,7 +272,10 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     ``history``: ``exact`` (any height), ``flagged`` (only nodes that recorded it),
     ``tip`` (now only), ``bulk`` (from a dump at the height). ``assets`` are CAIP-19 asset
     namespaces. ``control`` are the checks answered for ``control`` questions. ``zero_rule``
-    is the sentence that says what makes a zero believable. ``answering`` are HTTP statuses by
+    is the sentence that says what makes a zero believable. ``nested_control``: who controls an
+    account may be an account (of the chain's ``controllers``) that others control, which the
+    adapter does not follow. ``requests`` are how many requests one question of a kind takes at
+    most, where such questions are not asked in batches. ``answering`` are HTTP statuses by
     which the protocol itself answers (nodeos says 500 for an unknown account): they are handed
     over like a 404, as ``refused`` with status and body, and not retried.
     """
@@ -285,6 +288,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     shard: int
     proofs: bool = False
     control: tuple[str, ...] = ()
+    nested_control: bool = False
+    requests: Mapping[QueryKind, int] = {}
     answering: tuple[int, ...] = ()
 
 

@@ -33,6 +33,15 @@ ANSWERS = pa.schema(
     ]
 )
 
+
+class Place(msgspec.Struct, frozen=True):
+    """Where an answer lies: shard, attempt, and line of the attempt's evidence pack."""
+
+    shard: str
+    attempt: int
+    extract: int
+
+
 _parts = msgspec.json.Encoder()
 
 

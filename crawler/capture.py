@@ -33,9 +33,10 @@ from crawler.errors import EnvironmentFault, UsageError
 from crawler.inputs import Options, input_digests, open_inputs, versions
 from crawler.ledger import Shards
 from crawler.model import RowKind
-from crawler.plan import questions, why_not
+from crawler.plan import why_not
 from crawler.progress import Progress
 from crawler.recount import stored_shards
+from crawler.rounds import crawl
 from crawler.runs import FORMAT, Manifest, RunDirectory
 from crawler.settings import World
 
@@ -135,9 +136,11 @@ def take(options: Options, path: Path, wanted: Wanted, progress: Progress) -> Ca
         heights |= chosen
         run.manifest.heights = heights
         run.save()
-        asked = questions(world, AtHeights(parts, heights))
-        crawl = jobs.crawl(run, world, asked, specs=specs, retry=options.retry, progress=progress)
-        pinned, statistics, rejected = asyncio.run(crawl)
+        at_heights = AtHeights(parts, heights)
+        crawling = crawl(
+            run, world, at_heights, specs=specs, retry=options.retry, progress=progress
+        )
+        pinned, statistics, rejected = asyncio.run(crawling)
         keep_circumstances(run, specs, statistics, rejected)
         return _summary(path, world, pinned, stored_shards(run, pinned), left_out)
     finally:

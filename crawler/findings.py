@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from crawler import reasons
-from crawler.ledger import Place
+from crawler.answers import Place
 from crawler.model import Reconciliation, RowKind
 from crawler.result import Discrepancy, Finding, StatementCheck, TotalCheck
 from crawler.totals import Alike, Scales

@@ -19,26 +19,26 @@ import pyarrow.parquet as pq
 from msgspec.structs import replace
 
 from chains.endpoints import EndpointSpec
-from chains.errors import Fatal
-from chains.model import ChainId, Questions
-from chains.transport import EndpointStatistics, RetryPolicy
+from chains.model import Questions
 from crawler import captured
 from crawler import recount as pure
+from crawler.answers import Place
 from crawler.circumstances import keep_circumstances, stored_circumstances
 from crawler.endpoints import PUBLIC, load_endpoints, load_public
-from crawler.engine import Engine, Pinned, stored_pins
+from crawler.engine import stored_pins
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.hygiene import Seen
 from crawler.inputs import Opened, Options, input_digests, open_inputs, versions
-from crawler.ledger import LEDGER, Place
+from crawler.ledger import LEDGER
 from crawler.lists import PublishedList
 from crawler.ownership import examine
-from crawler.plan import PLAN, Moment, capabilities, questions, shard_digest, shards
+from crawler.plan import capabilities, questions
 from crawler.progress import Progress
 from crawler.recount import Inputs
 from crawler.reports import document, html
 from crawler.result import Circumstances, Report, Result
-from crawler.runs import FORMAT, Manifest, RunDirectory, ShardEntry
+from crawler.rounds import crawl
+from crawler.runs import FORMAT, Manifest, RunDirectory
 from crawler.settings import World
 from crawler.spool import PIECE
 
@@ -219,9 +219,8 @@ def _finish(
     run.manifest.endpoints = tuple(spec.redacted() for spec in specs)
     run.save()
     parts = examined_parts(run)
-    asked = questions(inputs.world, parts)
     pinned, statistics, rejected = asyncio.run(
-        crawl(run, inputs.world, asked, specs=specs, retry=options.retry, progress=progress)
+        crawl(run, inputs.world, parts, specs=specs, retry=options.retry, progress=progress)
     )
     keep_circumstances(run, specs, statistics, rejected)
     taken = captured.stored(run)
@@ -254,61 +253,7 @@ def examine_list(run: RunDirectory, options: Options, opened: Opened, progress: 
     run.save()
 
 
-async def crawl(
-    run: RunDirectory,
-    world: World,
-    asked: Sequence[Questions],
-    *,
-    specs: Sequence[EndpointSpec],
-    retry: RetryPolicy,
-    progress: Progress,
-) -> tuple[dict[str, Pinned], Mapping[str, EndpointStatistics], Mapping[str, str]]:
-    """Pin the moments, freeze the plan, ask; raises ``EnvironmentFault``.
-
-    Returns the moments, what happened at each endpoint, and why some were not asked.
-    """
-    moments = sorted({Moment(q.chain, q.height) for q in asked})
-    known = stored_pins(run)
-    async with Engine(run, world.chains, specs, progress, retry) as engine:
-        try:
-            pinned = await engine.pin(moments, known)
-        except Fatal as error:
-            raise EnvironmentFault(str(error)) from error
-        run.manifest.snapshots = {key: msgspec.to_builtins(entry) for key, entry in pinned.items()}
-        run.manifest.plan = _freeze_plan(run, world, asked, pinned)
-        run.save()
-        try:
-            await engine.crawl(pure.planned_questions(run, pinned), pinned)
-        except Fatal as error:
-            raise EnvironmentFault(str(error)) from error
-        return pinned, engine.statistics, engine.rejected
-
-
-def _freeze_plan(
-    run: RunDirectory, world: World, asked: Sequence[Questions], pinned: Mapping[str, Pinned]
-) -> tuple[ShardEntry, ...]:
-    sizes = {ChainId(q.chain): capabilities(world.chains[q.chain]).shard for q in asked}
-    entries: list[ShardEntry] = []
-    for shard in shards(asked, sizes):
-        snapshot = pinned[Moment(shard.chain, shard.height).key].snapshot
-        digest = shard_digest(shard, snapshot.block_hash if snapshot else "")
-        name = f"plan/{digest}.parquet"
-        if not (run.path / name).exists():
-            run.write_table(name, pa.table({"account": list(shard.accounts)}, schema=PLAN))
-        entries.append(
-            ShardEntry(
-                digest=digest,
-                kind=shard.kind.value,
-                chain=shard.chain,
-                height=shard.height,
-                asset=shard.asset,
-                questions=len(shard.accounts),
-            )
-        )
-    return tuple(entries)
-
-
-def _report(run: RunDirectory, result: Result, places: Mapping[int, Place]) -> Report:
+def _report(run: RunDirectory, result: Result, places: Mapping[int, Sequence[Place]]) -> Report:
     kept = stored_circumstances(run)
     report = Report(
         result=result,

@@ -14,22 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chains import addresses
-from chains.control import ControlFacts
 from chains.control import decode as decode_control
 from chains.model import AssetId, ChainId, QueryKind, Questions
-from crawler.answers import ANSWERS, MergedShard
+from crawler.answers import ANSWERS, MergedShard, Place
 from crawler.columns import Numbers, distinct, flags, members, numbers, records, whole
-from crawler.control import AWAITING, DENIED, UNASKED, judge_contract, judge_signers
+from crawler.control import AWAITING
+from crawler.controllers import Answered, Known, judge_row
 from crawler.errors import EnvironmentFault
 from crawler.model import RowKind
-from crawler.plan import (
-    ControlQuestion,
-    Moment,
-    control_questions,
-    is_token,
-    why_not,
-)
+from crawler.plan import ControlQuestion, Moment, is_token, why_not
 from crawler.runs import ShardEntry
 from crawler.settings import World
 from crawler.validity import Judged, Subjects
@@ -84,14 +77,6 @@ JOINED = pa.schema([field for field in LEDGER if field.name not in ("validity", 
 Shards = Sequence[tuple[ShardEntry, Questions, MergedShard | None]]
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Where an answer lies: shard, attempt, and line of the attempt's evidence pack."""
-
-    shard: str
-    attempt: int
-    extract: int
-
-
 class Join:
     """Joins the parts of a list, one after another, with all that was answered."""
 
@@ -101,13 +86,16 @@ class Join:
         self._balances = _standing(shards, QueryKind.BALANCE, unpinned)
         facts = _standing(shards, QueryKind.ASSET_FACT, unpinned)
         self._asset_gaps = _asset_gaps(world, facts, self._balances)
-        self._control = _control_answers(shards)
+        self._control = control_answers(shards)
         self._subjects = Subjects()
         self._judged: Judged | None = None
-        self.places: dict[int, Place] = {}
+        self.places: dict[int, tuple[Place, ...]] = {}
 
     def part(self, claims: pa.Table, signatures: pa.Table) -> pa.Table:
-        """Return the ledger of a part but for validity and group; ``places`` grow by its rows."""
+        """Return the ledger of a part but for validity and group.
+
+        ``places`` grows by its rows that control refutes, with the answers that do.
+        """
         claims = claims.combine_chunks()
         answers, where = _answered(claims, self._balances, self._asset_gaps)
         where[flags(pc.not_equal(claims["kind"], RowKind.CLAIM.value))] = -1
@@ -155,8 +143,8 @@ def build(
     signatures: pa.Table,
     shards: Shards,
     unpinned: Mapping[str, str],
-) -> tuple[pa.Table, Mapping[int, Place]]:
-    """Return the ledger of a list in one part, and the control answers' places by row."""
+) -> tuple[pa.Table, Mapping[int, tuple[Place, ...]]]:
+    """Return the ledger of a list in one part, and what ``Join.places`` says."""
     join = Join(world, shards, unpinned)
     (ledger,) = join.completed([join.part(claims, signatures)])
     return ledger, join.places
@@ -219,87 +207,45 @@ def _with_gap(answers: pa.Table, gap: str) -> pa.Table:
     return pa.table(columns, schema=ANSWERED)
 
 
-ControlAnswers = Mapping[int, Mapping[ControlQuestion, tuple[ControlFacts, Place]]]
-"""What the chains showed about control, with its place, by height and question."""
-
-
 def _verdicts(
-    world: World, claims: pa.Table, signatures: pa.Table, known: ControlAnswers
-) -> tuple[pa.Array, pa.Array, dict[int, Place]]:
+    world: World, claims: pa.Table, signatures: pa.Table, known: Mapping[int, Known]
+) -> tuple[pa.Array, pa.Array, dict[int, tuple[Place, ...]]]:
+    """Return status and reason of each row, and the answers behind what control refutes."""
     columns = whole(signatures["status"]), whole(signatures["reason"])
-    awaiting = pc.is_in(columns[1], value_set=pa.array(sorted(AWAITING)))
-    places: dict[int, Place] = {}
-    if not known or not pc.any(awaiting).as_py():
+    waiting = pc.is_in(columns[1], value_set=pa.array(sorted(AWAITING)))
+    places: dict[int, tuple[Place, ...]] = {}
+    if not known or not pc.any(waiting).as_py():
         return *columns, places
     statuses, reasons = (column.to_pylist() for column in columns)
-    for i in np.flatnonzero(flags(awaiting)).tolist():
+    for i in np.flatnonzero(flags(waiting)).tolist():
         height = claims["at_height"][i].as_py()
-        asked = control_questions(world, claims, signatures, i) if height is not None else []
-        if not asked or asked[0] not in known[height]:
+        answers = known.get(height)
+        if answers is None:
             continue
-        own, *through = asked
-        facts, places[claims["row"][i].as_py()] = known[height][own]
-        if own.kind is QueryKind.SIGNATURE:
-            status, reason = judge_contract(facts)
-        else:
-            between = {
-                one.account: known[height][one][0] for one in through if one in known[height]
-            }
-            facts = _through(world, own, facts, between)
-            signed, silent = (signatures[name][i].as_py() for name in ("signers", "silent"))
-            status, reason = judge_signers(signed, silent, facts)
-            unasked = not silent and _is_unasked(world, own, facts, between)
-            if unasked and (status, reason) == DENIED:
-                status, reason = UNASKED
-        if status == "controlled" and not signatures["pinned"][i].as_py():
-            reason = "message-not-pinned"
-        statuses[i], reasons[i] = status, reason
+        judged = judge_row(world, claims, signatures, i, answers)
+        if judged is None:
+            continue
+        statuses[i], reasons[i] = judged.status, judged.reason
+        if judged.status == "controlled" and not signatures["pinned"][i].as_py():
+            reasons[i] = "message-not-pinned"
+        if judged.status == "refuted":
+            row = claims["row"][i].as_py()
+            places[row] = tuple(answers[one].place for one in judged.rests_on)
     return pa.array(statuses, pa.string()), pa.array(reasons, pa.string()), places
 
 
-def _control_answers(shards: Shards) -> ControlAnswers:
-    """Return what the chains showed, with its place, by height and question."""
-    known: dict[int, dict[ControlQuestion, tuple[ControlFacts, Place]]] = defaultdict(dict)
+def control_answers(shards: Shards) -> Mapping[int, Known]:
+    """Return what was asked about control and what the chains showed, by height."""
+    known: dict[int, dict[ControlQuestion, Answered]] = defaultdict(dict)
     for kind in (QueryKind.CONTROL, QueryKind.SIGNATURE):
         for (asset, height), standing in _standing(shards, kind, {}).items():
             chain = ChainId(asset.partition("/")[0])
             for found in records(standing):
-                if not found["gap"]:
-                    place = Place(found["shard"], found["attempt"], found["extract"])
-                    question = ControlQuestion(kind, chain, found["account"])
-                    known[height][question] = (decode_control(found["facts"]), place)
+                place = Place(found["shard"], found["attempt"], found["extract"])
+                facts = None if found["gap"] else decode_control(found["facts"])
+                question = ControlQuestion(kind, chain, found["account"])
+                known[height][question] = Answered(facts, place)
     return known
-
-
-def _is_unasked(
-    world: World, own: ControlQuestion, facts: ControlFacts, between: Mapping[bytes, ControlFacts]
-) -> bool:
-    """Tell whether another chain's account is in control about which nothing is known.
-
-    It may be a contract that obeys those who signed: that they are not named denies nothing.
-    """
-    controllers = world.chains[own.chain].controllers
-    if not controllers:
-        return False
-    spec = world.chains[ChainId(controllers)]
-    names = (name for way in facts.ways for name in way.weights)
-    return any(addresses.decode(spec, name) not in between for name in names)
-
-
-def _through(
-    world: World, own: ControlQuestion, facts: ControlFacts, between: Mapping[bytes, ControlFacts]
-) -> ControlFacts:
-    """Put what the other chain shows about accounts in between into the authorities they are in."""
-    controllers = world.chains[own.chain].controllers
-    if not controllers or not between:
-        return facts
-    spec = world.chains[ChainId(controllers)]
-    ways = []
-    for way in facts.ways:
-        found = {name: between.get(addresses.decode(spec, name)) for name in way.weights}
-        nested = {name: one.ways for name, one in found.items() if one is not None}
-        ways.append(msgspec.structs.replace(way, nested={**way.nested, **nested}))
-    return msgspec.structs.replace(facts, ways=tuple(ways))
 
 
 def _standing(

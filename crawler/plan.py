@@ -4,7 +4,8 @@ A question is asked once however many rows rest on it. Balances are asked for ev
 account and asset are known, owned or not; control for accounts with named owners that signed;
 and for accounts that obey keys which only the chain
 knows; facts (decimals, symbol) for every token. What cannot be asked at all is not in the plan: the
-join gives such rows their ``Gap`` from ``why_not``.
+join gives such rows their ``Gap`` from ``why_not``. What only the answers can tell, who controls
+those in control, is planned by ``crawler.rounds``.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def questions(world: World, parts: Iterable[tuple[pa.Table, pa.Table]]) -> list[
     for claims, signatures in parts:
         for moment, asset, accounts in _balances_asked(world, claims):
             balances[moment, asset].update(accounts)
-        for row in _awaiting(world, claims, signatures):
+        for row in awaiting(world, claims, signatures):
             height = claims["at_height"][row].as_py()
             for asked in control_questions(world, claims, signatures, row):
                 control[asked.kind, Moment(asked.chain, height)].add(asked.account)
@@ -96,16 +97,24 @@ def questions(world: World, parts: Iterable[tuple[pa.Table, pa.Table]]) -> list[
         _questions(QueryKind.BALANCE, moment, asset, accounts)
         for (moment, asset), accounts in balances.items()
     ]
-    found += [
-        _questions(kind, moment, world.chains[moment.chain].native, accounts)
-        for (kind, moment), accounts in control.items()
-    ]
+    found += questions_about(world, control)
     found += [
         _questions(QueryKind.ASSET_FACT, moment, asset, {_asset_account(world, asset)})
         for moment, asset in balances
         if is_token(asset)
     ]
     return sorted(found, key=lambda q: (q.chain, q.height, q.kind, q.asset))
+
+
+def questions_about(
+    world: World, control: Mapping[tuple[QueryKind, Moment], set[bytes]]
+) -> list[Questions]:
+    """Return questions about control, one ``Questions`` per kind and moment, sorted."""
+    found = [
+        _questions(kind, moment, world.chains[moment.chain].native, accounts)
+        for (kind, moment), accounts in control.items()
+    ]
+    return sorted(found, key=lambda q: (q.chain, q.height, q.kind))
 
 
 def _balances_asked(
@@ -127,15 +136,15 @@ def _askable(claims: pa.Table) -> pa.Array:
     return pc.and_(pc.equal(claims["kind"], RowKind.CLAIM.value), has_account)
 
 
-def _awaiting(world: World, claims: pa.Table, signatures: pa.Table) -> Iterator[int]:
+def awaiting(world: World, claims: pa.Table, signatures: pa.Table) -> Iterator[int]:
     """Yield the places of rows whose accounts' control is to be asked."""
 
     @cache
     def blocked(chain: str, asset: str, height: int | None) -> str:
         return why_not(world, chain, asset, height)
 
-    awaiting = pc.is_in(signatures["reason"], value_set=pa.array(sorted(AWAITING)))
-    for row in np.flatnonzero(flags(pc.and_(awaiting, _askable(claims)))).tolist():
+    waiting = pc.is_in(signatures["reason"], value_set=pa.array(sorted(AWAITING)))
+    for row in np.flatnonzero(flags(pc.and_(waiting, _askable(claims)))).tolist():
         names = ("chain", "asset_id", "at_height")
         if not blocked(*(claims[name][row].as_py() for name in names)):
             yield row
@@ -172,12 +181,13 @@ def control_questions(
             ControlQuestion(QueryKind.CONTROL, owners.id, addresses.decode(owners, text))
             for text in signatures["silent"][row].as_py()
         ]
-    return [
-        one
-        for one in found
-        if world.chains[one.chain].adapter != "none"
-        and capabilities(world.chains[one.chain]).control
-    ]
+    return [one for one in found if answers_control(world, one.chain)]
+
+
+def answers_control(world: World, chain: ChainId) -> bool:
+    """Tell whether a chain's adapter answers questions about control."""
+    spec = world.chains[chain]
+    return spec.adapter != "none" and bool(capabilities(spec).control)
 
 
 def shards(all_questions: Iterable[Questions], size: Mapping[ChainId, int]) -> Iterator[Questions]:

@@ -18,13 +18,13 @@ import pyarrow.compute as pc
 from chains import adapters
 from chains.errors import ChainError
 from chains.model import AssetId, ChainId, Gap, QueryKind, Questions, Snapshot
-from crawler.answers import ANSWERS, AnswerColumns, MergedShard, merge, read_shard
+from crawler.answers import ANSWERS, AnswerColumns, MergedShard, Place, merge, read_shard
 from crawler.engine import Pinned, decode, evidence_pack
 from crawler.errors import EnvironmentFault
 from crawler.evidence import Header, extract_digests, read_pack
 from crawler.findings import Findings
 from crawler.hygiene import SignedTexts
-from crawler.ledger import Join, Place, Shards
+from crawler.ledger import Join, Shards
 from crawler.liabilities import Liability
 from crawler.model import Exchange, ListedTotal, Rounding, RowKind
 from crawler.outcome import judge
@@ -94,25 +94,26 @@ def planned_questions(
     """Read the frozen plan; raises ``EnvironmentFault`` where it is missing or was changed."""
     if run.manifest.plan is None:
         raise EnvironmentFault(f"{run.path} has no plan yet; continue it with 'recount resume'")
-    found = []
-    for entry in run.manifest.plan:
-        planned = run.read_table(f"plan/{entry.digest}.parquet", schema=PLAN)
-        accounts = planned["account"].to_pylist()
-        questions = Questions(
-            kind=QueryKind(entry.kind),
-            chain=ChainId(entry.chain),
-            height=entry.height,
-            asset=AssetId(entry.asset),
-            accounts=tuple(accounts),
+    return [(entry, planned_shard(run, entry, pinned)) for entry in run.manifest.plan]
+
+
+def planned_shard(run: RunDirectory, entry: ShardEntry, pinned: Mapping[str, Pinned]) -> Questions:
+    """Read the questions of one frozen shard; raises ``EnvironmentFault``."""
+    planned = run.read_table(f"plan/{entry.digest}.parquet", schema=PLAN)
+    questions = Questions(
+        kind=QueryKind(entry.kind),
+        chain=ChainId(entry.chain),
+        height=entry.height,
+        asset=AssetId(entry.asset),
+        accounts=tuple(planned["account"].to_pylist()),
+    )
+    snapshot = pinned[Moment(questions.chain, questions.height).key].snapshot
+    if shard_digest(questions, snapshot.block_hash if snapshot else "") != entry.digest:
+        raise EnvironmentFault(
+            f"{run.path / 'plan' / entry.digest}.parquet is not what its digest says; the run "
+            "directory was changed; start a new run"
         )
-        snapshot = pinned[Moment(questions.chain, questions.height).key].snapshot
-        if shard_digest(questions, snapshot.block_hash if snapshot else "") != entry.digest:
-            raise EnvironmentFault(
-                f"{run.path / 'plan' / entry.digest}.parquet is not what its digest says; the run "
-                "directory was changed; start a new run"
-            )
-        found.append((entry, questions))
-    return found
+    return questions
 
 
 def stored_shards(run: RunDirectory, pinned: Mapping[str, Pinned]) -> Shards:
@@ -237,7 +238,7 @@ def recount(
     shards: Shards,
     pinned: Mapping[str, Pinned],
     keep: Callable[[pa.Table], None] = lambda _: None,
-) -> tuple[Result, Mapping[int, Place]]:
+) -> tuple[Result, Mapping[int, Sequence[Place]]]:
     """Return the result, and where the answers behind the rows that do not stand lie.
 
     ``parts`` are claims and signature results in list order; ``keep`` gets the ledger on which the
@@ -319,8 +320,11 @@ def recount(
         outcome=judge(policy, found, totals),
     )
     refuted = {one.row for one in discrepancies if one.kind == "refuted"}
-    control = {row: place for row, place in join.places.items() if row in refuted}
-    return result, {**findings.places, **control}
+    control = {line: places for line, places in join.places.items() if line in refuted}
+    behind = {line: [place] for line, place in findings.places.items()}
+    for line, places in control.items():
+        behind.setdefault(line, []).extend(places)
+    return result, behind
 
 
 class _Published:
@@ -359,11 +363,11 @@ def _different_accounts(claims: pa.Table) -> pa.Table:
 
 
 def evidence_pointers(
-    run: RunDirectory, behind: Mapping[int, Place]
+    run: RunDirectory, behind: Mapping[int, Sequence[Place]]
 ) -> tuple[EvidencePointer, ...]:
     """Find the exchanges at these places, by row."""
     places: dict[str, dict[int, list[int]]] = {}
-    for row, place in behind.items():
+    for row, place in ((row, place) for row, found in behind.items() for place in found):
         if place.shard and place.extract >= 0:
             pack = evidence_pack(place.shard, place.attempt)
             places.setdefault(pack, {}).setdefault(place.extract, []).append(row)

@@ -38,7 +38,11 @@ EXAMINED = ("claims/", "signatures/")
 
 
 class ShardEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One shard of the frozen plan. ``digest`` names its files."""
+    """One shard of the frozen plan. ``digest`` names its files.
+
+    ``round`` is 0 for what the list asks, and counts on for what the answers ask
+    (``crawler.rounds``).
+    """
 
     digest: str
     kind: str
@@ -46,6 +50,7 @@ class ShardEntry(msgspec.Struct, frozen=True, kw_only=True):
     height: int
     asset: str
     questions: int
+    round: int = 0
 
 
 class Manifest(msgspec.Struct, kw_only=True):

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import msgspec
@@ -84,6 +84,17 @@ async def recount(*arguments: str, **options: object) -> tuple[int, str, str]:
     process = await start(*arguments, **options)
     out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()
+
+
+async def kill_when(process: asyncio.subprocess.Process, condition: Callable[[], bool]) -> bool:
+    """Kill -9 as soon as ``condition`` holds; False when the process ended before."""
+    while not condition():
+        if process.returncode is not None:
+            return False
+        await asyncio.sleep(0.002)
+    process.kill()
+    await process.communicate()
+    return True
 
 
 def result_bytes(run: Path) -> bytes:

@@ -104,7 +104,7 @@ async def test_a_real_safe_shows_the_owners_of_the_height_not_of_today(world: Wo
     assert await shown(world, world.safes["two"]) == at_height
     today = {"exists": True, "ways": [way("safe-owners", 1, NEWCOMER, *OWNERS[1:3])]}
     assert await shown(world, world.safes["two"], world.height + 6) == today
-    assert await shown(world, world.safes["two"], 0) == {"exists": False}
+    assert await shown(world, world.safes["two"], 0) == {"exists": False, "plain": True}
 
 
 async def test_a_real_proxy_notes_its_admin_and_the_admin_shows_its_owner(world: World) -> None:

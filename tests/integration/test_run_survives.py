@@ -16,7 +16,7 @@ from aiohttp import web
 
 from crawler.demo.nodes import nodes
 from crawler.units import to_text
-from tests.integration.made_up_run import recount, result_bytes, serving, start
+from tests.integration.made_up_run import kill_when, recount, result_bytes, serving, start
 
 pytestmark = pytest.mark.integration
 
@@ -39,17 +39,6 @@ async def appears(path: Path) -> None:
     """Wait for a file; the test's own time limit ends a vain wait."""
     while not path.exists():  # noqa: ASYNC110, ASYNC240 - another process makes it
         await asyncio.sleep(0.01)
-
-
-async def kill_when(process, condition) -> bool:
-    """Kill -9 as soon as ``condition`` holds; False when the process ended before."""
-    while not condition():
-        if process.returncode is not None:
-            return False
-        await asyncio.sleep(0.002)
-    process.kill()
-    await process.communicate()
-    return True
 
 
 MOMENTS = {

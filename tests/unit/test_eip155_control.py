@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from eip155_fixtures import CHAIN, adapter
 
-from chains.adapters.eip155 import asking, control, pods, validity
+from chains.adapters.eip155 import asking, control, pinning, pods, validity
 from chains.adapters.eip155.reading import code_request, storage_request, view_request
 from chains.control import ControlFacts, decode, is_met
 from chains.errors import ConfigError
@@ -91,6 +91,7 @@ def read(
     account: bytes = ACCOUNT,
     manager: bytes | None = MANAGER,
     elsewhere: frozenset[Request] = frozenset(),
+    at: Snapshot = AT,
 ) -> ControlFacts | str:
     """Return the facts, or the reason of the gap; ``elsewhere`` another endpoint answered."""
     params = {} if manager is None else {"eigen_pod_manager": "0x" + manager.hex()}
@@ -103,7 +104,7 @@ def read(
     )
     decoder = control.DECODER if kind is QueryKind.CONTROL else validity.DECODER
     extract = Extract(positions=[0], decoder=decoder, exchanges=exchanges)
-    answers = adapter(**params).decode(questions, extract, AT)
+    answers = adapter(**params).decode(questions, extract, at)
     ((_, answer),) = answers.each(questions)
     if isinstance(answer, Gap):
         return answer.reason
@@ -380,3 +381,38 @@ def test_the_kinds_are_declared() -> None:
     declared = adapter().capabilities.control
     assert {pods.KIND, validity.KIND} <= set(declared)
     assert asking.UNSENT not in (control.DECODER, validity.DECODER)
+
+
+CANARY = bytes([0xE5]) * 20
+AT_CANARY = msgspec.structs.replace(AT, canaries=(CANARY.hex(),), detail={"canary_units": "1000"})
+CANARY_BALANCE = pinning.balance_request(CANARY, AT.block_hash)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({CANARY_BALANCE: "0x3e8"}, ControlFacts(exists=False, plain=True)),
+        ({}, ControlFacts(exists=False)),
+        ({CANARY_BALANCE: "0x0"}, "canary-wrong"),
+        ({CANARY_BALANCE: "0x3e9"}, "canary-wrong"),
+        ({CANARY_BALANCE: None}, "zero-without-canary"),
+        ({CANARY_BALANCE: REVERT}, "zero-without-canary"),
+        ({CANARY_BALANCE: b"<html>"}, "zero-without-canary"),
+    ],
+)
+def test_an_account_is_plain_only_beside_a_canary_of_the_block(
+    said: Mapping[Request, Any], expected: ControlFacts | str
+) -> None:
+    found = read(QueryKind.CONTROL, {CODE: "0x", **said}, at=AT_CANARY)
+    assert found == expected
+
+
+def test_a_canary_that_another_endpoint_showed_makes_nothing_plain() -> None:
+    said = {CODE: "0x", CANARY_BALANCE: "0x3e8"}
+    elsewhere = frozenset({CANARY_BALANCE})
+    found = read(QueryKind.CONTROL, said, at=AT_CANARY, elsewhere=elsewhere)
+    assert found == ControlFacts(exists=False)
+
+
+def test_a_block_without_a_canary_shows_no_plain_account() -> None:
+    assert read(QueryKind.CONTROL, {CODE: "0x"}) == ControlFacts(exists=False)

@@ -37,7 +37,8 @@ pytestmark = pytest.mark.unit
 
 TOKEN = bytes.fromhex("dac17f958d2ee523a2206206994597c13d831ec7")
 SYMBOL = '{"decimals":6,"symbol":"USDT"}'
-OWNER = "0x" + "1" * 40
+OWNER, STRANGER = ("0x" + digit * 40 for digit in "12")
+PLAIN = encode(ControlFacts(exists=False, plain=True))
 
 
 def ledger(*claims: dict[str, Any], shards: Any = (), unpinned: Any = None) -> list[dict[str, Any]]:
@@ -205,12 +206,19 @@ def test_a_row_says_where_its_evidence_lies() -> None:
 
 
 def verdicts(
-    control: str | Gap | None, *, pinned: bool = True, asked: bool = True
+    control: str | Gap | None,
+    *,
+    behind: str | Gap | None = PLAIN,
+    pinned: bool = True,
+    asked: bool = True,
 ) -> tuple[str, str, dict[int, Any]]:
+    """Judge a row by what is said about its account and about the stranger who may own it."""
     claims, signatures = examined([claim(3)])
     signatures = with_signatures(signatures, {0: UNOBSERVED}, OWNER, pinned=pinned)
     said = None if control is None else {A: control}
     shards = [shard(QueryKind.CONTROL, ETH, said, accounts=[A])] if asked else []
+    if behind is not None:
+        shards.append(shard(QueryKind.CONTROL, ETH, {bytes.fromhex(STRANGER[2:]): behind}))
     found, places = build(WORLD, claims, signatures, shards, {})
     (row,) = records(found)
     return row["status"], row["reason"], dict(places)
@@ -222,13 +230,22 @@ def contract(owner: str) -> str:
 
 
 def test_an_owner_whom_the_chain_shows_in_control_makes_the_row_controlled() -> None:
-    status, reason, places = verdicts(contract(OWNER))
-    assert (status, reason) == CONTROLLED
-    assert places[3].extract == 0
+    assert verdicts(contract(OWNER)) == (*CONTROLLED, {})
 
 
-def test_an_owner_whom_the_chain_denies_refutes_the_row() -> None:
-    assert verdicts(contract("0x" + "2" * 40))[:2] == ("refuted", "owner-not-in-control")
+def test_an_owner_whom_the_chain_denies_refutes_the_row_by_two_answers() -> None:
+    status, reason, places = verdicts(contract(STRANGER))
+    assert (status, reason) == ("refuted", "owner-not-in-control")
+    assert [place.extract for place in places[3]] == [0, 0]
+    assert len({place.shard for place in places[3]}) == 2
+
+
+@pytest.mark.parametrize(
+    ("behind", "reason"),
+    [(None, "controller-unasked"), (Gap("timeout"), "controller-unobserved")],
+)
+def test_nobody_is_denied_whose_controller_was_not_seen(behind: Gap | None, reason: str) -> None:
+    assert verdicts(contract(STRANGER), behind=behind) == ("signer-only", reason, {})
 
 
 @pytest.mark.parametrize("control", [None, Gap("timeout"), Gap("rpc-error")])
@@ -240,7 +257,7 @@ def test_without_an_answer_about_control_the_row_stays_open(control: Gap | None)
 def test_control_shown_for_an_unexpected_text_is_marked() -> None:
     found = verdicts(contract(OWNER), pinned=False)
     assert found[:2] == ("controlled", "message-not-pinned")
-    denied = verdicts(contract("0x" + "2" * 40), pinned=False)
+    denied = verdicts(contract(STRANGER), pinned=False)
     assert denied[:2] == ("refuted", "owner-not-in-control")
 
 

@@ -56,6 +56,7 @@ class Adapter(AccountAdapter):
         batch=GROUP,
         shard=5 * GROUP,
         control=(rules.WITHDRAWAL,),
+        nested_control=True,
     )
     group: ClassVar[int] = GROUP
     window: ClassVar[int] = 2

@@ -59,6 +59,8 @@ class Adapter:
         shard=4 * DEFAULT_BATCH,
         proofs=False,
         control=("contract-owner", "safe-owners", "pod-owner", "contract-signature"),
+        nested_control=True,
+        requests={QueryKind.CONTROL: 7, QueryKind.SIGNATURE: 3},
     )
 
     def __init__(self, spec: ChainSpec, transport: Transport) -> None:

@@ -82,9 +82,13 @@ class Shown:
         self._exchanges = exchanges
         self._endpoint = exchanges[0].endpoint
 
+    def exchange(self, request: Request) -> Exchange | None:
+        """Return the exchange that sent exactly this request, if there is one."""
+        return find(self._exchanges, request, self._endpoint)
+
     def answer(self, request: Request) -> bytes | Gap:
         """Return the bytes that answer exactly this request; a call's revert is a ``Gap``."""
-        found = find(self._exchanges, request, self._endpoint)
+        found = self.exchange(request)
         if found is None:
             return Gap("not-answered", detail="a question is missing")
         raw = answer_bytes(found)

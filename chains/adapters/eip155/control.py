@@ -2,7 +2,9 @@
 
 A contract that has no such function reverts or answers nothing: it shows nobody. An endpoint that
 fails is a ``Gap``, never nobody. An account without code is controlled by its key alone: nothing
-exists there in the sense of ``ControlFacts``. The EIP-1967 admin is noted and decides nothing.
+exists there in the sense of ``ControlFacts``. It is ``plain`` only if the same endpoint also showed
+that it holds the state of the block: the canary with its pinned balance. The EIP-1967 admin is
+noted and decides nothing.
 An EigenPod's owner counts only where the chain's EigenPodManager confirms it (``pods``).
 
 web3 builds and sends the contract calls that need no argument (``provider``); reading all of them
@@ -16,13 +18,22 @@ from collections.abc import AsyncIterator, Sequence
 from eth_abi import abi
 from eth_abi.exceptions import DecodingError
 
-from chains.adapters.eip155 import asking, pods
+from chains.adapters.eip155 import asking, pinning, pods
 from chains.adapters.eip155.asking import Shown
 from chains.adapters.eip155.pods import address_word
 from chains.adapters.eip155.reading import code_request, storage_request, view_request
 from chains.adapters.eip155.ways import ACCOUNT, answer_bytes
 from chains.control import Authority, ControlFacts
-from chains.model import Answers, Exchange, Extract, Gap, Questions, Snapshot, Transport
+from chains.model import (
+    Answers,
+    Exchange,
+    Extract,
+    Gap,
+    Questions,
+    Request,
+    Snapshot,
+    Transport,
+)
 
 DECODER = "control"
 OWNER = "8da5cb5b"
@@ -57,6 +68,8 @@ async def _ask(
 ) -> tuple[Exchange, ...]:
     first = await transport.exchange_any(code_request(account, at), names)
     code = answer_bytes(first)
+    if code == b"" and at.canaries:
+        return (first, await transport.exchange(_canary_request(at), first.endpoint))
     if isinstance(code, Gap) or not code or code.startswith(DELEGATION):
         return (first,)
     from chains.adapters.eip155.provider import ask_contract  # noqa: PLC0415 - web3 is slow to import
@@ -85,7 +98,7 @@ def _facts(
     if isinstance(code, Gap):
         return code
     if not code:
-        return ControlFacts(exists=False)
+        return _plain(shown, at)
     if code.startswith(DELEGATION) and len(code) == len(DELEGATION) + ACCOUNT:
         delegate = _text(code[len(DELEGATION) :])  # the account's own key controls it still
         return ControlFacts(exists=True, notes={"eip7702_delegate": delegate})
@@ -111,6 +124,23 @@ def _facts(
         ways=tuple(way for way in ways if way is not None),
         notes={"eip1967_admin": proxy_admin} if proxy_admin else {},
     )
+
+
+def _plain(shown: Shown, at: Snapshot) -> ControlFacts | Gap:
+    """Read what stands beside "no code": only who shows the canary is believed to hold state."""
+    canary = shown.exchange(_canary_request(at)) if at.canaries else None
+    if canary is None:
+        return ControlFacts(exists=False)
+    units = pinning.balance_of(canary)
+    if isinstance(units, Gap):
+        return Gap("zero-without-canary", retryable=True, detail="the canary got no answer")
+    if str(units) != at.detail.get("canary_units", str(units)) or not units:
+        return Gap("canary-wrong", retryable=True, detail=f"the canary has {units} wei")
+    return ControlFacts(exists=False, plain=True)
+
+
+def _canary_request(at: Snapshot) -> Request:
+    return pinning.balance_request(bytes.fromhex(at.canaries[0]), at.block_hash)
 
 
 def _address(raw: bytes | None) -> str | None:
