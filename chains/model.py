@@ -274,8 +274,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     namespaces. ``control`` are the checks answered for ``control`` questions. ``zero_rule``
     is the sentence that says what makes a zero believable. ``nested_control``: who controls an
     account may be an account (of the chain's ``controllers``) that others control, which the
-    adapter does not follow. ``requests`` are how many requests one question of a kind takes at
-    most, where such questions are not asked in batches. ``answering`` are HTTP statuses by
+    adapter does not follow. ``requests`` are how many requests one question of a kind takes where
+    ``batch`` does not say it, without those that only an answer asks for. ``answering`` are HTTP
+    statuses by
     which the protocol itself answers (nodeos says 500 for an unknown account): they are handed
     over like a 404, as ``refused`` with status and body, and not retried.
     """

@@ -11,6 +11,7 @@ Who signed is not followed: a signature is the end of the way.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
@@ -18,7 +19,7 @@ import pyarrow as pa
 
 from chains import addresses
 from chains.control import Authority, ControlFacts, members, spelling
-from chains.model import ChainId, ChainSpec, QueryKind
+from chains.model import ChainId, ChainSpec, QueryKind, Questions
 from crawler.answers import Place
 from crawler.control import (
     CONTROLLED,
@@ -77,6 +78,20 @@ def controllers(world: World, chain: ChainId) -> ChainSpec | None:
     if spec.adapter == "none" or not capabilities(spec).nested_control:
         return None
     return world.chains[ChainId(spec.controllers or spec.id)]
+
+
+def controllers_asked(world: World, asked: Iterable[Questions]) -> Iterator[tuple[Questions, int]]:
+    """Yield what the answers to these questions may ask first, and about how many accounts.
+
+    The accounts are not known yet; as many are counted as are asked about now.
+    """
+    found: Counter[Questions] = Counter()
+    for one in asked:
+        spec = controllers(world, one.chain) if one.kind is QueryKind.CONTROL else None
+        if spec is not None and answers_control(world, spec.id):
+            changed = {"chain": spec.id, "asset": spec.native, "accounts": ()}
+            found[msgspec.structs.replace(one, **changed)] += len(one.accounts)
+    yield from sorted(found.items(), key=lambda each: (each[0].chain, each[0].height))
 
 
 def follow(

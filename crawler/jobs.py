@@ -24,6 +24,7 @@ from crawler import captured
 from crawler import recount as pure
 from crawler.answers import Place
 from crawler.circumstances import keep_circumstances, stored_circumstances
+from crawler.controllers import controllers_asked
 from crawler.endpoints import PUBLIC, load_endpoints, load_public
 from crawler.engine import stored_pins
 from crawler.errors import EnvironmentFault, UsageError
@@ -152,12 +153,20 @@ def _nowhere(_: pa.Table) -> None:
 
 
 def planned(options: Options, progress: Progress) -> list[Mapping[str, Any]]:
-    """Say what would be asked: one entry per moment and asset, with calls and seconds."""
+    """Say what would be asked: one entry per kind, moment and asset, with calls and seconds.
+
+    What only the answers will ask, about those in control, stands at the end: not ``certain``, and
+    as if every account in question had one controller who did not sign.
+    """
     opened = open_inputs(options)
     world = opened.inputs.world
     specs = endpoint_specs(options, world)
     asked = questions(world, examined(options, opened, progress))
-    return [_estimate(world, q, specs) for q in asked]
+    later = controllers_asked(world, asked)
+    return [
+        *(_estimate(world, q, specs, len(q.accounts)) for q in asked),
+        *(_estimate(world, q, specs, count, certain=False) for q, count in later),
+    ]
 
 
 def examined(
@@ -186,11 +195,20 @@ def examined(
         yield _joined(pending)
 
 
-def _estimate(world: World, asked: Questions, specs: Sequence[EndpointSpec]) -> Mapping[str, Any]:
+def _estimate(
+    world: World,
+    asked: Questions,
+    specs: Sequence[EndpointSpec],
+    count: int,
+    *,
+    certain: bool = True,
+) -> Mapping[str, Any]:
     spec = world.chains[asked.chain]
     mine = [e for e in specs if e.chain == asked.chain and e.role == "primary"]
-    batch = min((e.batch for e in mine if e.batch), default=capabilities(spec).batch)
-    calls = -(-len(asked.accounts) // batch)
+    can = capabilities(spec)
+    batch = min((e.batch for e in mine if e.batch), default=can.batch)
+    each = can.requests.get(asked.kind)
+    calls = -(-count // batch) if each is None else each * count
     rates = [endpoint.per_second for endpoint in mine]
     limited = bool(rates) and all(rates)
     return {
@@ -199,7 +217,8 @@ def _estimate(world: World, asked: Questions, specs: Sequence[EndpointSpec]) -> 
         "height": asked.height,
         "kind": asked.kind.value,
         "asset": asked.asset,
-        "questions": len(asked.accounts),
+        "questions": count,
+        "certain": certain,
         "calls": calls,
         "endpoints": [endpoint.name for endpoint in mine],
         "seconds": -(-calls // sum(rates)) if limited else None,

@@ -182,7 +182,7 @@ def render_plan(entries: Sequence[Mapping[str, Any]], console: Console) -> None:
         table.add_row(
             entry["network"],
             str(entry["height"]),
-            entry["kind"],
+            entry["kind"] if entry["certain"] else f"{entry['kind']} (may follow)",
             entry["asset"].partition("/")[2],
             str(entry["questions"]),
             str(entry["calls"]),

@@ -134,3 +134,20 @@ async def test_a_capture_takes_the_rounds_with_it(tmp_path: Path) -> None:
         assert frozen(run) == 2
         replayed, _, err = await recount("replay", str(run))
         assert replayed == 1, err
+
+
+async def test_a_plan_counts_calls_of_control_and_what_may_follow(tmp_path: Path) -> None:
+    async with served(tmp_path / "inputs") as made:
+        list_path, endpoints = made.arguments(tmp_path)[1:3]
+        code, out, err = await recount("plan", list_path, endpoints, "--json", "--quiet")
+        asked = made.beacon.requests + made.evm.requests
+    assert (code, asked) == (0, 0), err
+    shown = [
+        (one["chain"], one["kind"], one["questions"], one["calls"], one["certain"])
+        for one in json.loads(out)
+    ]
+    assert shown == [
+        ("beacon:1", "balance", 3, 1, True),
+        ("beacon:1", "control", 3, 1, True),
+        ("eip155:1", "control", 3, 21, False),
+    ]

@@ -9,10 +9,18 @@ import msgspec
 import pytest
 
 from chains.control import Authority, ControlFacts
-from chains.model import AssetId, ChainId, ChainSpec, QueryKind
+from chains.model import AssetId, ChainId, ChainSpec, QueryKind, Questions
 from crawler.answers import Place
 from crawler.control import judge_signers
-from crawler.controllers import LEVELS, MOST_FOLLOWED, Answered, Known, follow, further
+from crawler.controllers import (
+    LEVELS,
+    MOST_FOLLOWED,
+    Answered,
+    Known,
+    controllers_asked,
+    follow,
+    further,
+)
 from crawler.plan import ControlQuestion
 from tests.unit.ledger_rows import (
     ACCOUNT_A,
@@ -225,3 +233,20 @@ def test_a_chain_whose_accounts_obey_keys_only_is_not_followed() -> None:
     reached = follow(world, own, owned("ed25519:abc"), [ME], {})
     assert (reached.closed, reached.asks) == ({}, ())
     assert judge_signers([ME], [], reached.facts, reached.closed) == DENIED
+
+
+def test_what_may_be_asked_next_is_counted_on_the_chain_of_the_controllers() -> None:
+    def asked(kind: QueryKind, chain: ChainId, *accounts: bytes) -> Questions:
+        native = WITH_VALIDATORS.chains[chain].native
+        return Questions(kind=kind, chain=chain, height=HEIGHT, asset=native, accounts=accounts)
+
+    found = controllers_asked(
+        WITH_VALIDATORS,
+        [
+            asked(QueryKind.CONTROL, BEACON, b"\1" * 48, b"\2" * 48),
+            asked(QueryKind.CONTROL, EVM, A),
+            asked(QueryKind.BALANCE, EVM, A, B),
+            asked(QueryKind.SIGNATURE, EVM, A),
+        ],
+    )
+    assert list(found) == [(asked(QueryKind.CONTROL, EVM), 3)]

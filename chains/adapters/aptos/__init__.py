@@ -74,6 +74,7 @@ class Adapter(AccountAdapter):
         batch=16,
         shard=4096,
         control=(control.KEY, control.OWNERS),
+        requests={QueryKind.CONTROL: 2},
     )
     group: ClassVar[int] = 16
     window: ClassVar[int] = 4

@@ -60,6 +60,7 @@ class Adapter(AccountAdapter):
         batch=1,
         shard=2000,
         control=(wire.WAY,),
+        requests={QueryKind.CONTROL: 2},
     )
     group = 20
 
