@@ -1,10 +1,11 @@
-"""Real contracts on anvil: the Safe and OpenZeppelin's proxies, as their npm packages carry them.
+"""Real contracts on anvil: the Safe, OpenZeppelin's proxies, EigenLayer's pods and their manager.
 
-The packages are looked for where ``.ci/install-contracts`` puts them.
+They are looked for where ``.ci/install-contracts`` puts what npm packages carry of them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,11 +22,22 @@ INSTALL = ".ci/install-contracts"
 _MODULES = Path(__file__).parents[2] / ".nodes/contracts/node_modules"
 _SAFE = _MODULES / "@safe-global/safe-contracts/build/artifacts/contracts"
 _OPENZEPPELIN = _MODULES / "@openzeppelin/contracts/build/contracts"
+_EIGENLAYER = _MODULES.parent / "eigenlayer"
+EIGENLAYER_CODE = {
+    "EigenPod": "cd3adbf956528a476b6ea282d9eac13c4117733e970927fa968d5a4d199c1759",
+    "EigenPodManager": "98f5e37adf6ca848b8068001bc624458233c158c8fe79067cb41b30020847e29",
+}
+"""SHA-256 of the creation code without the compiler's metadata, its last 53 bytes.
+
+It is that of ``Bin`` in pkg/bindings/NAME/binding.go of Layr-Labs/eigenlayer-contracts at
+dd9bc54733047b0a0d8df5246b96eb40e003a546, where EigenLayer publishes the same code.
+"""
+_METADATA = 53
 
 
 def installed() -> bool:
-    """Tell whether both packages are there."""
-    return _SAFE.exists() and _OPENZEPPELIN.exists()
+    """Tell whether all of it is there."""
+    return all(place.exists() for place in (_SAFE, _OPENZEPPELIN, _EIGENLAYER))
 
 
 def hashed(data: bytes) -> bytes:
@@ -47,6 +59,13 @@ def sign(key: PrivateKey, digest: bytes) -> bytes:
 
 def address_of(key: PrivateKey) -> bytes:
     return hashed(key.public_key.format(compressed=False)[1:])[-20:]
+
+
+def creation_code(artifact: Path) -> str:
+    """Return the hex of what creates a contract, as Hardhat, Truffle or Forge write it."""
+    found = json.loads(artifact.read_text(encoding="utf-8"))["bytecode"]
+    text: str = found["object"] if isinstance(found, dict) else found
+    return text
 
 
 class Deployer:
@@ -80,7 +99,7 @@ class Deployer:
         self.node.set_natives({account: 10**18})
 
     def deploy(self, artifact: Path, types: Sequence[str] = (), *arguments: Any) -> bytes:
-        initcode = json.loads(artifact.read_text(encoding="utf-8"))["bytecode"]
+        initcode = creation_code(artifact)
         receipt = self.send(None, initcode + abi.encode(types, arguments).hex())
         return bytes.fromhex(receipt["contractAddress"][2:])
 
@@ -148,3 +167,49 @@ class Safes(Deployer):
         """Return the owners' signatures as the Safe wants them: by ascending address."""
         to_sign = self.message_hash(safe, digest)
         return b"".join(sign(key, to_sign) for key in sorted(keys, key=address_of))
+
+
+class Pods(Deployer):
+    """EigenLayer's EigenPodManager behind its proxy, and pods that it makes behind their beacon."""
+
+    def __init__(self, node: Anvil, owner: bytes) -> None:
+        super().__init__(node)
+        note("eigenlayer-contracts")
+        self.admin = self._deploy("ProxyAdmin")
+        nobody = b"\x01".rjust(20, b"\0")
+        self.manager = self._deploy(
+            "TransparentUpgradeableProxy",
+            ("address", "address", "bytes"),
+            *(self.admin, self.admin, b""),  # until the manager's own code is there
+        )
+        self.logic = self._deploy(
+            "EigenPod", ("address", "address", "uint64"), nobody, self.manager, 1
+        )
+        self.beacon = self._deploy("UpgradeableBeacon", ("address",), self.logic)
+        code = self._deploy(
+            "EigenPodManager", ("address",) * 5, nobody, self.beacon, nobody, nobody, nobody
+        )
+        begin = call_data("initialize(address,address,uint256)", owner, nobody, 0)
+        upgrade = "upgradeAndCall(address,address,bytes)"
+        self.send(self.admin, call_data(upgrade, self.manager, code, bytes.fromhex(begin[2:])))
+
+    def make(self, owner: bytes) -> bytes:
+        """Let an account make its pod, as anybody may; return the pod."""
+        self.as_account(owner)
+        self.send(self.manager, call_data("createPod()"), sender=owner)
+        return self.named(owner, "ownerToPod(address)")
+
+    def named(self, owner: bytes, function: str) -> bytes:
+        """Return what a function of the manager says of an owner's pod."""
+        return self.call(self.manager, call_data(function, owner))[-20:]
+
+    def replace_logic(self, logic: bytes) -> None:
+        """Put other code behind all pods."""
+        self.send(self.beacon, call_data("upgradeTo(address)", logic))
+
+    def _deploy(self, name: str, types: Sequence[str] = (), *arguments: Any) -> bytes:
+        artifact = _EIGENLAYER / f"{name}.json"
+        if name in EIGENLAYER_CODE:
+            code = bytes.fromhex(creation_code(artifact)[2:])[:-_METADATA]
+            assert hashlib.sha256(code).hexdigest() == EIGENLAYER_CODE[name], name
+        return self.deploy(artifact, types, *arguments)

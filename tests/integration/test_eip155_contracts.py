@@ -14,18 +14,18 @@ import pytest
 from anvil import DEV_ACCOUNT, find_anvil, running_anvil
 from anvil import INSTALL as ANVIL
 from coincurve import PrivateKey
-from contracts import Safes, address_of, call_data, hashed, sign
-from evm_bytecode import answering, pod_manager
+from contracts import Pods, Safes, address_of, call_data, hashed, sign
+from evm_bytecode import answering
 from evm_crawl import chain, endpoint, pinned
 
-from chains.model import Observation, QueryKind
+from chains.model import ChainSpec, Observation, QueryKind
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.skipif(find_anvil() is None, reason=f"anvil is not installed: {ANVIL}"),
     pytest.mark.skipif(
         not contracts.installed(),
-        reason=f"the Safe's and OpenZeppelin's contracts are not installed: {contracts.INSTALL}",
+        reason=f"the contracts are not installed: {contracts.INSTALL}",
     ),
 ]
 
@@ -33,22 +33,29 @@ CHAIN_ID = 31337
 KEYS = tuple(PrivateKey((0xC0FFEE + i).to_bytes(32, "big")) for i in range(4))
 OWNERS = tuple(map(address_of, KEYS))
 STRANGER, NEWCOMER = KEYS[3], bytes.fromhex("d1" * 20)
-MANAGER, POD, FAKE_POD, DENYING = (bytes.fromhex("e0" * 19 + f"0{i}") for i in range(4))
-SPEC = chain(CHAIN_ID, canaries=[DEV_ACCOUNT], eigen_pod_manager="0x" + MANAGER.hex())
+FAKE_POD, DENYING = (bytes.fromhex("e0" * 19 + f"0{i}") for i in range(2))
 MESSAGE = "We control this account."
 DIGEST = hashed(b"\x19Ethereum Signed Message:\n" + str(len(MESSAGE)).encode() + MESSAGE.encode())
 
 
 @dataclass(frozen=True)
 class World:
-    """The node, what stands on it at ``height``, and the signatures handed to each Safe."""
+    """The node, what stands on it at ``height``, and the signatures handed to each Safe.
+
+    ``pods`` are real, made before ``height``; the one of ``NEWCOMER`` never is, and what stands
+    in its place is not its pod. ``unmade`` is a block before any of them.
+    """
 
     url: str
+    spec: ChainSpec
     height: int
+    unmade: int
     safes: Mapping[str, bytes]
     proxy: bytes
     admin: bytes
     signatures: Mapping[str, bytes]
+    pods: Mapping[str, bytes]
+    eigenlayer: Pods
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +64,22 @@ def world() -> Iterator[World]:
         on = Safes(node)
         names = ("two", "one", "stranger", "accepting", "tampered", "alone")
         safes = {name: on.make(OWNERS[:3], 2) for name in names}
+        safes["of a safe"] = on.make([safes["two"], OWNERS[2]], 1)
         proxy, admin = on.transparent_proxy(on.handler, OWNERS[0])
-        node.set_code(MANAGER, pod_manager({OWNERS[0]: POD}))
-        for pod in (POD, FAKE_POD):
-            node.set_code(pod, answering({"0b18ff66": [int.from_bytes(OWNERS[0], "big")]}))
+        eigenlayer = Pods(node, OWNERS[1])
+        unmade = node.mine()
+        pods = {
+            "pod": eigenlayer.make(OWNERS[0]),
+            "pod of a safe": eigenlayer.make(safes["of a safe"]),
+            "unmade": eigenlayer.named(NEWCOMER, "getPod(address)"),
+        }
+        claims = {FAKE_POD: OWNERS[0], pods["unmade"]: NEWCOMER}
+        for pod, owner in claims.items():
+            node.set_code(pod, answering({"0b18ff66": [int.from_bytes(owner, "big")]}))
         node.set_code(DENYING, answering({"1626ba7e": [0xFFFFFFFF << 224]}))
-        node.set_natives(dict.fromkeys([*safes.values(), POD, FAKE_POD, DENYING], 10**18))
+        node.set_natives(
+            dict.fromkeys([*safes.values(), *pods.values(), FAKE_POD, DENYING], 10**18)
+        )
         height = node.mine()
         signatures = {
             "accepting": on.signed(safes["accepting"], DIGEST, KEYS[:2]),
@@ -70,8 +87,13 @@ def world() -> Iterator[World]:
             "alone": on.signed(safes["alone"], DIGEST, KEYS[:1]),
         }
         _hand_over(on, safes["two"], admin)
+        eigenlayer.replace_logic(FAKE_POD)  # who says of all pods: OWNERS[0]
         node.mine(3)
-        yield World(node.url, height, safes, proxy, admin, signatures)
+        manager = "0x" + eigenlayer.manager.hex()
+        spec = chain(CHAIN_ID, canaries=[DEV_ACCOUNT], eigen_pod_manager=manager)
+        yield World(
+            *(node.url, spec, height, unmade, safes, proxy, admin, signatures, pods, eigenlayer)
+        )
 
 
 def _hand_over(on: Safes, safe: bytes, admin: bytes) -> None:
@@ -89,8 +111,9 @@ async def shown(world: World, account: bytes, height: int | None = None) -> Any:
     """Return the facts about one account, at the height or at another."""
     kind = QueryKind.CONTROL if len(account) == 20 else QueryKind.SIGNATURE
     at = world.height if height is None else height
-    async with pinned(SPEC, at, endpoint(SPEC, world.url)) as crawler:
-        answer = (await crawler.ask(kind, SPEC.native, [account]))[account]
+    spec = world.spec
+    async with pinned(spec, at, endpoint(spec, world.url)) as crawler:
+        answer = (await crawler.ask(kind, spec.native, [account]))[account]
     return json.loads(answer.facts) if isinstance(answer, Observation) else answer.reason
 
 
@@ -99,12 +122,16 @@ def way(kind: str, threshold: int, *signers: bytes) -> dict[str, Any]:
     return {"kind": kind, "threshold": threshold, "weights": weights}
 
 
+PLAIN = {"exists": False, "plain": True}
+"""What is shown about an account that obeys its key and nothing else."""
+
+
 async def test_a_real_safe_shows_the_owners_of_the_height_not_of_today(world: World) -> None:
     at_height = {"exists": True, "ways": [way("safe-owners", 2, *OWNERS[:3])]}
     assert await shown(world, world.safes["two"]) == at_height
     today = {"exists": True, "ways": [way("safe-owners", 1, NEWCOMER, *OWNERS[1:3])]}
     assert await shown(world, world.safes["two"], world.height + 6) == today
-    assert await shown(world, world.safes["two"], 0) == {"exists": False, "plain": True}
+    assert await shown(world, world.safes["two"], 0) == PLAIN
 
 
 async def test_a_real_proxy_notes_its_admin_and_the_admin_shows_its_owner(world: World) -> None:
@@ -116,9 +143,35 @@ async def test_a_real_proxy_notes_its_admin_and_the_admin_shows_its_owner(world:
     assert await shown(world, world.admin, world.height + 6) == today
 
 
-async def test_a_pod_shows_its_owner_only_where_the_manager_confirms_it(world: World) -> None:
-    assert await shown(world, POD) == {"exists": True, "ways": [way("pod-owner", 1, OWNERS[0])]}
+async def test_a_real_pod_shows_its_owner_as_the_real_manager_confirms_it(world: World) -> None:
+    of_a_safe = world.safes["of a safe"]
+    for name, owner in (("pod", OWNERS[0]), ("pod of a safe", of_a_safe)):
+        expected = {"exists": True, "ways": [way("pod-owner", 1, owner)]}
+        assert await shown(world, world.pods[name]) == expected
+        assert await shown(world, world.pods[name], world.unmade) == PLAIN
+    assert await shown(world, world.eigenlayer.logic) == {"exists": True}
+
+
+async def test_no_contract_makes_itself_a_pod(world: World) -> None:
     assert await shown(world, FAKE_POD) == {"exists": True}
+    # The manager names this address as NEWCOMER's pod (getPod), and has never made it.
+    assert world.eigenlayer.named(NEWCOMER, "ownerToPod(address)") == bytes(20)
+    assert await shown(world, world.pods["unmade"]) == {"exists": True}
+
+
+async def test_new_code_behind_the_beacon_changes_the_pods_of_its_block_on_only(
+    world: World,
+) -> None:
+    head = int(world.eigenlayer.node.rpc("eth_blockNumber"), 16)
+    mine = {"exists": True, "ways": [way("pod-owner", 1, OWNERS[0])]}
+    assert await shown(world, world.pods["pod"], head) == mine
+    assert await shown(world, world.pods["pod of a safe"], head) == {"exists": True}
+
+
+async def test_the_manager_obeys_its_owner_and_notes_the_admin_of_its_proxy(world: World) -> None:
+    notes = {"eip1967_admin": "0x" + world.eigenlayer.admin.hex()}
+    expected = {"exists": True, "ways": [way("contract-owner", 1, OWNERS[1])], "notes": notes}
+    assert await shown(world, world.eigenlayer.manager) == expected
 
 
 async def test_a_safe_accepts_what_its_owners_signed_and_reverts_on_the_rest(world: World) -> None:
@@ -152,7 +205,12 @@ EXPECTED = {
     "alone": ("signer-only", "no-control-rule"),
     "denying": ("refuted", "contract-rejects"),
     "pod": ("controlled", "owner-in-control"),
+    "pod of a safe": ("controlled", "owner-in-control"),
+    "pod of a safe, one signed": ("signer-only", "owners-below-threshold"),
+    "pod of another": ("refuted", "owner-not-in-control"),
     "fake pod": ("signer-only", "no-control-rule"),
+    "safe of a safe": ("controlled", "owner-in-control"),
+    "stranger to a safe of a safe": ("refuted", "owner-not-in-control"),
 }
 
 
@@ -160,7 +218,7 @@ def rows(world: World) -> dict[str, dict[str, str]]:
     """Return the published rows by name: one coin each, at the height."""
 
     def row(account: bytes, **more: str) -> dict[str, str]:
-        common = {"network": SPEC.id, "amount": "1", "height": str(world.height)}
+        common = {"network": world.spec.id, "amount": "1", "height": str(world.height)}
         return {**common, "address": "0x" + account.hex(), "message": MESSAGE, **more}
 
     def by(account: bytes, *keys: PrivateKey) -> dict[str, str]:
@@ -176,7 +234,12 @@ def rows(world: World) -> dict[str, dict[str, str]]:
         "one": by(world.safes["one"], KEYS[0]),
         "stranger": by(world.safes["stranger"], KEYS[0], STRANGER),
         "denying": asked(DENYING, b"\1"),
-        "pod": by(POD, KEYS[0]),
+        "pod": by(world.pods["pod"], KEYS[0]),
+        "pod of a safe": by(world.pods["pod of a safe"], *KEYS[:2]),
+        "pod of a safe, one signed": by(world.pods["pod of a safe"], KEYS[0]),
+        "pod of another": by(world.pods["pod"], KEYS[1]),
+        "safe of a safe": by(world.safes["of a safe"], *KEYS[:2]),
+        "stranger to a safe of a safe": by(world.safes["of a safe"], STRANGER),
         "fake pod": by(FAKE_POD, KEYS[0]),
     }
     handed = world.signatures.items()
@@ -186,6 +249,6 @@ def rows(world: World) -> dict[str, dict[str, str]]:
 async def test_a_run_judges_every_row_by_what_the_contracts_say(
     world: World, tmp_path: Path
 ) -> None:
-    ran = await generic_run.run(tmp_path, SPEC, world.url, MESSAGE, rows(world))
+    ran = await generic_run.run(tmp_path, world.spec, world.url, MESSAGE, rows(world))
     assert ran.verdicts() == EXPECTED
     assert ran.observed() == dict.fromkeys(EXPECTED, str(10**18))

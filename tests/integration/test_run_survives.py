@@ -20,8 +20,8 @@ from tests.integration.made_up_run import kill_when, recount, result_bytes, serv
 
 pytestmark = pytest.mark.integration
 
-SHARDS = 9
-"""Balances of six assets, control of the contracts, facts of two tokens."""
+SHARDS = 10
+"""Balances of six assets, control of the contracts and of their owners, facts of two tokens."""
 
 
 def finished_shards(run: Path) -> dict[str, int]:
