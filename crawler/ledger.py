@@ -22,7 +22,7 @@ from crawler.control import AWAITING
 from crawler.controllers import Answered, Known, judge_row
 from crawler.errors import EnvironmentFault
 from crawler.model import RowKind
-from crawler.plan import ControlQuestion, Moment, is_token, why_not
+from crawler.plan import ControlQuestion, Moment, capabilities, is_token, why_not
 from crawler.runs import ShardEntry
 from crawler.settings import World
 from crawler.validity import Judged, Subjects
@@ -86,6 +86,7 @@ class Join:
         self._balances = _standing(shards, QueryKind.BALANCE, unpinned)
         facts = _standing(shards, QueryKind.ASSET_FACT, unpinned)
         self._asset_gaps = _asset_gaps(world, facts, self._balances)
+        self._supplies = _supplies(world, facts, self._asset_gaps)
         self._control = control_answers(shards)
         self._subjects = Subjects()
         self._judged: Judged | None = None
@@ -101,6 +102,7 @@ class Join:
         where[flags(pc.not_equal(claims["kind"], RowKind.CLAIM.value))] = -1
         known = pa.array(where, mask=where < 0)
         found = {name: answers[name].take(known) for name in answers.column_names}
+        claims = _possible(claims, found["units"], self._supplies)
         statuses, reasons, places = _verdicts(self._world, claims, signatures, self._control)
         self.places |= places
         at = claims.schema.get_field_index("account")
@@ -314,3 +316,53 @@ def _asset_gaps(
         if (facts.get("decimals"), facts.get("symbol")) != (declared.decimals, symbol):
             found[asset, height] = "asset-mismatch"
     return found
+
+
+def _supplies(
+    world: World,
+    facts_by_asset: Mapping[tuple[str, int], pa.Table],
+    gaps: Mapping[tuple[str, int], str],
+) -> dict[tuple[str, int], str]:
+    """For each token and height: its total supply in base units, where the chain told that block's.
+
+    A chain that tells of its head only may have burnt since.
+    """
+    found = {}
+    for (asset, height), standing in facts_by_asset.items():
+        spec = world.chains[ChainId(asset.partition("/")[0])]
+        if gaps.get((asset, height)) or capabilities(spec).history != "exact":
+            continue
+        supply = msgspec.json.decode(standing["facts"][0].as_py().encode()).get("total_supply")
+        if supply is not None:
+            found[asset, height] = str(int(supply))
+    return found
+
+
+def _possible(
+    claims: pa.Table, observed: pa.ChunkedArray | pa.Array, supplies: Mapping[tuple[str, int], str]
+) -> pa.Table:
+    """Return claims without the amounts that nobody can hold: above the token's supply.
+
+    Where the account itself holds all of it, rounding may have made more of it, and the balance
+    tells the rest.
+    """
+    codes, firsts = distinct([claims["asset_id"], claims["at_height"]])
+    keys = [claims[name].take(firsts).to_pylist() for name in ("asset_id", "at_height")]
+    known = [supplies.get(key) for key in zip(*keys, strict=True)]
+    if not any(known):
+        return claims
+    supply = pa.array(known, pa.string()).take(pa.array(codes))
+    is_beyond = pc.and_(
+        pc.fill_null(_is_more(whole(claims["units"]), supply), False),
+        pc.fill_null(_is_more(supply, whole(observed)), True),
+    )
+    at = claims.schema.get_field_index("units")
+    units = pc.if_else(is_beyond, pa.scalar(None, pa.string()), whole(claims["units"]))
+    return claims.set_column(at, claims.schema.field(at), units)
+
+
+def _is_more(one: pa.Array, other: pa.Array) -> pa.Array:
+    """Compare decimal texts without leading zeros; null where one of them is."""
+    longer, shorter = (pc.utf8_length(each) for each in (one, other))
+    same = pc.and_(pc.equal(longer, shorter), pc.greater(one, other))
+    return pc.or_(pc.greater(longer, shorter), same)

@@ -146,7 +146,17 @@ def test_base58_is_exact(payload):
     assert base58_to_bytes(bytes_to_base58(payload)) == payload
 
 
-@given(st.text(alphabet="123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz", max_size=90))
+BASE58 = st.text(alphabet="123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz", max_size=90)
+
+
+@given(BASE58, st.integers(0, 90), st.sampled_from("0OIl+/ \t_é１"))
+def test_no_letter_outside_base58_is_read_as_one_of_it(text, place, letter):
+    place %= len(text) + 1
+    with pytest.raises(AddressError):
+        base58_to_bytes(text[:place] + letter + text[place:])
+
+
+@given(BASE58)
 def test_every_base58_text_is_the_one_text_of_its_bytes(text):
     assert bytes_to_base58(base58_to_bytes(text)) == text
 

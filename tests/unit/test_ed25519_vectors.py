@@ -319,8 +319,6 @@ def test_unconfirmed_forms_are_neither_bound_nor_refuted():
         schemes=("sol-offchain-v0",),
     )
     assert code_of(solana, Unsupported) == "unconfirmed-scheme"
-    hedera = msgspec.structs.replace(solana, schemes=("hedera-signed-message",))
-    assert code_of(hedera, Unsupported) == "unconfirmed-scheme"
     typed = msgspec.structs.replace(solana, schemes=("eip712",))
     assert code_of(typed, Unsupported) == "unsupported-scheme"
 

@@ -8,6 +8,7 @@ import msgspec
 import pyarrow as pa
 import pytest
 
+from chains.adapters.eip155 import Adapter
 from chains.control import Authority, ControlFacts, encode
 from chains.model import Gap, QueryKind
 from crawler.columns import records
@@ -171,6 +172,63 @@ def test_a_gap_of_the_balance_comes_before_that_of_the_token() -> None:
     shards = [balances(USDT, {A: Gap("timeout"), B: 1}), facts(Gap("no-contract"))]
     rows = ledger(usdt(1), usdt(2, ACCOUNT_B), shards=shards)
     assert told(rows) == [(None, "timeout"), (None, "no-contract")]
+
+
+SUPPLIED = '{"decimals":6,"symbol":"USDT","total_supply":"5000000"}'
+
+
+@pytest.mark.parametrize(
+    ("claimed", "balance", "valid"),
+    [
+        ("5", 4, True),
+        ("5.000001", 4_999_999, False),
+        ("49", 4, False),
+        ("10", 0, False),
+        ("5.000001", Gap("timeout"), False),
+        ("4.999999", Gap("timeout"), True),
+        ("5.1", 5_000_000, True),  # it holds all there is: rounded up, or a shortfall
+        ("6", 7_000_000, True),  # the supply is not what its name says
+    ],
+)
+def test_more_than_the_supply_of_a_token_is_no_amount(
+    claimed: str, balance: int | Gap, *, valid: bool
+) -> None:
+    shards = [balances(USDT, {A: balance, B: 1}), facts(SUPPLIED)]
+    rows = ledger(usdt(1, amount=claimed), usdt(2, ACCOUNT_B, amount="2"), shards=shards)
+    assert [row["validity"] for row in rows] == ["valid" if valid else "bad-amount", "valid"]
+    assert (rows[0]["claimed"] is not None) is valid
+    assert rows[1]["claimed"] == "2000000"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"decimals":6,"symbol":"USDT","total_supply":null}',
+        '{"decimals":6,"symbol":"USDT"}',
+        '{"decimals":9,"symbol":"USDT","total_supply":"1"}',  # not this asset: our fault
+        Gap("timeout"),
+    ],
+)
+def test_a_supply_that_was_not_told_bounds_nothing(said: str | Gap) -> None:
+    shards = [balances(USDT, {A: 4}), facts(said)]
+    (row,) = ledger(usdt(1, amount="49"), shards=shards)
+    assert (row["validity"], row["claimed"]) == ("valid", "49000000")
+
+
+def test_a_supply_of_another_height_or_asset_bounds_nothing() -> None:
+    shards = [balances(USDT, {A: 4}), facts(SUPPLIED), balances(ETH, {A: 4})]
+    rows = ledger(usdt(1, amount="49", height="101"), claim(2, amount="49"), shards=shards)
+    assert [row["validity"] for row in rows] == ["valid", "valid"]
+
+
+def test_a_supply_that_is_told_of_the_head_only_bounds_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flagged = msgspec.structs.replace(Adapter.capabilities, history="flagged")
+    monkeypatch.setattr(Adapter, "capabilities", flagged)
+    shards = [balances(USDT, {A: 4}), facts(SUPPLIED)]
+    (row,) = ledger(usdt(1, amount="49"), shards=shards)
+    assert row["validity"] == "valid"
 
 
 def test_answers_of_other_questions_are_refused() -> None:

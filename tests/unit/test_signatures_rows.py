@@ -308,10 +308,6 @@ def test_a_filled_key_column_never_helps():
     assert code_of(foreign) == "wrong-key"
 
 
-UNCONFIRMED = {"hedera-signed-message"}
-"""Schemes for which no vector was found that others made: their rows are unsupported."""
-
-
 def test_aliases_name_schemes_and_every_scheme_says_where_its_vectors_come_from():
     known = set(SCHEMES) | signatures.KNOWN_UNSUPPORTED
     assert set(ALIASES.values()) <= known
@@ -319,7 +315,7 @@ def test_aliases_name_schemes_and_every_scheme_says_where_its_vectors_come_from(
     assert not set(SCHEMES) & signatures.KNOWN_UNSUPPORTED
     for name, scheme in SCHEMES.items():
         assert scheme.name == name
-        assert bool(scheme.origin) is (name not in UNCONFIRMED)
+        assert scheme.origin
         assert scheme.description.endswith(".")
     aliased = msgspec.structs.replace(row(EVM, OWNER_1, SIGNED_1), schemes=("okx-evm-owner",))
     assert judge(aliased).scheme == "okx-evm"

@@ -9,9 +9,8 @@ Source: hashgraph/hedera-protobufs services/basic_types.proto (Key, ThresholdKey
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from chains.control import Authority
+from chains.protobuf import BadMessage, fields
 
 WAY = "account-key"
 CONTRACT, ED25519, THRESHOLD, LIST, SECP256K1 = 1, 2, 5, 6, 7
@@ -23,9 +22,6 @@ DEEPEST = 15
 """Nested thresholds. Source: basic_types.proto, Key"""
 MOST = 2000
 """Members of all lists of one key; more are not read."""
-_VARINT, _BYTES = 0, 2
-_LONGEST_VARINT = 10
-_MORE = 0x80
 
 
 class BadKey(ValueError):
@@ -39,7 +35,10 @@ def single(kind: int, key: bytes) -> Authority:
 
 def nested(encoded: bytes) -> Authority:
     """Return the way of an account whose key is an encoded ``Key``; raises ``BadKey``."""
-    return _Reader().way(encoded, "", 0)
+    try:
+        return _Reader().way(encoded, "", 0)
+    except BadMessage as error:
+        raise BadKey(str(error)) from error
 
 
 def _name(kind: int, key: bytes) -> str:
@@ -62,10 +61,10 @@ class _Reader:
         if kind == LIST:
             return self._list(body, None, path, depth)
         if kind == THRESHOLD:
-            fields = list(_fields(body))
-            counts = [one for number, one in fields if number == 1 and isinstance(one, int)]
-            lists = [one for number, one in fields if number == LIST_IN_THRESHOLD]
-            if len(fields) != len(counts) + len(lists) or len(lists) != 1 or len(counts) > 1:
+            found = list(fields(body))
+            counts = [one for number, one in found if number == 1 and isinstance(one, int)]
+            lists = [one for number, one in found if number == LIST_IN_THRESHOLD]
+            if len(found) != len(counts) + len(lists) or len(lists) != 1 or len(counts) > 1:
                 raise BadKey("a threshold key")
             (only,) = lists
             if not isinstance(only, bytes):
@@ -82,7 +81,7 @@ class _Reader:
         weights: dict[str, int] = {}
         inner: dict[str, tuple[Authority, ...]] = {}
         count = 0
-        for number, member in _fields(body):
+        for number, member in fields(body):
             count += 1
             self.members += 1
             if number != 1 or not isinstance(member, bytes) or self.members > MOST:
@@ -98,35 +97,8 @@ class _Reader:
 
 def _only(encoded: bytes) -> tuple[int, bytes]:
     """Return the one field of a ``Key``."""
-    fields = list(_fields(encoded))
-    if len(fields) != 1 or not isinstance(fields[0][1], bytes):
+    found = list(fields(encoded))
+    if len(found) != 1 or not isinstance(found[0][1], bytes):
         raise BadKey("a key has exactly one field")
-    number, body = fields[0]
+    number, body = found[0]
     return number, body if isinstance(body, bytes) else b""
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yield number and value of each field.
-
-    Spec: https://protobuf.dev/programming-guides/encoding/
-    """
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        value, at = _varint(message, at)
-        if tag & 7 == _VARINT:
-            yield tag >> 3, value
-            continue
-        if tag & 7 != _BYTES or at + value > len(message):
-            raise BadKey("a field of an unknown type or beyond the end")
-        yield tag >> 3, message[at : at + value]
-        at += value
-
-
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    value = 0
-    for i, byte in enumerate(message[at : at + _LONGEST_VARINT]):
-        value |= (byte & ~_MORE) << 7 * i
-        if byte < _MORE:
-            return value, at + i + 1
-    raise BadKey("a number that does not end")
