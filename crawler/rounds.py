@@ -20,6 +20,7 @@ from chains.model import ChainId, QueryKind, Questions
 from chains.transport import EndpointStatistics, RetryPolicy
 from crawler import captured
 from crawler import recount as pure
+from crawler.answers import read_shard
 from crawler.controllers import LEVELS, further
 from crawler.engine import Engine, Pinned, stored_pins
 from crawler.errors import EnvironmentFault
@@ -101,11 +102,15 @@ class _Rounds:
 
     def further(self, parts: Parts) -> list[Questions]:
         """Return what the answers so far ask and no round has asked; at most ``MOST_ASKED``."""
-        plan = self._run.manifest.plan or ()
-        if all(entry.kind != QueryKind.CONTROL for entry in plan):
+        run, pinned = self._run, self.pinned
+        control_shards = [
+            (entry, pure.planned_shard(run, entry, pinned), read_shard(run, entry.digest))
+            for entry in run.manifest.plan or ()
+            if entry.kind == QueryKind.CONTROL
+        ]
+        if not control_shards:
             return []
-        stored = pure.stored_shards(self._run, self.pinned)
-        known = control_answers(captured.joined(stored, self.pinned, captured.stored(self._run)))
+        known = control_answers(captured.joined(control_shards, pinned, captured.stored(run)))
         found = {
             (height, question)
             for claims, signatures in parts
@@ -123,8 +128,8 @@ class _Rounds:
         manifest.snapshots = {key: msgspec.to_builtins(one) for key, one in self.pinned.items()}
         manifest.plan = (*before, *entries)
         self._run.save()
-        planned = pure.planned_questions(self._run, self.pinned)
-        await self._engine.crawl(planned[len(before) :], self.pinned)
+        frozen = [(one, pure.planned_shard(self._run, one, self.pinned)) for one in entries]
+        await self._engine.crawl(frozen, self.pinned)
 
     def _cut(self, asked: Sequence[Questions], number: int) -> list[ShardEntry]:
         chains = {ChainId(q.chain) for q in asked}

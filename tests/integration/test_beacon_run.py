@@ -26,6 +26,7 @@ from crawler.demo import keys
 
 pytestmark = pytest.mark.integration
 
+OUTSIDER = keys.secp256k1_key("outsider")
 ME, ANOTHER = keys.evm_address(OWNER), keys.evm_address(STRANGER)
 POD, OTHER_POD, WALLET, MUTE, SAFE, ITS_SAFE, DEEPER, DEEPEST, LOOP, BACK, LEFT, POD_SAFE = (
     bytes((n,)) * 20 for n in range(0xA1, 0xAD)
@@ -67,6 +68,8 @@ ROWS: Mapping[str, Row] = {
     "four contracts": Row(NATIVE, paid_to(DEEPEST)),
     "contracts of each other": Row(NATIVE, paid_to(LOOP)),
     "safe that wants two": Row(NATIVE, paid_to(LEFT)),
+    "both owners of a safe that wants two": Row(NATIVE, paid_to(LEFT), second=STRANGER),
+    "an owner of a safe and a stranger": Row(NATIVE, paid_to(SAFE), second=OUTSIDER),
     "hot key": HotRow(MINE),
     "hot key, bls credentials": HotRow("0x00" + "cd" * 31),
 }
@@ -96,6 +99,8 @@ EXPECTED = {
     "four contracts": ("signer-only", "controllers-too-deep"),
     "contracts of each other": UNKNOWN,
     "safe that wants two": ("signer-only", "owners-below-threshold"),
+    "both owners of a safe that wants two": CONTROLLED,
+    "an owner of a safe and a stranger": DENIED,
     "hot key": ("signer-only", "link-unobserved"),
     "hot key, bls credentials": ("signer-only", "link-unobserved"),
 }

@@ -59,12 +59,16 @@ class Row:
         *,
         key: bytes | None = None,
         signer: PrivateKey = OWNER,
+        second: PrivateKey | None = None,
         balance: int | None = 32 * GWEI,
         deposits: tuple[int, ...] = (),
     ) -> None:
         self.kind, self.pod, self.balance = kind, pod, balance
-        self.key = key or keys.seed(kind, credentials, pod, balance) + b"\x01" * 16
-        self.signer = signer
+        self.key = (
+            key
+            or keys.seed(kind, credentials, pod, balance, second and second.secret) + b"\x01" * 16
+        )
+        self.signer, self.second = signer, second
         self.held = balance and SimulatedValidator(
             balance=balance, credentials=credentials, deposits=deposits
         )
@@ -72,9 +76,12 @@ class Row:
     @property
     def line(self) -> str:
         """The row as an OKX list shows it."""
-        owner, pod = address(keys.evm_address(self.signer)), self.pod and address(self.pod)
+        owner, other = address(keys.evm_address(self.signer)), self.pod and address(self.pod)
+        also = ""
+        if self.second is not None:
+            also, other = signed(self.second), address(keys.evm_address(self.second))
         start = f"ETH,{self.kind},ETH,{HEIGHT},{address(self.key)},32,{TEXT}"
-        return f"{start},{signed(self.signer)},,,{owner},{pod or ''}"
+        return f"{start},{signed(self.signer)},{also},,{owner},{other or ''}"
 
 
 class HotRow(Row):
