@@ -27,6 +27,7 @@ from crawler.errors import EnvironmentFault
 from crawler.ledger import control_answers
 from crawler.plan import (
     PLAN,
+    ControlQuestion,
     Moment,
     capabilities,
     questions,
@@ -39,7 +40,7 @@ from crawler.runs import RunDirectory, ShardEntry
 from crawler.settings import World
 
 MOST_ASKED = 50_000
-"""Questions of one further round; what is beyond stays unasked."""
+"""Questions of all further rounds of a run; what is beyond stays unasked."""
 
 Parts = Iterable[tuple[pa.Table, pa.Table]]
 
@@ -69,6 +70,17 @@ async def crawl(
         except Fatal as error:
             raise EnvironmentFault(str(error)) from error
         return rounds.pinned, engine.statistics, engine.rejected
+
+
+def next_round(
+    world: World, found: Iterable[tuple[int, ControlQuestion]], most: int
+) -> list[Questions]:
+    """Put questions with their heights together, the first ``most`` of them in their order."""
+    ordered = sorted(found, key=lambda one: (one[1].chain, one[0], one[1].account))
+    control: dict[tuple[QueryKind, Moment], set[bytes]] = defaultdict(set)
+    for height, question in ordered[: max(0, most)]:
+        control[question.kind, Moment(question.chain, height)].add(question.account)
+    return questions_about(world, control)
 
 
 class _Rounds:
@@ -101,7 +113,7 @@ class _Rounds:
         await self._ask(self._cut(asked, number), before)
 
     def further(self, parts: Parts) -> list[Questions]:
-        """Return what the answers so far ask and no round has asked; at most ``MOST_ASKED``."""
+        """Return what the answers so far ask and no round has asked."""
         run, pinned = self._run, self.pinned
         control_shards = [
             (entry, pure.planned_shard(run, entry, pinned), read_shard(run, entry.digest))
@@ -116,11 +128,8 @@ class _Rounds:
             for claims, signatures in parts
             for height, question in further(self._world, claims, signatures, known)
         }
-        ordered = sorted(found, key=lambda one: (one[1].chain, one[0], one[1].account))
-        control: dict[tuple[QueryKind, Moment], set[bytes]] = defaultdict(set)
-        for height, question in ordered[:MOST_ASKED]:
-            control[question.kind, Moment(question.chain, height)].add(question.account)
-        return questions_about(self._world, control)
+        asked = sum(entry.questions for entry in run.manifest.plan or () if entry.round)
+        return next_round(self._world, found, MOST_ASKED - asked)
 
     async def _ask(self, entries: list[ShardEntry], before: list[ShardEntry]) -> None:
         """Freeze the plan with these entries in it, and ask them."""
