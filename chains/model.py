@@ -62,6 +62,7 @@ class QueryKind(StrEnum):
     """What can be asked."""
 
     BALANCE = "balance"
+    PROOF = "proof"
     CONTROL = "control"
     SIGNATURE = "signature"
     ASSET_FACT = "asset-fact"
@@ -159,7 +160,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 class Questions(msgspec.Struct, frozen=True, kw_only=True):
     """Questions of one kind about one asset at one height, one per account.
 
-    ``accounts`` are distinct canonical bytes in ascending order. For ``control`` and
+    ``accounts`` are distinct canonical bytes in ascending order. ``proof`` asks for a balance once
+    more, with what proves it. For ``control`` and
     ``signature`` the asset is the chain's native one; for ``signature`` an account is account ‖
     digest ‖ signature (``chains.signatures.eip1271``); for ``asset-fact`` there is exactly
     one account, the asset's own reference as bytes.
@@ -278,7 +280,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     ``batch`` does not say it, without those that only an answer asks for. ``answering`` are HTTP
     statuses by
     which the protocol itself answers (nodeos says 500 for an unknown account): they are handed
-    over like a 404, as ``refused`` with status and body, and not retried.
+    over like a 404, as ``refused`` with status and body, and not retried. ``proof_questions``: it
+    answers ``proof`` questions, on the chains whose ``params.proofs`` say that their blocks are
+    known to commit to the state.
     """
 
     history: str
@@ -292,6 +296,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     nested_control: bool = False
     requests: Mapping[QueryKind, int] = {}
     answering: tuple[int, ...] = ()
+    proof_questions: bool = False
 
 
 class Transport(Protocol):

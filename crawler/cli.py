@@ -44,6 +44,7 @@ from crawler.cli_options import (
     Metrics,
     Policy,
     Processes,
+    Proofs,
     Public,
     Quiet,
     RunPath,
@@ -122,6 +123,7 @@ def run(
     messages: Messages = None,
     exchange: Exchange = "",
     captured: Captured = None,
+    proofs: Proofs = "0",
     processes: Processes = 0,
     go_on: Annotated[
         bool, typer.Option("--resume", help="continue what --run holds of the same inputs")
@@ -145,6 +147,7 @@ def run(
         messages=messages,
         exchange=exchange,
         captured=captured,
+        proofs=proofs,
         processes=processes,
     )
     with attended(log, metrics) as watched:
@@ -281,6 +284,7 @@ def plan(
     config: Config = None,
     heights: Heights = None,
     exchange: Exchange = "",
+    proofs: Proofs = "0",
     processes: Processes = 0,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -294,6 +298,7 @@ def plan(
         public=public_endpoints,
         heights=heights,
         exchange=exchange,
+        proofs=proofs,
         processes=processes,
     )
     with Live(quiet=quiet) as progress:

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from crawler.inputs import Options
+from crawler.inputs import Options, read_proofs
 from crawler.logs import LogFormat
 from crawler.public import whom
 
@@ -36,6 +36,9 @@ Log = Annotated[LogFormat, typer.Option(help="how stderr is written: text or jso
 Captured = Annotated[
     list[Path] | None, typer.Option(help="a capture at this list's heights; may be repeated")
 ]
+Proofs = Annotated[
+    str, typer.Option(help="'all', or how many of each asset's largest balances, to prove as well")
+]
 Processes = Annotated[int, typer.Option(min=0, help="worker processes; 0 takes every core")]
 
 
@@ -58,6 +61,7 @@ def options_of(
     messages: Path | None = None,
     exchange: str = "",
     captured: list[Path] | None = None,
+    proofs: str = "0",
     processes: int = 0,
 ) -> Options:
     """Gather what the user asked for."""
@@ -73,6 +77,7 @@ def options_of(
         messages=text_of(messages),
         exchange=exchange,
         captured=tuple(text_of(path) for path in captured or ()),
+        proofs=read_proofs(proofs),
         processes=processes,
     )
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from chains import reasons
 from chains.endpoints import EndpointSpec
-from chains.model import ChainId
+from chains.model import ChainId, Method
 from crawler import jobs
 from crawler.columns import distinct
 from crawler.doctor import CONTRADICTING, Probe, Trial, common_head, probe, trial_of
@@ -209,6 +209,13 @@ def _rate(one: Probe) -> str:
     return f"{rate}, found" if one.limited else rate
 
 
+def _methods(one: Probe) -> str:
+    """Name the methods; ``proof`` only where the endpoint proved something, else why it did not."""
+    names = [name for name in one.methods if name != Method.PROOF or not one.unproven]
+    told = f"\nno proofs: {one.unproven}" if one.unproven else ""
+    return ", ".join(names) + told
+
+
 def render(diagnosis: Diagnosis, console: Console) -> None:
     """Print what was found."""
     table = Table(title="Endpoints")
@@ -222,7 +229,7 @@ def render(diagnosis: Diagnosis, console: Console) -> None:
             "" if one.oldest is None else str(one.oldest),
             f"{one.batch}{more}" if one.batch else "not tried",
             _rate(one),
-            ", ".join(one.methods) + (", with proofs" if one.proofs else ""),
+            _methods(one),
             sentence(one) or "fine",
         )
     console.print(table)

@@ -73,7 +73,8 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     that were tried; ``older`` is why the next lower one failed. ``batch``: questions that one
     request took, of ``tried`` at most; 0: not tried. ``rate``: requests a second, ``"0"``:
     unlimited; ``limited``: it asked to slow down at a higher one. ``gaps`` counts the questions
-    of the trial that had no answer.
+    of the trial that had no answer. ``proofs``: it proved a balance of the trial; ``unproven`` is
+    why it did not, where its adapter can ask for proofs.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     history: str
     methods: tuple[str, ...]
     proofs: bool
+    unproven: str = ""
 
     @property
     def fine(self) -> bool:
@@ -148,13 +150,17 @@ async def probe(chain: ChainSpec, spec: EndpointSpec, trial: Trial) -> Probe:
         rate=spec.rate,
         history=can.history,
         methods=tuple(method.value for method in can.methods),
-        proofs=can.proofs,
+        proofs=can.proofs and not can.proof_questions,
+        unproven="not-answered" if can.proof_questions else "",
     )
     if not good or spec.is_file:
         return found
     if trial.questions is not None and trial.questions.height in good:
         at = good[trial.questions.height]
         found = msgspec.structs.replace(found, **await _batch(chain, spec, trial.questions, at))
+        if can.proof_questions:
+            unproven = await _unproven(chain, spec, trial.questions, at)
+            found = msgspec.structs.replace(found, proofs=not unproven, unproven=unproven)
     rate, limited = await _rate(chain, spec, shown)
     return msgspec.structs.replace(found, rate=rate, limited=limited)
 
@@ -237,6 +243,17 @@ async def _batch(
         "answered": len(accounts) - gaps.total(),
         "gaps": dict(sorted(gaps.items())),
     }
+
+
+async def _unproven(
+    chain: ChainSpec, spec: EndpointSpec, questions: Questions, at: Snapshot
+) -> str:
+    """Ask for the proof of one coin balance; returns why there is none, ``""`` where it holds."""
+    asked = msgspec.structs.replace(
+        questions, kind=QueryKind.PROOF, asset=chain.native, accounts=questions.accounts[:1]
+    )
+    async with _connected(chain, spec) as (adapter, _):
+        return next(iter(await _ask(adapter, asked, at)), "")
 
 
 async def _ask(adapter: ChainAdapter, questions: Questions, at: Snapshot) -> Counter[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -15,13 +16,17 @@ from crawler.errors import UsageError
 from crawler.liabilities.table import load_liabilities
 from crawler.lists import open_list
 from crawler.ownership import Reading
+from crawler.plan import ALL
 from crawler.recount import Inputs
 from crawler.runs import canonical_digest, sha256_file
 from crawler.settings import Heights, World, load_heights, load_policy, load_statement, load_world
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user asked for; paths are absolute texts, ``""`` where absent."""
+    """What the user asked for; paths are absolute texts, ``""`` where absent.
+
+    ``proofs``: balances to be proven, of each asset at each height; see ``plan.questions``.
+    """
 
     list_path: str
     companions: tuple[str, ...] = ()
@@ -34,6 +39,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     messages: str = ""
     exchange: str = ""
     processes: int = 0
+    proofs: int = 0
     captured: tuple[str, ...] = ()
     retry: RetryPolicy = RetryPolicy()
 
@@ -80,6 +86,15 @@ def open_inputs(options: Options) -> Opened:
         heights_replaced=tuple(sorted(set(heights.at.values()))) if heights.replaces else (),
     )
     return Opened(published, reading, inputs)
+
+
+def read_proofs(text: str) -> int:
+    """Return how many balances are to be proven, of each asset; raises ``UsageError``."""
+    if text == "all":
+        return ALL
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise UsageError(f"--proofs {text!r}: 'all' was expected, or how many of each asset")
+    return int(text)
 
 
 def _expected(reading: Reading) -> tuple[str, ...] | None:
@@ -152,5 +167,6 @@ def versions() -> Mapping[str, str]:
 def default_run_path(options: Options, root: Path) -> Path:
     """Name a run by what goes into it: the same inputs always give the same directory."""
     config = load_world([Path(path) for path in options.config]).digest
-    digest = canonical_digest([input_digests(options), options.exchange, config])
+    given: list[object] = [input_digests(options), options.exchange, config]
+    digest = canonical_digest(given + [options.proofs] * bool(options.proofs))
     return root / f"{Path(options.list_path).stem}-{digest[:12]}"

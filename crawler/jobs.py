@@ -161,7 +161,7 @@ def planned(options: Options, progress: Progress) -> list[Mapping[str, Any]]:
     opened = open_inputs(options)
     world = opened.inputs.world
     specs = endpoint_specs(options, world)
-    asked = questions(world, examined(options, opened, progress))
+    asked = questions(world, examined(options, opened, progress), options.proofs)
     later = controllers_asked(world, asked)
     return [
         *(_estimate(world, q, specs, len(q.accounts)) for q in asked),
@@ -239,7 +239,15 @@ def _finish(
     run.save()
     parts = examined_parts(run)
     pinned, statistics, rejected = asyncio.run(
-        crawl(run, inputs.world, parts, specs=specs, retry=options.retry, progress=progress)
+        crawl(
+            run,
+            inputs.world,
+            parts,
+            specs=specs,
+            retry=options.retry,
+            progress=progress,
+            proofs=options.proofs,
+        )
     )
     keep_circumstances(run, specs, statistics, rejected)
     taken = captured.stored(run)

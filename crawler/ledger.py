@@ -23,6 +23,7 @@ from crawler.controllers import Answered, Known, judge_row
 from crawler.errors import EnvironmentFault
 from crawler.model import RowKind
 from crawler.plan import ControlQuestion, Moment, capabilities, is_token, why_not
+from crawler.proven import confirm
 from crawler.runs import ShardEntry
 from crawler.settings import World
 from crawler.validity import Judged, Subjects
@@ -84,6 +85,9 @@ class Join:
         """``unpinned`` maps ``<chain>@<height>`` to why that moment could not be pinned."""
         self._world = world
         self._balances = _standing(shards, QueryKind.BALANCE, unpinned)
+        for key, proofs in _standing(shards, QueryKind.PROOF, unpinned).items():
+            coin = not is_token(AssetId(key[0]))
+            self._balances[key] = confirm(self._balances[key], proofs, coin=coin)
         facts = _standing(shards, QueryKind.ASSET_FACT, unpinned)
         self._asset_gaps = _asset_gaps(world, facts, self._balances)
         self._supplies = _supplies(world, facts, self._asset_gaps)

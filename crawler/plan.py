@@ -1,11 +1,12 @@
 """Claims to questions: canonical, distinct, sorted, cut into shards and frozen.
 
 A question is asked once however many rows rest on it. Balances are asked for every row whose
-account and asset are known, owned or not; control for accounts with named owners that signed;
-and for accounts that obey keys which only the chain
-knows; facts (decimals, symbol) for every token. What cannot be asked at all is not in the plan: the
-join gives such rows their ``Gap`` from ``why_not``. What only the answers can tell, who controls
-those in control, is planned by ``crawler.rounds``.
+account and asset are known, owned or not; proofs of them for as many of the largest as the user
+wants, where the network's blocks commit to balances; control for accounts with named owners that
+signed, and for accounts that obey keys which only the chain knows; facts (decimals, symbol) for
+every token. What cannot be asked at all is not in the plan: the join gives such rows their ``Gap``
+from ``why_not``. What only the answers can tell, who controls those in control, is planned by
+``crawler.rounds``.
 """
 
 from __future__ import annotations
@@ -21,14 +22,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chains import adapters, addresses
-from chains.model import AssetId, Capabilities, ChainId, ChainSpec, QueryKind, Questions
+from chains.model import (
+    AssetId,
+    Capabilities,
+    ChainId,
+    ChainSpec,
+    Method,
+    QueryKind,
+    Questions,
+)
 from crawler.columns import distinct, flags, members
 from crawler.control import AWAITING
 from crawler.model import RowKind
 from crawler.settings import World
 
-DECODER_VERSION = "1"
+DECODER_VERSION = "2"
 """Raise it when a decoder changes its reading, so that old answers are not mixed with new ones."""
+
+ALL = 1 << 62
+"""More proofs than there are questions."""
 
 PLAN = pa.schema([pa.field("account", pa.binary(), nullable=False)])
 
@@ -77,18 +89,34 @@ def why_not(world: World, chain: str, asset: str, height: int | None) -> str:
 
 
 def capabilities(spec: ChainSpec) -> Capabilities:
-    """Return what the chain's adapter can do; raises ``ConfigError`` for an unknown adapter."""
-    return adapters.load(spec.adapter).capabilities
+    """Return what the chain's adapter can do; raises ``ConfigError`` for an unknown adapter.
+
+    Proofs that have to be asked for are left out where ``params.proofs`` does not promise them.
+    """
+    can = adapters.load(spec.adapter).capabilities
+    if not can.proof_questions or spec.params.get("proofs"):
+        return can
+    methods = tuple(method for method in can.methods if method is not Method.PROOF)
+    return msgspec.structs.replace(can, methods=methods, proofs=False, proof_questions=False)
 
 
-def questions(world: World, parts: Iterable[tuple[pa.Table, pa.Table]]) -> list[Questions]:
-    """Return every question of the run, one ``Questions`` per kind, moment and asset, sorted."""
+def questions(
+    world: World, parts: Iterable[tuple[pa.Table, pa.Table]], proofs: int = 0
+) -> list[Questions]:
+    """Return every question of the run, one ``Questions`` per kind, moment and asset, sorted.
+
+    ``proofs``: how many of an asset's accounts at a moment are to be proven, the largest claims
+    first.
+    """
     balances: dict[tuple[Moment, AssetId], set[bytes]] = defaultdict(set)
+    largest: dict[tuple[Moment, AssetId], dict[bytes, int]] = defaultdict(dict)
     control: dict[tuple[QueryKind, Moment], set[bytes]] = defaultdict(set)
 
     for claims, signatures in parts:
-        for moment, asset, accounts in _balances_asked(world, claims):
-            balances[moment, asset].update(accounts)
+        for moment, asset, rows in _balances_asked(world, claims):
+            balances[moment, asset].update(rows["account"].unique().to_pylist())
+            if proofs and capabilities(world.chains[moment.chain]).proof_questions:
+                _keep_largest(largest[moment, asset], rows, proofs)
         for row in awaiting(world, claims, signatures):
             height = claims["at_height"][row].as_py()
             for asked in control_questions(world, claims, signatures, row):
@@ -96,6 +124,10 @@ def questions(world: World, parts: Iterable[tuple[pa.Table, pa.Table]]) -> list[
     found = [
         _questions(QueryKind.BALANCE, moment, asset, accounts)
         for (moment, asset), accounts in balances.items()
+    ]
+    found += [
+        _questions(QueryKind.PROOF, moment, asset, set(accounts))
+        for (moment, asset), accounts in largest.items()
     ]
     found += questions_about(world, control)
     found += [
@@ -117,18 +149,26 @@ def questions_about(
     return sorted(found, key=lambda q: (q.chain, q.height, q.kind))
 
 
-def _balances_asked(
-    world: World, claims: pa.Table
-) -> Iterator[tuple[Moment, AssetId, list[bytes]]]:
-    """Yield the accounts of a part about which balances are asked, each once per moment."""
+def _balances_asked(world: World, claims: pa.Table) -> Iterator[tuple[Moment, AssetId, pa.Table]]:
+    """Yield the claims of a part about which balances are asked, by moment and asset."""
     claims = claims.filter(_askable(claims))
     names = ("chain", "asset_id", "at_height")
     codes, firsts = distinct([claims[name] for name in names])
     keys = zip(*(claims[name].take(firsts).to_pylist() for name in names), strict=True)
     for (chain, asset, height), rows in zip(keys, members(codes), strict=True):
         if not why_not(world, chain, asset, height):
-            accounts = claims["account"].take(pa.array(rows)).unique().to_pylist()
-            yield Moment(ChainId(chain), height), AssetId(asset), accounts
+            asked = claims.select(["account", "units"]).take(pa.array(rows))
+            yield Moment(ChainId(chain), height), AssetId(asset), asked
+
+
+def _keep_largest(kept: dict[bytes, int], rows: pa.Table, most: int) -> None:
+    """Put the accounts of ``rows`` into ``kept``, and drop all but those of the largest claims."""
+    for account, units in zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True):
+        kept[account] = max(kept.get(account, 0), int(units or 0))
+    if len(kept) > most:
+        best = sorted(kept, key=lambda account: (-kept[account], account))[:most]
+        for account in kept.keys() - set(best):
+            del kept[account]
 
 
 def _askable(claims: pa.Table) -> pa.Array:

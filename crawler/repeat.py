@@ -16,8 +16,8 @@ from crawler.settings import load_world
 def check(options: Options, path: Path) -> None:
     """Raise ``UsageError`` unless a run directory holds a run of these very inputs.
 
-    Compared are the digests of the list and every other input file, the exchange and the
-    configuration; endpoints may change, and so may the number of processes.
+    Compared are the digests of the list and every other input file, the exchange, the number of
+    proofs and the configuration; endpoints may change, and so may the number of processes.
     """
     manifest = RunDirectory.open(path, lock=False).manifest
     if manifest.kind != "run":
@@ -27,6 +27,8 @@ def check(options: Options, path: Path) -> None:
     other = [role for role in sorted({*given, *stored}) if given.get(role) != stored.get(role)]
     if manifest.options.get("exchange", "") != options.exchange:
         other.append("exchange")
+    if manifest.options.get("proofs", 0) != options.proofs:
+        other.append("proofs")
     if load_world([Path(one) for one in options.config]).digest != manifest.config_sha256:
         other.append("configuration")
     if other:

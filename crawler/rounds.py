@@ -53,15 +53,18 @@ async def crawl(
     specs: Sequence[EndpointSpec],
     retry: RetryPolicy,
     progress: Progress,
+    proofs: int = 0,
 ) -> tuple[dict[str, Pinned], Mapping[str, EndpointStatistics], Mapping[str, str]]:
     """Ask everything that claims and signature results need; raises ``EnvironmentFault``.
+
+    ``proofs``: how many balances of each asset are to be proven, see ``plan.questions``.
 
     Returns the moments, what happened at each endpoint, and why some were not asked.
     """
     async with Engine(run, world.chains, specs, progress, retry) as engine:
         rounds = _Rounds(run, world, engine)
         try:
-            await rounds.begin(questions(world, parts))
+            await rounds.begin(questions(world, parts, proofs))
             for _ in range(LEVELS):
                 asked = rounds.further(parts)
                 if not asked:

@@ -11,8 +11,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from chains import adapters, signatures
-from crawler.plan import asset_namespace
+from chains import signatures
+from crawler.plan import asset_namespace, capabilities
 from crawler.provenance import NEVER, load_provenance
 from crawler.settings import World
 
@@ -64,7 +64,7 @@ def chain_support(world: World) -> tuple[ChainSupport, ...]:
     provenance = load_provenance(world)
     found = []
     for spec in sorted(world.chains.values(), key=lambda spec: spec.name.lower()):
-        can = None if spec.adapter == "none" else adapters.load(spec.adapter).capabilities
+        can = None if spec.adapter == "none" else capabilities(spec)
         named = [
             scheme
             for exchange in world.exchanges.values()

@@ -64,6 +64,7 @@ def test_one_endpoint_pins_the_block() -> None:
         "parent_hash": BLOCK["parentHash"],
         "state_root": BLOCK["stateRoot"],
         "chain_id": "31337",
+        "named_by": '["a"]',
         "canary_units": "5",
     }
 

@@ -86,6 +86,33 @@ def test_a_token_is_asked_for_its_own_facts_once_per_moment() -> None:
     ]
 
 
+def proving(most: int, *claims: dict[str, Any], params: dict[str, Any]) -> list[Questions]:
+    found, signatures = examined(claims)
+    chain = msgspec.structs.replace(WORLD.chains[EVM], params={"chain_id": 1, **params})
+    world = msgspec.structs.replace(WORLD, chains={**WORLD.chains, EVM: chain})
+    asked_ = plan.questions(world, [(found, signatures), (found, signatures)], most)
+    return [q for q in asked_ if q.kind is QueryKind.PROOF]
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"), [(0, []), (1, [[B]]), (2, [[A, B]]), (plan.ALL, [[A, B, C]])]
+)
+def test_proofs_are_asked_for_the_largest_claims(most: int, expected: list[list[bytes]]) -> None:
+    rows = (
+        claim(1, amount="5"),
+        claim(2, ACCOUNT_B, amount="4"),
+        claim(3, ACCOUNT_C, amount="1"),
+        claim(4, ACCOUNT_B, amount="9"),
+    )
+    found = proving(most, *rows, params={"proofs": True})
+    assert found == [questions(QueryKind.PROOF, ETH, accounts) for accounts in expected]
+
+
+def test_proofs_are_not_asked_where_the_network_is_not_known_to_have_any() -> None:
+    assert proving(plan.ALL, claim(1), params={}) == []
+    assert proving(plan.ALL, claim(1, network="BSC", asset="ETH"), params={"proofs": True}) == []
+
+
 def test_control_is_asked_only_for_rows_that_wait_for_it_and_by_the_native_asset() -> None:
     rows = (claim(1, asset="USDT"), claim(2, ACCOUNT_B), claim(3, ACCOUNT_C))
     found = asked(*rows, waiting=(0, 2))

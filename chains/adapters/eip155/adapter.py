@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar
 
-from chains.adapters.eip155 import facts, pinning
+from chains.adapters.eip155 import facts, pinning, proofs
 from chains.adapters.eip155.balances import BalanceReader
 from chains.adapters.eip155.reading import decode_balances
 from chains.adapters.eip155.ways import DEFAULT_BATCH, Way, account_bytes, quirks_of
@@ -29,6 +29,8 @@ from chains.model import (
 UNREADABLE = "unsupported"
 """Decoder of questions about assets that this adapter cannot read."""
 
+OF_CONTRACTS = frozenset({QueryKind.CONTROL, QueryKind.SIGNATURE})
+
 UNSAFE = Gap("kind-unsupported", detail="calls of this chain's nodes do not name their block")
 
 ZERO_RULE = (
@@ -37,6 +39,7 @@ ZERO_RULE = (
     " zero when the contract itself answered a whole word and, in the same answer, a configured"
     " holder or any other holder was not empty, or totalSupply() at the same block on the same"
     " endpoint was not zero. Every batch names chain id, block number and parent hash itself."
+    " A proof of absence under the pinned block's state root is a zero, too."
 )
 
 
@@ -45,7 +48,9 @@ class Adapter:
 
     ``spec.params``: ``chain_id`` (required), ``canaries``, ``token_canaries``, ``multicall3``
     (``address``, ``from_block``), ``header_words``, ``batch``, ``call_gas``, ``ways`` (without
-    ``rpc`` neither control nor signatures are asked: see ``_is_unsafe``), and
+    ``rpc`` neither control nor signatures are asked: see ``_is_unsafe``), ``proofs`` (true where
+    the block's hash is that of the header's fields and its state a Merkle-Patricia trie),
+    ``balance_slots``, and
     ``eigen_pod_manager``: the contract whose ``ownerToPod(address)`` must confirm what an
     EigenPod says of its owner; without it nobody is shown as ``pod-owner``.
     """
@@ -53,11 +58,12 @@ class Adapter:
     capabilities: ClassVar[Capabilities] = Capabilities(
         history="exact",
         assets=("slip44", "native", "erc20"),
-        methods=(Method.STATE,),
+        methods=(Method.STATE, Method.PROOF),
         zero_rule=ZERO_RULE,
         batch=DEFAULT_BATCH,
         shard=4 * DEFAULT_BATCH,
-        proofs=False,
+        proofs=True,
+        proof_questions=True,
         control=("contract-owner", "safe-owners", "pod-owner", "contract-signature"),
         nested_control=True,
         requests={QueryKind.CONTROL: 7, QueryKind.SIGNATURE: 3},
@@ -97,22 +103,27 @@ class Adapter:
 
     def _parts(self, questions: Questions, at: Snapshot) -> AsyncIterator[Extract] | None:
         """Choose the part that asks; ``None`` for an asset that this adapter cannot read."""
-        if questions.kind == QueryKind.CONTROL:
-            from chains.adapters.eip155 import control  # noqa: PLC0415 - web3 is heavy
-
-            return control.extract(self._transport, questions, at, self._quirks.eigen_pod_manager)
-        if questions.kind == QueryKind.SIGNATURE:
-            from chains.adapters.eip155 import validity  # noqa: PLC0415 - only where it is asked
-
-            return validity.extract(self._transport, questions, at)
+        if questions.kind in OF_CONTRACTS:
+            return self._contract_parts(questions, at)
         token = self._token(questions.asset)
         if isinstance(token, Gap):
             return None
         if questions.kind == QueryKind.BALANCE:
             return self._balances.extract(questions, at, token)
+        if questions.kind == QueryKind.PROOF:
+            return proofs.extract(self._transport, self._quirks, questions, at, token)
         if token is None:
             return None
         return facts.extract(self._transport, token, questions, at)
+
+    def _contract_parts(self, questions: Questions, at: Snapshot) -> AsyncIterator[Extract]:
+        if questions.kind == QueryKind.CONTROL:
+            from chains.adapters.eip155 import control  # noqa: PLC0415 - web3 is heavy
+
+            return control.extract(self._transport, questions, at, self._quirks.eigen_pod_manager)
+        from chains.adapters.eip155 import validity  # noqa: PLC0415 - only where it is asked
+
+        return validity.extract(self._transport, questions, at)
 
     def decode(self, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
         """Interpret one extract. Pure: no network, no clock, no state."""
@@ -122,22 +133,27 @@ class Adapter:
 
     def _read(self, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
         """Choose the part that reads."""
-        if questions.kind == QueryKind.CONTROL:
-            from chains.adapters.eip155 import control  # noqa: PLC0415 - web3 is heavy
-
-            return control.decode(questions, extract, at, self._quirks.eigen_pod_manager)
-        if questions.kind == QueryKind.SIGNATURE:
-            from chains.adapters.eip155 import validity  # noqa: PLC0415 - only where it is asked
-
-            return validity.decode(questions, extract, at)
+        if questions.kind in OF_CONTRACTS:
+            return self._read_contract(questions, extract, at)
         token = self._token(questions.asset)
         if isinstance(token, Gap):
             return all_gaps(extract, token)
         if questions.kind == QueryKind.BALANCE:
             return decode_balances(self._quirks, questions, extract, at, token)
+        if questions.kind == QueryKind.PROOF:
+            return proofs.decode(self._quirks, questions, extract, at, token)
         if token is None:
             return all_gaps(extract, Gap("asset-unsupported", detail="a coin has no contract"))
         return facts.decode(token, extract, at)
+
+    def _read_contract(self, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
+        if questions.kind == QueryKind.CONTROL:
+            from chains.adapters.eip155 import control  # noqa: PLC0415 - web3 is heavy
+
+            return control.decode(questions, extract, at, self._quirks.eigen_pod_manager)
+        from chains.adapters.eip155 import validity  # noqa: PLC0415 - only where it is asked
+
+        return validity.decode(questions, extract, at)
 
     def _is_unsafe(self, kind: QueryKind) -> bool:
         """Tell whether the answer would hang on calls that may come from another block.
@@ -145,8 +161,7 @@ class Adapter:
         Control and signatures are asked with calls that do not name their block: where ``ways``
         leaves out ``rpc`` for that reason, nothing may be said about them.
         """
-        asks_calls = kind in {QueryKind.CONTROL, QueryKind.SIGNATURE}
-        return asks_calls and Way.RPC not in self._quirks.ways
+        return kind in OF_CONTRACTS and Way.RPC not in self._quirks.ways
 
     def _token(self, asset: AssetId) -> bytes | Gap | None:
         """Return the token's 20 bytes, ``None`` for the native coin, or why neither."""

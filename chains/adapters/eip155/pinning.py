@@ -136,6 +136,7 @@ def resolve(
         "parent_hash": header.parent_hash,
         "state_root": header.state_root,
         "chain_id": str(quirks.chain_id),
+        "named_by": msgspec.json.encode(sorted(headers)).decode(),
     }
     if canary is not None:
         detail["canary_units"] = str(units)

@@ -45,6 +45,17 @@ class Multicall(msgspec.Struct, frozen=True):
     from_block: int
 
 
+class BalanceSlot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a token keeps its balances: a mapping at ``slot``, in Solidity's order or Vyper's.
+
+    ``bits``: how many of the word's low bits are the balance (USDC keeps a flag above them).
+    """
+
+    slot: int
+    vyper: bool = False
+    bits: int = 256
+
+
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     """What ``params`` of the chain says about reading it.
 
@@ -53,7 +64,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     roll-ups), ``chain-id`` the number too (Arbitrum, where ``NUMBER`` is that of another chain):
     then the answer is tied to its block by the hash in the request alone. ``ways`` are tried in
     this order. ``token_canaries`` maps a token (20 bytes, hex) to a holder known not to be empty.
-    ``eigen_pod_manager`` confirms who owns an EigenPod, where the chain has any.
+    ``eigen_pod_manager`` confirms who owns an EigenPod, where the chain has any. ``balance_slots``
+    maps a token to the place of its balances in its storage, for proofs.
     """
 
     chain_id: int
@@ -66,6 +78,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     multicall: Multicall | None
     token_canaries: Mapping[bytes, bytes]
     eigen_pod_manager: bytes | None
+    balance_slots: Mapping[bytes, BalanceSlot]
 
 
 def quirks_of(spec: ChainSpec) -> Quirks:
@@ -90,6 +103,10 @@ def quirks_of(spec: ChainSpec) -> Quirks:
                 for token, holder in params.get("token_canaries", {}).items()
             },
             eigen_pod_manager=None if pod_manager is None else account_bytes(str(pod_manager)),
+            balance_slots={
+                account_bytes(token): msgspec.convert(where, BalanceSlot)
+                for token, where in params.get("balance_slots", {}).items()
+            },
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"chain {spec.id}: params: {error!r}") from error
