@@ -164,7 +164,8 @@ class Questions(msgspec.Struct, frozen=True, kw_only=True):
     more, with what proves it. For ``control`` and
     ``signature`` the asset is the chain's native one; for ``signature`` an account is account ‖
     digest ‖ signature (``chains.signatures.eip1271``); for ``asset-fact`` there is exactly
-    one account, the asset's own reference as bytes.
+    one account, the asset's own reference as bytes, followed by calldata where the answer of a
+    function of the contract, one word, is wanted as ``rate``.
     """
 
     kind: QueryKind

@@ -41,6 +41,7 @@ GAPS: dict[str, str] = {
     "no-height": "The list gives no height for this row.",
     "not-answered": "The adapter ended without answering this question.",
     "adapter-error": "The adapter failed on this answer; this is a defect of recount.",
+    "rate-unread": "What a share of this token is worth was not read on chain at this height.",
     "proof-wrong": "The proof does not lead from the pinned block to this balance.",
     "proof-contradicts": "A proof shows another balance than the node stated for this block.",
     "proof-no-anchor": "The header's fields do not hash to the pinned block; nothing is proven.",

@@ -26,6 +26,7 @@ from crawler.plan import ControlQuestion, Moment, capabilities, is_token, why_no
 from crawler.proven import confirm
 from crawler.runs import ShardEntry
 from crawler.settings import World
+from crawler.shares import Rate, rate_of
 from crawler.validity import Judged, Subjects
 
 LEDGER = pa.schema(
@@ -92,6 +93,7 @@ class Join:
         self._asset_gaps = _asset_gaps(world, facts, self._balances)
         self._supplies = _supplies(world, facts, self._asset_gaps)
         self._control = control_answers(shards)
+        self.rates = {key: _rate(standing) for key, standing in facts.items()}
         self._subjects = Subjects()
         self._judged: Judged | None = None
         self.places: dict[int, tuple[Place, ...]] = {}
@@ -292,6 +294,14 @@ def _standing_shard(
     columns["shard"] = _repeated(entry.digest, STANDING.field("shard"), accounts)
     columns["attempt"] = pa.array(merged.attempts, pa.int32())
     return pa.table(columns, schema=STANDING)
+
+
+def _rate(standing: pa.Table) -> Rate:
+    """Return what a token's facts say of its exchange rate, if it has any."""
+    gap = standing["gap"][0].as_py()
+    if gap:
+        return Rate(None, gap)
+    return rate_of(msgspec.json.decode(standing["facts"][0].as_py().encode()))
 
 
 def _repeated(value: object, field: pa.Field, accounts: pa.Array) -> pa.Array:

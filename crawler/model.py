@@ -123,6 +123,18 @@ class AssetClass(StrEnum):
     SELF_ISSUED = "self-issued"
 
 
+class Share(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the contract of a share token states what one share is worth.
+
+    ``shares * rate // 10**scale`` are base units of the asset ``of``, where ``rate`` is what the
+    function ``call`` answers: without arguments, or with ``10**scale`` shares as its only one.
+    """
+
+    of: AssetId
+    call: str
+    scale: int
+
+
 class Asset(msgspec.Struct, frozen=True, kw_only=True, rename={"asset_class": "class"}):
     """A reviewed asset of ``config/assets.toml``.
 
@@ -130,7 +142,8 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True, rename={"asset_class": "c
     ``symbol`` is what the contract itself answers, ``""`` where that is not confirmed (then only
     the decimals are compared on chain). ``counts_as`` is the published coin. ``max_supply`` is how
     many whole coins the protocol ever allows, 0 where it sets no bound that is sure: no account
-    can hold more, at any height.
+    can hold more, at any height. ``share``: the token is a share in another asset, whose rate its
+    contract states.
     """
 
     id: AssetId
@@ -141,6 +154,7 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True, rename={"asset_class": "c
     asset_class: AssetClass
     source: str
     max_supply: int = 0
+    share: Share | None = None
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

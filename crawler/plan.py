@@ -35,6 +35,7 @@ from crawler.columns import distinct, flags, members
 from crawler.control import AWAITING
 from crawler.model import RowKind
 from crawler.settings import World
+from crawler.shares import rate_call
 
 DECODER_VERSION = "2"
 """Raise it when a decoder changes its reading, so that old answers are not mixed with new ones."""
@@ -131,7 +132,7 @@ def questions(
     ]
     found += questions_about(world, control)
     found += [
-        _questions(QueryKind.ASSET_FACT, moment, asset, {_asset_account(world, asset)})
+        _questions(QueryKind.ASSET_FACT, moment, asset, {_facts_asked(world, asset)})
         for moment, asset in balances
         if is_token(asset)
     ]
@@ -263,6 +264,12 @@ def _questions(kind: QueryKind, moment: Moment, asset: AssetId, accounts: set[by
         asset=asset,
         accounts=tuple(sorted(accounts)),
     )
+
+
+def _facts_asked(world: World, asset: AssetId) -> bytes:
+    """Return the contract and, behind it, the call that states what a share is worth."""
+    share = world.assets[asset].share
+    return _asset_account(world, asset) + (rate_call(share) if share else b"")
 
 
 def _asset_account(world: World, asset: AssetId) -> bytes:

@@ -42,6 +42,7 @@ from crawler.result import (
 )
 from crawler.runs import RunDirectory, ShardEntry, shard_name
 from crawler.settings import Policy, Statement, World
+from crawler.shares import Shares
 from crawler.spool import Spool
 from crawler.totals import Totals, chosen_in_conflict, judged_rows, scales
 
@@ -259,7 +260,7 @@ def recount(
         chosen: frozenset[int] = frozenset()
         if policy.conflict == "smaller":
             chosen = chosen_in_conflict(join.completed(kept))
-        running, sums = Totals(), LabelSums()
+        running, sums, shares = Totals(), LabelSums(), Shares(world, join.rates)
         findings = Findings(scale, asked=inputs.asked)
         validity: Counter[str] = Counter()
         for ledger in join.completed(kept):
@@ -267,6 +268,7 @@ def recount(
                 running.add(row)
                 findings.add_row(row)
                 sums.add(row)
+                shares.add(row)
                 validity[row.cells["validity"]] += row.rows
             keep(ledger)
     totals = running.by_coin()
@@ -311,6 +313,7 @@ def recount(
         totals=checks,
         ratios=ratios,
         statement=stated,
+        shares=shares.lines(),
         messages=messages,
         messages_left_out=messages_left_out,
         findings=found,

@@ -118,6 +118,30 @@ class RatioLine(msgspec.Struct, frozen=True, kw_only=True):
     lower_bound: bool
 
 
+class ShareLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What the shares observed of one token at one height are worth in another asset.
+
+    A figure beside the totals: the shares count as ``asset`` and are converted nowhere.
+    ``worth`` = ``observed`` times ``rate`` / 10^``scale`` in base units, rounded down, in coin
+    units of ``of_asset``; ``rate`` is what ``call`` answered at the pinned block. Both are null,
+    with the reason in ``gap``, where the rate could not be read.
+    """
+
+    asset_id: str
+    network: str
+    asset: str
+    height: int
+    rows: int
+    observed: str
+    call: str
+    scale: int
+    rate: str | None
+    of_asset_id: str
+    of_asset: str
+    worth: str | None
+    gap: str
+
+
 class StatementCheck(msgspec.Struct, frozen=True, kw_only=True):
     """One thing the exchange stated. ``verdict``: ``holds``, ``fails`` or ``cannot-tell``."""
 
@@ -215,6 +239,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     totals: tuple[TotalCheck, ...]
     ratios: tuple[RatioLine, ...]
     statement: tuple[StatementCheck, ...]
+    shares: tuple[ShareLine, ...]
     messages: tuple[MessageLine, ...]
     messages_left_out: int
     findings: tuple[Finding, ...]

@@ -10,6 +10,7 @@ they say so.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +23,7 @@ from chains.model import AssetId, ChainId, ChainSpec
 from crawler import declarations
 from crawler.declarations import fault, quoted
 from crawler.labels import plain
-from crawler.model import Asset, AssetClass, Exchange
+from crawler.model import Asset, AssetClass, Exchange, Share
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,8 +134,10 @@ class _AssetTable(
     asset_class: AssetClass
     source: str
     max_supply: int = 0
+    share: Share | None = None
 
 
+_CALL = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*\((uint256)?\)")
 MOST_DECIMALS = 77
 """10**77 is the largest power of ten below 2**256."""
 
@@ -261,6 +264,8 @@ class _Builder:
             if asset.chain not in self.chains:
                 file = self.origin["assets", id_]
                 raise fault(file, f'assets."{id_}"', f"{asset.chain} is not a declared chain")
+            if asset.share is not None:
+                self._check_share(id_, asset.share)
         for exchange in self.exchanges.values():
             self._check_exchange(exchange, self.origin["exchanges", exchange.name])
         return World(
@@ -271,6 +276,15 @@ class _Builder:
             schemes=self.schemes,
             digest=_digest(self.files),
         )
+
+    def _check_share(self, id_: AssetId, share: Share) -> None:
+        file, key = self.origin["assets", id_], f'assets."{id_}".share'
+        if share.of not in self.assets or share.of == id_:
+            raise fault(file, f"{key}.of", f"{share.of} is not another declared asset")
+        if not _CALL.fullmatch(share.call):
+            raise fault(file, f"{key}.call", f"{share.call!r} is not name() or name(uint256)")
+        if not 0 <= share.scale <= MOST_DECIMALS:
+            raise fault(file, f"{key}.scale", f"is {share.scale}; allowed: 0 to 77")
 
     def _claim(self, table: str, id_: str, file: str, key: str, *, replaces: bool) -> None:
         """Note who declares ``id_``; raises ``ConfigError`` if it was declared before."""

@@ -52,6 +52,7 @@ def render(report: Report, console: Console) -> None:
     _headline(result, console)
     _assets(result, console)
     _ratios(result, console)
+    _shares(result, console)
     _totals(result, console)
     _statement(result, console)
     _findings(result, console)
@@ -199,6 +200,25 @@ def _ratios(result: Result, console: Console) -> None:
         dated = f", as of {display.visible(as_of)}" if as_of else ""
         text = f"Liabilities: {display.visible(source)}{dated}; trust: {display.visible(trust)}."
         _say(text, console, style="dim")
+
+
+def _shares(result: Result, console: Console) -> None:
+    if not result.shares:
+        return
+    _heading("What shares are worth", console)
+    _say("They count as themselves; the rate is what their own contract states.", console)
+    for line in result.shares:
+        coin, of = display.visible(line.asset), display.visible(line.of_asset)
+        worth = (
+            f"not known, {display.visible(line.gap)}"
+            if line.worth is None
+            else f"{display.amount(line.worth)} {of} by {display.visible(line.call)}"
+        )
+        _item(
+            f"{display.amount(line.observed)} {coin} at {line.height} on "
+            f"{display.visible(line.network)}: {worth}",
+            console,
+        )
 
 
 def _totals(result: Result, console: Console) -> None:

@@ -26,6 +26,7 @@ from crawler.result import (
     RatioLine,
     Report,
     Result,
+    ShareLine,
     SnapshotLine,
     StatementCheck,
     TotalCheck,
@@ -322,6 +323,21 @@ def result() -> Result:
                            verdict="cannot-tell", note="12 rows could not be looked at."),
             StatementCheck(what="ratio of DOGE at least", stated="100%", found="100.8112%",
                            verdict="holds", note=""),
+        ),
+        shares=(
+            ShareLine(
+                asset_id="eip155:1/erc20:0x7f39C581F595B53c5cb19bD0b3f8dA6c935E2Ca0",
+                network="Ethereum", asset="wstETH", height=20059100, rows=2,
+                observed="1000.5", call="stEthPerToken()", scale=18, rate="1167891234567890123",
+                of_asset_id="eip155:1/erc20:0xae7ab96520DE3A18E5e111B5EaAb095312D7fE84",
+                of_asset="stETH", worth="1168.475180185174068061", gap="",
+            ),
+            ShareLine(
+                asset_id="tron:0x2b6653dc/trc20:TU3kjFuhtEo42tsCBtfYUAZxoqQ4yuSLQ5",
+                network="TRON", asset="sTRX", height=62400512, rows=1, observed="77", scale=18,
+                call="exchangeRate()", rate=None, of_asset_id="tron:0x2b6653dc/slip44:195",
+                of_asset="TRX", worth=None, gap="rate-unread",
+            ),
         ),
         messages=(
             MessageLine(

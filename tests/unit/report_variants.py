@@ -32,7 +32,7 @@ def empty() -> Report:
     """Return a report of a list without a single countable row, liability or statement."""
     return Report(
         result=msgspec.structs.replace(
-            result(), assets=(), ratios=(), statement=(), totals=(), findings=(), discrepancies=(),
+            result(), assets=(), ratios=(), shares=(), statement=(), totals=(), findings=(), discrepancies=(),
             snapshots=(), does_not_prove=(), outcome=Outcome(exit_code=3, sentences=()),
         ),
         circumstances=msgspec.structs.replace(circumstances(), endpoints=(), evidence=()),
@@ -42,7 +42,7 @@ def empty() -> Report:
 def all_good() -> Report:
     return with_result(
         assets=tuple(line for line in assets() if line.asset == "DOGE"),
-        ratios=(), statement=(), totals=(), findings=(), discrepancies=(),
+        ratios=(), shares=(), statement=(), totals=(), findings=(), discrepancies=(),
         outcome=Outcome(exit_code=0, sentences=("Policy: nothing refuted. Found: none. Holds.",)),
     )  # fmt: skip
 
@@ -72,6 +72,8 @@ def hostile() -> Report:
                          for r in base.ratios),
             statement=tuple(replace(s, what=bad, stated=bad, found=bad, verdict=bad, note=bad)
                             for s in base.statement),
+            shares=tuple(replace(s, asset=bad, network=bad, call=bad, of_asset=bad, gap=bad)
+                         for s in base.shares),
             messages=tuple(replace(m, text=bad, dated=bad, schemes={bad: 1}, claimed={bad: "1"})
                            for m in base.messages),
             findings=tuple(replace(f, sentence=bad, code=bad, amounts={bad: "1"}, about=bad)

@@ -175,6 +175,25 @@ labels = [{ asset = "ETH", id = "eip155:1/slip44:60" }]
 """
 
 
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        ('{ of = "a:b/slip44:1", call = "rate()", scale = 18 }', "share.of"),
+        ('{ of = "eip155:1/erc20:0x11", call = "rate()", scale = 18 }', "share.of"),
+        ('{ of = "eip155:1/slip44:60", call = "rate", scale = 18 }', "share.call"),
+        ('{ of = "eip155:1/slip44:60", call = "rate(address)", scale = 18 }', "share.call"),
+        ('{ of = "eip155:1/slip44:60", call = "rate()", scale = 78 }', "share.scale"),
+        ('{ of = "eip155:1/slip44:60", call = "rate()" }', "share"),
+    ],
+)
+def test_a_share_whose_rate_cannot_be_asked_is_refused(
+    tmp_path: Path, share: str, said: str
+) -> None:
+    entry = 'symbol = "S", decimals = 8, counts_as = "S", class = "receipt", source = "x"'
+    text = f'[assets]\n"eip155:1/erc20:0x11" = {{ {entry}, share = {share} }}\n'
+    assert said in refusal(tmp_path, text)
+
+
 def test_an_extra_file_may_hold_an_exchange(tmp_path: Path) -> None:
     world = load_world([extra(tmp_path, EXCHANGE)])
     assert world.exchanges["made-up"].messages == ("we own this",)

@@ -144,7 +144,7 @@ class Adapter:
             return proofs.decode(self._quirks, questions, extract, at, token)
         if token is None:
             return all_gaps(extract, Gap("asset-unsupported", detail="a coin has no contract"))
-        return facts.decode(token, extract, at)
+        return facts.decode(token, questions, extract, at)
 
     def _read_contract(self, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
         if questions.kind == QueryKind.CONTROL:

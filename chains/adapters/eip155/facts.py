@@ -22,7 +22,7 @@ from chains.adapters.eip155.reading import (
     view_request,
 )
 from chains.adapters.eip155.refusals import refine
-from chains.adapters.eip155.ways import answer_bytes
+from chains.adapters.eip155.ways import ACCOUNT, answer_bytes
 from chains.model import (
     Answers,
     Exchange,
@@ -42,20 +42,22 @@ DECIMALS = "313ce567"
 SYMBOL = "95d89b41"
 
 
-class TokenFacts(msgspec.Struct, frozen=True):
+class TokenFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a token says of itself. ``None`` where it has no such function or it reverts.
 
-    ``total_supply`` is the decimal text of base units.
+    ``total_supply`` is the decimal text of base units, ``rate`` that of the one word that a share
+    token answers to the call asked of it.
     """
 
     decimals: int | None
     symbol: str | None
     total_supply: str | None
     code: bool
+    rate: str | None = None
 
 
-def requests(token: bytes, at: Snapshot) -> tuple[Request, ...]:
-    """Return the four questions: code, decimals, symbol, total supply.
+def requests(token: bytes, at: Snapshot, rate_call: bytes = b"") -> tuple[Request, ...]:
+    """Return the questions: code, decimals, symbol, total supply and, where asked, the rate.
 
     Spec: https://eips.ethereum.org/EIPS/eip-20
     """
@@ -64,18 +66,27 @@ def requests(token: bytes, at: Snapshot) -> tuple[Request, ...]:
         view_request(token, DECIMALS, at),
         view_request(token, SYMBOL, at),
         supply_request(token, at),
+        *([view_request(token, rate_call.hex(), at)] if rate_call else []),
     )
+
+
+def _rate_call(questions: Questions) -> bytes:
+    """Return the calldata that stands behind the token's own account, if any does."""
+    return questions.accounts[0][ACCOUNT:]
 
 
 async def extract(
     transport: Transport, token: bytes, questions: Questions, at: Snapshot
 ) -> AsyncIterator[Extract]:
-    """Ask one endpoint after the other until one has answered all four questions."""
+    """Ask one endpoint after the other until one has answered all questions."""
     every = list(range(len(questions.accounts)))
     trail: list[Exchange] = []
     for endpoint in primaries(transport, at.endpoints):
         answers = await asyncio.gather(
-            *(transport.exchange(request, endpoint) for request in requests(token, at))
+            *(
+                transport.exchange(request, endpoint)
+                for request in requests(token, at, _rate_call(questions))
+            )
         )
         trail.extend(answers)
         if not any(exchange.failure for exchange in answers):
@@ -87,12 +98,13 @@ async def extract(
     yield Extract(positions=every, decoder=DECODER, exchanges=tuple(trail))
 
 
-def decode(token: bytes, extract: Extract, at: Snapshot) -> Answers:
+def decode(token: bytes, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
     """Read the facts; an endpoint's failure is a ``Gap``, a token's silence is ``null``."""
     if extract.decoder == UNSENT:
         return all_gaps(extract, reason_unsent(extract))
     endpoint = extract.exchanges[-1].endpoint
-    found = [find(extract.exchanges, request, endpoint) for request in requests(token, at)]
+    asked = requests(token, at, _rate_call(questions))
+    found = [find(extract.exchanges, request, endpoint) for request in asked]
     answers: list[bytes | None] = []
     for exchange in found:
         if exchange is None:
@@ -102,16 +114,18 @@ def decode(token: bytes, extract: Extract, at: Snapshot) -> Answers:
         if gap is not None and gap.reason != "call-failed":
             return all_gaps(extract, gap, endpoint)
         answers.append(None if isinstance(raw, Gap) else raw)
-    code, decimals, symbol, supply = answers
+    code, decimals, symbol, supply, *rates = answers
     if not code:
         return all_gaps(extract, Gap("no-contract"), endpoint)
     places = _number(decimals)
     total = _number(supply)
+    rate = _number(rates[0]) if rates else None
     facts = TokenFacts(
         decimals=places if places is not None and places < 256 else None,  # noqa: PLR2004
         symbol=None if symbol is None else read_text(symbol),
         total_supply=None if total is None else str(total),
         code=True,
+        rate=None if rate is None else str(rate),
     )
     text = msgspec.json.encode(facts).decode()
     count = len(extract.positions)
