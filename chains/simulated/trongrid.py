@@ -2,7 +2,10 @@
 
 ``holdings`` are a token's balances at ``height``, ``transfers`` what was moved after it (or
 before: those are listed and change nothing). ``balanceOf`` answers for the solidified head; the
-list of transfers also has what is newer. Dangerous knobs: ``serves_events`` (a plain node),
+list of transfers also has what is newer. ``events`` are those of Tether's contract (Issue, Redeem,
+DestroyedBlackFunds), which change balances without a transfer.
+
+Dangerous knobs: ``serves_events`` (a plain node),
 ``events_until`` (a list that lags), ``forgets_mark`` (a full page that does not name the next
 one), ``cuts_page`` (rows missing, as the page's own count shows), ``loses_every`` (rows missing
 without a trace), ``token_zeros`` (a contract whose state is not there), ``reverts``.
@@ -28,6 +31,7 @@ BALANCE_OF = "70a08231"
 TOTAL_SUPPLY = "18160ddd"
 DECIMALS = "313ce567"
 SYMBOL = "95d89b41"
+OWNER = "8da5cb5b"
 TRIGGER = "/walletsolidity/triggerconstantcontract"
 MISSING = "Smart contract is not exist."
 
@@ -40,6 +44,14 @@ class Transfer(NamedTuple):
     receiver: bytes
     value: int
     kind: str = "Transfer"
+
+
+class Event(NamedTuple):
+    """Another event of the token's contract in a block: its name and what it says."""
+
+    block: int
+    name: str
+    result: Mapping[str, str]
 
 
 class SimulatedTronGrid(SimulatedTron):
@@ -57,6 +69,8 @@ class SimulatedTronGrid(SimulatedTron):
         self.token = token
         self.holdings = holdings
         self.transfers = tuple(transfers)
+        self.events: tuple[Event, ...] = ()
+        self.owner = bytes(20)
         self.decimals = 6
         self.symbol = "USDT"
         self.serves_events = True
@@ -74,7 +88,18 @@ class SimulatedTronGrid(SimulatedTron):
         for one in self.transfers:
             if one.kind == "Transfer" and self.height < one.block <= block:
                 units += one.value * ((one.receiver == account) - (one.sender == account))
+        for event in self.events:
+            if self.height < event.block <= block:
+                units += self._changed(event, account)
         return units
+
+    def _changed(self, event: Event, account: bytes) -> int:
+        """Return what an event of Tether's contract adds to an account."""
+        if event.name == "DestroyedBlackFunds":
+            named = bytes.fromhex(event.result["_blackListedUser"][-40:])
+            return -int(event.result["_balance"]) * (named == account)
+        sign = {"Issue": 1, "Redeem": -1}.get(event.name, 0)
+        return sign * int(event.result.get("amount", "0")) * (account == self.owner)
 
     async def answer(self, request: web.Request, body: bytes) -> web.StreamResponse:
         """Answer one call of the wallet API or of the event API."""
@@ -83,6 +108,8 @@ class SimulatedTronGrid(SimulatedTron):
         self.calls[request.path] = self.calls.get(request.path, 0) + 1
         if not self.serves_events:
             return web.Response(status=404, text="<html><body>404 Not Found</body></html>")
+        if "event_name" in request.query:
+            return self._events(request.query)
         if request.path.startswith("/v1/contracts/"):
             newest = self.head if self.events_until is None else self.events_until
             return _listed([{"block_timestamp": self.block_time_ms(newest)}])
@@ -103,6 +130,22 @@ class SimulatedTronGrid(SimulatedTron):
         page = rows[start : start + most]
         more = len(rows) > start + most and not self.forgets_mark
         return _listed(page, str(start + most) if more else "", cut=self.cuts_page)
+
+    def _events(self, query: Mapping[str, str]) -> web.Response:
+        rows: list[dict[str, Any]] = [
+            {
+                "block_number": one.block,
+                "block_timestamp": self.block_time_ms(one.block),
+                "contract_address": text(self.token),
+                "event_index": 0,
+                "event_name": one.name,
+                "result": dict(one.result),
+            }
+            for one in sorted(self.events, key=lambda one: -one.block)
+            if one.name == query["event_name"]
+            and self.block_time_ms(one.block) >= int(query["min_block_timestamp"])
+        ]
+        return _listed(rows, cut=self.cuts_page)
 
     def _row(self, one: Transfer) -> dict[str, Any]:
         token = {"symbol": self.symbol, "address": text(self.token), "decimals": self.decimals}
@@ -136,6 +179,7 @@ class SimulatedTronGrid(SimulatedTron):
             BALANCE_OF: lambda: self.held(argument[-20:], self.solid_head),
             TOTAL_SUPPLY: lambda: sum(self.holdings.values()),
             DECIMALS: lambda: self.decimals,
+            OWNER: lambda: int.from_bytes(self.owner, "big"),
         }[selector]()
         return _word(0 if self.token_zeros else number)
 

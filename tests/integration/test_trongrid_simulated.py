@@ -15,7 +15,7 @@ from chains.adapters import tron
 from chains.adapters.tron import tokens
 from chains.model import AssetId, Gap, Method, Observation, PartKind, QueryKind
 from chains.simulated.tron import ACTIVE_OPERATIONS, SOLID_DEPTH, SimulatedTron
-from chains.simulated.trongrid import SimulatedTronGrid, Transfer, text
+from chains.simulated.trongrid import Event, SimulatedTronGrid, Transfer, text
 from crawler.control import CONTROLLED, DENIED, judge_signers
 
 pytestmark = pytest.mark.integration
@@ -62,6 +62,90 @@ async def test_tokens_are_those_of_the_height():
     assert {one.method for one in found.values() if isinstance(one, Observation)} == {
         Method.ROLLED_BACK
     }
+
+
+SUPPLY = {
+    "supply_events": {
+        text(TOKEN): [
+            {"name": "Issue", "amount": "amount", "sign": 1},
+            {"name": "Redeem", "amount": "amount", "sign": -1},
+            {
+                "name": "DestroyedBlackFunds",
+                "account": "_blackListedUser",
+                "amount": "_balance",
+                "sign": -1,
+            },
+            {"name": "Deprecate"},
+        ]
+    }
+}
+
+
+def destroyed(who: bytes, units: int, block: int = HEIGHT + 5) -> Event:
+    said = {"_blackListedUser": "0x" + who.hex(), "_balance": str(units)}
+    return Event(block, "DestroyedBlackFunds", said)
+
+
+def tether(*events: Event) -> SimulatedTronGrid:
+    node = grid()
+    node.owner = WHALE
+    node.events = events
+    return node
+
+
+async def test_what_was_issued_redeemed_and_destroyed_is_taken_back():
+    """Owner: 10^9 at the height, then 700 issued and 200 redeemed; 300 to BUSY and back by none."""
+    node = tether(
+        Event(HEIGHT - 10, "Issue", {"amount": "55"}),
+        Event(HEIGHT + 4, "Issue", {"amount": "700"}),
+        Event(HEIGHT + 6, "Redeem", {"amount": "200"}),
+        destroyed(PAID, 1_250),
+        destroyed(IDLE, 2**70),
+    )
+    assert node.held(WHALE, HEAD) == 10**9 - 300 + 700 - 200
+    assert (node.held(PAID, HEAD), node.held(IDLE, HEAD)) == (0, 0)
+    async with with_token(node, **SUPPLY) as adapter:
+        found = await asked(adapter, await pinned(adapter), (IDLE, PAID, WHALE), ASSET)
+    assert {who: short(one) for who, one in found.items()} == {
+        IDLE: 2**70,
+        PAID: 0,
+        WHALE: 10**9,
+    }
+    assert {one.method for one in found.values() if isinstance(one, Observation)} == {
+        Method.ROLLED_BACK
+    }
+
+
+async def test_what_was_destroyed_is_missed_where_its_event_is_not_declared():
+    """Why the declaration matters: without it the account would have held nothing."""
+    async with with_token(tether(destroyed(IDLE, 2**70))) as adapter:
+        found = await asked(adapter, await pinned(adapter), (IDLE,), ASSET)
+    assert shorts(found) == {0}
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (Event(HEIGHT + 5, "Deprecate", {"newAddress": "0x" + "11" * 20}), "no-history"),
+        (Event(HEIGHT, "Deprecate", {"newAddress": "0x" + "11" * 20}), 2**70),
+        (Event(HEIGHT + 5, "Issue", {"value": "5"}), "malformed-answer"),
+        (destroyed(b"\x99" * 19, 1), "malformed-answer"),
+        (destroyed(IDLE, 1, HEAD - SOLID_DEPTH), "no-history"),
+    ],
+)
+async def test_an_event_after_which_nothing_can_be_said_is_a_gap(event, expected):
+    async with with_token(tether(event), **SUPPLY) as adapter:
+        found = await asked(adapter, await pinned(adapter), (IDLE,), ASSET)
+    assert shorts(found) == {expected}
+
+
+async def test_events_of_the_contract_that_are_not_listed_to_the_end_are_a_gap():
+    node = tether(destroyed(IDLE, 5), destroyed(PAID, 5))
+    async with with_token(node, **SUPPLY) as adapter:
+        at = await pinned(adapter)
+        node.cuts_page = True
+        found = await asked(adapter, at, (NEVER,), ASSET)
+    assert shorts(found) == {"truncated-answer"}
 
 
 async def test_accounts_without_transfers_are_untouched():

@@ -255,6 +255,15 @@ def test_genesis_must_be_declared():
         pinning.genesis_of(msgspec.structs.replace(SPEC, params={}))
 
 
+@pytest.mark.parametrize(
+    "events", [{"T": [{"amount": "a"}]}, {"T": [{"name": "X", "typo": 1}]}, {"T": "Issue"}, 5]
+)
+def test_events_of_a_token_must_be_declared_in_full(events):
+    spec = msgspec.structs.replace(SPEC, params={**SPEC.params, "supply_events": events})
+    with pytest.raises(ConfigError, match="supply_events"):
+        tron.Adapter(spec, NoTransport())
+
+
 def test_adapters_are_found_by_name_only():
     assert load("tron") is tron.Adapter
     for name in ("", "none", "Tron", "tron.rules", "../tron", "os"):

@@ -21,7 +21,8 @@ An extract carries one method: the weakest of its accounts. Token facts are thos
 
 ``spec.params``: ``genesis_hash`` (id of block 0, required), ``canaries`` (``T…`` addresses
 that hold TRX at every height of interest, optional), ``transfer_tokens`` (``T…`` contracts whose
-balances move by Transfer events alone; none unless given), ``token_canaries`` (a token's holder
+balances move by Transfer events and by no others than ``supply_events`` gives for them; none unless
+given), ``token_canaries`` (a token's holder
 that is never empty; its total supply unless given), ``busy_token`` (a contract with events in
 every block; USDT unless given).
 """
@@ -36,9 +37,10 @@ import msgspec
 
 from chains import addresses
 from chains.accounts import UNASKED, AccountAdapter, Read
-from chains.adapters.tron import account, facts, pinning, rules, tokens, wire
+from chains.adapters.tron import account, facts, pinning, rules, supply, tokens, wire
 from chains.addresses import AddressError
 from chains.addresses import tron as address
+from chains.errors import ConfigError
 from chains.model import (
     Answers,
     Capabilities,
@@ -95,6 +97,7 @@ class Adapter(AccountAdapter):
             str(token): addresses.decode(spec, str(holder))
             for token, holder in params.get("token_canaries", {}).items()
         }
+        self._supply_events = _supply_events(spec)
         self._newest = tokens.newest_request(str(params.get("busy_token", BUSY)))
 
     def pin_requests(self, height: int) -> Sequence[Request]:
@@ -195,10 +198,11 @@ class Adapter(AccountAdapter):
         balances = await self.together([self._canary(questions, token), *asked], endpoint)
         last = await ask(head, endpoint)
         newest = await ask(self._newest, endpoint)
+        events = await supply.ask(ask, endpoint, self._supply(questions, token, at))
         lists = await asyncio.gather(
             *(tokens.ask_list(ask, endpoint, self._list(questions, at, who)) for who in accounts)
         )
-        return [first, *balances, last, newest, *(one for pages in lists for one in pages)]
+        return [first, *balances, last, newest, *events, *(one for own in lists for one in own)]
 
     def read(
         self,
@@ -220,12 +224,16 @@ class Adapter(AccountAdapter):
         if isinstance(reading, Gap):
             return [reading] * len(accounts)
         found = {one.request: one for one in exchanges}
+        events = supply.read(found, self._supply(questions, token, at))
+        if isinstance(events, Gap):
+            return [events] * len(accounts)
         return [
             tokens.balance(
                 found,
                 tokens.balance_request(token, who),
                 self._list(questions, at, who),
                 reading,
+                events.get(who, ()),
             )
             for who in accounts
         ]
@@ -246,11 +254,15 @@ class Adapter(AccountAdapter):
             return Method.STATE
         if questions.kind is QueryKind.CONTROL:
             return Method.UNTOUCHED
-        if self._token(questions) is None:
+        token = self._token(questions)
+        if token is None:
             return Method.UNTOUCHED if answers.parts else Method.STATE
         accounts = [questions.accounts[position] for position in extract.positions]
         lists = [self._list(questions, at, who) for who in accounts]
-        back = tokens.moved(extract.exchanges, lists)
+        found = {one.request: one for one in extract.exchanges}
+        events = supply.read(found, self._supply(questions, token, at))
+        touched = not isinstance(events, Gap) and not events.keys().isdisjoint(accounts)
+        back = touched or tokens.moved(found, lists)
         return Method.ROLLED_BACK if back else Method.UNTOUCHED
 
     def _without_events(self, questions: Questions, at: Snapshot) -> bool:
@@ -279,12 +291,31 @@ class Adapter(AccountAdapter):
             return tokens.call_request(token, tokens.TOTAL_SUPPLY)
         return tokens.balance_request(token, holder)
 
+    def _supply(self, questions: Questions, token: bytes, at: Snapshot) -> supply.Supply:
+        reference = self._reference(questions)
+        return supply.Supply(
+            contract=token,
+            token=reference,
+            since_ms=int(at.detail["time-ms"]),
+            events=self._supply_events.get(reference, ()),
+        )
+
     def _list(self, questions: Questions, at: Snapshot, who: bytes) -> tokens.List:
         return tokens.List(
             account=address.encode(who, self.spec.address_params),
             token=self._reference(questions),
             since_ms=int(at.detail["time-ms"]),
         )
+
+
+def _supply_events(spec: ChainSpec) -> Mapping[str, tuple[supply.Event, ...]]:
+    """Read ``params.supply_events``; raises ``ConfigError``."""
+    try:
+        return msgspec.convert(
+            spec.params.get("supply_events", {}), dict[str, tuple[supply.Event, ...]]
+        )
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"chain {spec.id}: params.supply_events: {error}") from error
 
 
 def _with_events(at: Snapshot) -> tuple[str, ...]:

@@ -14,9 +14,8 @@ may or may not be in the balance. A full page without the mark of the next one i
 (TRON-US/trongrid issue 23). A row that is missing in the middle of a list cannot be seen on one
 endpoint; a sum that goes below zero is.
 
-Only for tokens whose balances move by Transfer events alone (``transfer_tokens``): not for those
-that rebase. USDT's owner can also issue, redeem and destroy the funds of a blacklisted account by
-events of other names, which are not read.
+Only for tokens whose balances move by Transfer events and by those that are declared beside them
+(``transfer_tokens``, and ``supply``): not for those that rebase.
 
 Spec: https://tronprotocol.github.io/documentation-en/api/http/smart-contract/triggerconstantcontract/
 Spec: https://developers.tron.network/docs/get-trc20-transaction-history
@@ -56,7 +55,7 @@ NO_EVENTS = (
     "an endpoint with the event API, or a capture at the height, would answer it"
 )
 NO_RULE = (
-    "this token is not configured as one that moves by Transfer events alone (transfer_tokens); "
+    "this token is not configured as one whose events tell all its movements (transfer_tokens); "
     "a capture at the height would answer it"
 )
 
@@ -177,6 +176,20 @@ def _listed(exchange: Exchange) -> tuple[list[Any], Mapping[str, Any]] | Gap:
     return data, meta
 
 
+def read_listed(exchange: Exchange) -> tuple[list[Any], str] | Gap:
+    """Return the rows of a page and the mark of the next one, ``""`` where it is the last."""
+    listed = _listed(exchange)
+    if isinstance(listed, Gap):
+        return listed
+    data, meta = listed
+    mark = meta.get("fingerprint", "")
+    if not isinstance(mark, str) or (mark and not _FINGERPRINT.match(mark)):
+        return Gap("malformed-answer", detail="the mark of the next page cannot be read")
+    if not mark and len(data) >= PAGE:
+        return Gap("truncated-answer", retryable=True, detail="a full page, and no next one")
+    return data, mark
+
+
 def read_newest(exchange: Exchange) -> int | Gap:
     """Read the block time in milliseconds of the newest event."""
     listed = _listed(exchange)
@@ -191,19 +204,14 @@ def read_newest(exchange: Exchange) -> int | Gap:
 
 def read_page(exchange: Exchange, of: List) -> Transfers | Gap:
     """Read one page of an account's transfers."""
-    listed = _listed(exchange)
+    listed = read_listed(exchange)
     if isinstance(listed, Gap):
         return listed
-    data, meta = listed
+    data, mark = listed
     rows = [_row(one, of) for one in data]
     good = tuple(one for one in rows if one is not None)
-    mark = meta.get("fingerprint", "")
-    if len(good) != len(rows) or not isinstance(mark, str):
+    if len(good) != len(rows):
         return Gap("malformed-answer", detail="a transfer that cannot be read")
-    if mark and not _FINGERPRINT.match(mark):
-        return Gap("malformed-answer", detail="the mark of the next page cannot be read")
-    if not mark and len(rows) >= PAGE:
-        return Gap("truncated-answer", retryable=True, detail="a full page, and no next one")
     return Transfers(good, mark)
 
 
@@ -302,8 +310,10 @@ def _heads(exchanges: Sequence[Exchange], at: Snapshot) -> tuple[int, int] | Gap
     return first.time, last.time
 
 
-def balance(found: Found, asked: Request, of: List, reading: Reading) -> Held | Gap:
-    """Answer one account in base units of the token."""
+def balance(
+    found: Found, asked: Request, of: List, reading: Reading, others: Sequence[tuple[int, int]]
+) -> Held | Gap:
+    """Answer one account in base units of the token; ``others``: what other events added."""
     exchange = found.get(asked)
     now = Gap("not-answered") if exchange is None else read_number(exchange)
     if isinstance(now, Gap):
@@ -311,7 +321,7 @@ def balance(found: Found, asked: Request, of: List, reading: Reading) -> Held | 
     rows = read_list(found, of)
     if isinstance(rows, Gap):
         return rows
-    since = [(time, added) for time, added in rows if time > of.since_ms and added]
+    since = [(time, added) for time, added in (*rows, *others) if time > of.since_ms and added]
     earliest, latest = reading.first_ms - SETTLED_MS, reading.last_ms + SETTLED_MS
     if any(earliest < time <= latest for time, _ in since):
         return Gap("no-history", retryable=True, detail="transferred while it was being read")
@@ -321,9 +331,8 @@ def balance(found: Found, asked: Request, of: List, reading: Reading) -> Held | 
     return reading.doubt if reading.doubt is not None and not units else liquid(units)
 
 
-def moved(exchanges: Sequence[Exchange], lists: Sequence[List]) -> bool:
+def moved(found: Found, lists: Sequence[List]) -> bool:
     """Tell whether any account of a batch was rolled back over transfers."""
-    found = {one.request: one for one in exchanges}
     read = ((read_list(found, of), of.since_ms) for of in lists)
     return any(
         not isinstance(rows, Gap) and any(time > since and added for time, added in rows)
