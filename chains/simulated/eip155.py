@@ -66,6 +66,7 @@ class SimulatedEvm(SimulatedNode):
         self.history: dict[int, EvmState] = {height: own, **(history or {})}
         self.zero_for_everything = False
         self.pruned_below = 0
+        self.pruned_text = ""
         self.wrong_chain_id: int | None = None
         self.wrong_block_hash = False
         self.wrong_header_words = False
@@ -276,7 +277,7 @@ class SimulatedEvm(SimulatedNode):
             self.caused["pruned"] += 1
             root = self.block_hash(number).hex()
             message = f"missing trie node {root} (path ) state 0x{root} is not available"
-            raise Failure(-32000, message)
+            raise Failure(-32000, self.pruned_text or message)
         return number
 
     def _eth_call(self, params: list[Any]) -> str:

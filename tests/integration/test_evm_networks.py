@@ -307,6 +307,59 @@ async def test_pruned_state_is_a_gap_on_every_network(name: str) -> None:
         assert reasons(await crawler.natives(ACCOUNTS)) == {"state-pruned"}
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("eip155:10", "no historical RPC is available for this historical (pre-bedrock) block"),
+        ("eip155:1", "historical state not available in path scheme yet"),
+        ("eip155:42161", "missing trie node 12ab (path ) state 0x12ab is not available"),
+        ("eip155:137", "required historical state unavailable (reexec=128)"),
+        ("eip155:56", "old data not available due to pruning: state already pruned"),
+        ("eip155:61", "header not found"),
+        ("eip155:59144", "World state unavailable"),
+        ("eip155:314", "load state tree: failed to load state tree bafy2bzaced"),
+    ],
+)
+async def test_a_state_that_a_node_never_had_is_a_gap_in_its_own_words(
+    name: str, text: str
+) -> None:
+    """Before Bedrock, below the pruning line, without the archive: nobody says zero."""
+    spec = shipped(name)
+    async with (
+        node(spec, **QUIRKS.get(name, {})) as evm,
+        pinned(spec, HEIGHT, endpoint(spec, evm.url)) as crawler,
+    ):
+        evm.pruned_below, evm.pruned_text = HEIGHT + 1, text
+        assert reasons(await crawler.natives(ACCOUNTS)) == {"state-pruned"}
+        assert reasons(await crawler.holdings(TOKEN, ACCOUNTS)) == {"state-pruned"}
+
+
+@pytest.mark.parametrize("name", EVM)
+async def test_a_reorganisation_between_pin_and_read_is_a_gap_on_every_network(name: str) -> None:
+    spec = shipped(name)
+    async with (
+        node(spec, **QUIRKS.get(name, {})) as evm,
+        pinned(spec, HEIGHT, endpoint(spec, evm.url)) as crawler,
+    ):
+        assert await crawler.natives(ACCOUNTS) == NATIVES
+        evm.reorganise(HEIGHT)
+        assert reasons(await crawler.natives(ACCOUNTS)) == {"wrong-block"}
+
+
+@pytest.mark.parametrize("name", EVM)
+async def test_zeros_that_begin_after_the_pin_are_gaps_on_every_network(name: str) -> None:
+    spec = shipped(name)
+    async with (
+        node(spec, **QUIRKS.get(name, {})) as evm,
+        pinned(spec, HEIGHT, endpoint(spec, evm.url)) as crawler,
+    ):
+        evm.zero_for_everything = True
+        found = await crawler.natives(ACCOUNTS)
+        assert all(isinstance(answer, Gap) for answer in found.values())
+        assert reasons(found) == {"zero-without-canary"}
+        assert reasons(await crawler.holdings(TOKEN, ACCOUNTS)) == {"zero-without-canary"}
+
+
 @pytest.mark.parametrize("name", EVM)
 async def test_a_lagging_node_is_waited_for_on_every_network(name: str) -> None:
     spec = shipped(name)
