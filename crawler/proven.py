@@ -13,6 +13,8 @@ from crawler.columns import numbers, whole
 
 VOIDING = frozenset({"proof-wrong", "proof-contradicts"})
 """Gaps of a proof that leave nothing of the balance read beside it."""
+PLACE = ("shard", "attempt", "extract")
+"""Where the evidence of an answer lies: what a proof decides rests on the proof's."""
 
 
 def confirm(balances: pa.Table, proofs: pa.Table, *, coin: bool) -> pa.Table:
@@ -32,16 +34,15 @@ def confirm(balances: pa.Table, proofs: pa.Table, *, coin: bool) -> pa.Table:
             continue
         gap, units = shown["gap"][i], shown["units"][i]
         anchored = not gap and shown["method"][i] == Method.PROOF
-        if gap in VOIDING:
-            columns["gap"][at], columns["units"][at] = gap, None
-        elif gap:
+        if gap in VOIDING or (gap == "" and columns["units"][at] not in (None, units)):
+            taken = {"gap": gap or "proof-contradicts", "units": None}
+        elif anchored and columns["gap"][at] and coin:
+            taken = {name: shown[name][i] for name in columns}
+        elif anchored and not columns["gap"][at]:
+            taken = {"method": Method.PROOF.value}
+        else:
             continue
-        elif columns["gap"][at]:
-            if coin and anchored:
-                for name, values in columns.items():
-                    values[at] = shown[name][i]
-        elif units != columns["units"][at]:
-            columns["gap"][at], columns["units"][at] = "proof-contradicts", None
-        elif anchored:
-            columns["method"][at] = Method.PROOF.value
+        taken |= {name: shown[name][i] for name in PLACE}
+        for name, value in taken.items():
+            columns[name][at] = value
     return pa.table(columns, schema=balances.schema)

@@ -25,14 +25,14 @@ def failed(reason: str) -> dict[str, Any]:
 
 
 def void(reason: str) -> dict[str, Any]:
-    return READ | {"units": None, "gap": reason}
+    return READ | {"units": None, "gap": reason, "shard": "proofs"}
 
 
 @pytest.mark.parametrize(
     ("read", "proof", "coin", "expected"),
     [
-        (READ, PROOF, True, READ | {"method": "proof"}),
-        (READ, PROOF, False, READ | {"method": "proof"}),
+        (READ, PROOF, True, PROOF),
+        (READ, PROOF, False, PROOF),
         (READ, PROOF | {"method": "state"}, True, READ),
         (READ, PROOF | {"units": "6"}, True, void("proof-contradicts")),
         (READ, PROOF | {"units": "6", "method": "state"}, False, void("proof-contradicts")),

@@ -43,7 +43,7 @@ def state_root(block: Any, block_hash: str) -> bytes | None:
         return None
     try:
         raw = rlp.encode(_fields(block))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return _bytes(block["stateRoot"], 32) if "0x" + keccak(raw).hex() == block_hash else None
 

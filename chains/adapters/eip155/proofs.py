@@ -171,8 +171,11 @@ async def _ask(
             middle = len(piece) // 2
             pieces.extendleft([piece[middle:], piece[:middle]])
             continue
-        header = await transport.exchange(header_request(asking.at), answer.endpoint)
-        done.append(Extract(positions=piece, decoder=DECODER, exchanges=(answer, header)))
+        exchanges = [answer]
+        if not answer.failure:
+            header = header_request(asking.at)
+            exchanges.append(await transport.exchange(header, answer.endpoint))
+        done.append(Extract(positions=piece, decoder=DECODER, exchanges=tuple(exchanges)))
     return done
 
 
@@ -202,13 +205,9 @@ def decode(
     main = find(extract.exchanges, asking.request(extract.positions))
     if main is None:
         return all_gaps(extract, Gap("not-answered", detail="no exchange asks these proofs"))
-    header = find(extract.exchanges, header_request(at), main.endpoint)
-    block = Gap("not-answered") if header is None else jsonrpc.result(header)
-    if isinstance(block, Gap):
-        return all_gaps(extract, refine(block), main.endpoint)
-    root = headers.state_root(block, at.block_hash)
-    if root is None:
-        return all_gaps(extract, NO_ANCHOR, main.endpoint)
+    root = jsonrpc.failure(main) or _root(extract, at, main.endpoint)
+    if isinstance(root, Gap):
+        return all_gaps(extract, root, main.endpoint)
     accounts = asking.accounts(extract.positions)
     if token is None:
         members = jsonrpc.results(main, len(accounts))
@@ -224,6 +223,15 @@ def decode(
         endpoint=main.endpoint,
         gaps=gaps,
     )
+
+
+def _root(extract: Extract, at: Snapshot, endpoint: str) -> bytes | Gap:
+    """Return the state root of the pinned block, from a header that hashes to its name."""
+    header = find(extract.exchanges, header_request(at), endpoint)
+    block = Gap("not-answered") if header is None else jsonrpc.result(header)
+    if isinstance(block, Gap):
+        return refine(block)
+    return headers.state_root(block, at.block_hash) or NO_ANCHOR
 
 
 def is_anchored(at: Snapshot, endpoint: str) -> bool:
@@ -314,7 +322,7 @@ def _nodes(listed: Any) -> Mapping[bytes, bytes]:
         raise Unproven("no list of nodes")
     try:
         return trie.by_hash(bytes.fromhex(text[2:]) for text in listed[: trie.MOST_NODES + 1])
-    except (TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise Unproven("a node that is no hex text") from error
 
 
