@@ -138,7 +138,13 @@ def take(options: Options, path: Path, wanted: Wanted, progress: Progress) -> Ca
         run.save()
         at_heights = AtHeights(parts, heights)
         crawling = crawl(
-            run, world, at_heights, specs=specs, retry=options.retry, progress=progress
+            run,
+            world,
+            at_heights,
+            specs=specs,
+            retry=options.retry,
+            progress=progress,
+            proofs=options.proofs,
         )
         pinned, statistics, rejected = asyncio.run(crawling)
         keep_circumstances(run, specs, statistics, rejected)

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from chains.model import Method, QueryKind
 from crawler import recount as pure
@@ -244,7 +245,8 @@ def _captured(source: _Source, rows: Mapping[int, tuple[int, str]]) -> MergedSha
     chosen = [row for row, _ in rows.values()]
     table = source.merged.table.take(pa.array(chosen))
     at = table.schema.get_field_index("method")
-    method = pa.array([Method.CAPTURED.value] * len(chosen), pa.string())
+    proven = pc.equal(table["method"], Method.PROOF.value)  # a proof needs no word for its time
+    method = pc.if_else(proven, Method.PROOF.value, Method.CAPTURED.value)
     table = table.set_column(at, table.schema.field(at), method)
     gaps = [gap for _, gap in rows.values()]
     return MergedShard(_with_gaps(table, gaps), [source.merged.attempts[row] for row in chosen])

@@ -17,6 +17,7 @@ from crawler.cli_options import (
     Json,
     ListPath,
     Processes,
+    Proofs,
     Quiet,
     options_of,
     print_json,
@@ -36,6 +37,7 @@ def take(
     companion: Companion = None,
     config: Config = None,
     exchange: Exchange = "",
+    proofs: Proofs = "0",
     processes: Processes = 0,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -47,6 +49,7 @@ def take(
         config=config,
         endpoints=endpoints,
         exchange=exchange,
+        proofs=proofs,
         processes=processes,
     )
     wanted = capture.Wanted(

@@ -71,7 +71,7 @@ def node() -> Iterator[Node]:
         anvil.mine()
         anvil.set_natives(dict.fromkeys(ACCOUNTS, 5))
         anvil.set_holdings(TOKEN, dict.fromkeys(ACCOUNTS, 6))
-        anvil.mine(3)
+        anvil.mine(80)  # so far above that the height is final
         yield Node(anvil, height)
 
 
@@ -269,7 +269,8 @@ async def test_a_whole_run_proves_the_largest_of_each_asset(node: Node, tmp_path
             truncated(result)
 
     async with lying(node.anvil.url, one_truncated, "eth_getProof") as url:
-        report = await ran(tmp_path, node, rows, "3", url)
+        written(tmp_path, node, rows, url)
+        report = await ran(tmp_path, "--proofs=3")
     (line,) = report["assets"]
     assert line["verdict"] == "incomplete"
     assert line["sources"] == {
@@ -278,6 +279,25 @@ async def test_a_whole_run_proves_the_largest_of_each_asset(node: Node, tmp_path
     }
     (gap,) = (one for one in report["findings"] if one["code"] == "gap:proof-wrong")
     assert gap["amounts"] == {"ETH": coins(rows[lied_about])}
+
+
+async def test_a_proof_that_was_captured_stays_one(node: Node, tmp_path: Path) -> None:
+    """By the time of the run the node gives no proofs any more; the capture has them."""
+
+    def forgotten(result: Any) -> None:
+        result.clear()
+
+    rows = {at: NATIVES[at] for at in ACCOUNTS[1:3]}
+    async with lying(node.anvil.url, None, "") as url:
+        written(tmp_path, node, rows, url)
+        at = f"--at={node.height}"
+        code, _, err = await command(tmp_path, "capture", "capture", at, "--proofs=all")
+        assert code == 0, err
+    async with lying(node.anvil.url, forgotten, "eth_getProof") as url:
+        written(tmp_path, node, rows, url)
+        report = await ran(tmp_path, "--proofs=all", f"--captured={tmp_path / 'capture'}")
+    (line,) = report["assets"]
+    assert line["sources"] == {"quorum/proof": coins(sum(rows.values()))}
 
 
 async def test_the_doctor_says_whether_an_endpoint_proves_anything(node: Node) -> None:
@@ -297,8 +317,8 @@ async def test_the_doctor_says_whether_an_endpoint_proves_anything(node: Node) -
     assert (found.proofs, found.unproven, found.methods) == (False, "", ("state",))
 
 
-async def ran(directory: Path, node: Node, rows: Mapping[bytes, int], proofs: str, url: str) -> Any:
-    """Run a list of coins with the node as witness, replay it, and return the result."""
+def written(directory: Path, node: Node, rows: Mapping[bytes, int], url: str) -> None:
+    """Write a list of coins, its world, and endpoints with the node itself as witness."""
     name = SPEC.id
     (directory / "world.toml").write_text(
         f"""[chains."{name}"]
@@ -324,15 +344,23 @@ params = {{ chain_id = {CHAIN_ID}, canaries = ["{DEV_ACCOUNT}"], proofs = true }
         'role = "witness"\n',
         encoding="utf-8",
     )
-    code, out, err = await recount(
-        "run", str(directory / "list.csv"), f"--run={directory / 'run'}", f"--proofs={proofs}",
-        f"--config={directory / 'world.toml'}", f"--endpoints={directory / 'endpoints.toml'}",
-        "--processes=1", "--quiet", "--json",
-    )  # fmt: skip
+
+
+async def ran(directory: Path, *more: str) -> Any:
+    """Run the list, replay it, and return the result."""
+    code, out, err = await command(directory, "run", "run", *more)
     assert code in (0, 1, 3), err
     again, replayed, err = await recount("replay", str(directory / "run"), "--json")
     assert (again, replayed) == (code, out), err
     return json.loads(out)["result"]
+
+
+async def command(directory: Path, name: str, run: str, *more: str) -> tuple[int, str, str]:
+    return await recount(
+        name, str(directory / "list.csv"), f"--run={directory / run}",
+        f"--config={directory / 'world.toml'}", f"--endpoints={directory / 'endpoints.toml'}",
+        "--processes=1", "--quiet", "--json", *more,
+    )  # fmt: skip
 
 
 def coins(wei: int) -> str:
