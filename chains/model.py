@@ -34,9 +34,7 @@ class ChainSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``address_params`` what that format needs (version bytes, human-readable parts).
     ``params`` belongs to the adapter (genesis hash, canaries, quirks). ``controllers`` is the
     chain on which the accounts live that control accounts of this one, ``""`` for this one
-    itself; where that is another (validators), both count heights alike. ``same_as`` is the chain
-    of which this one is another door: the same accounts and the same native coins, under other
-    addresses.
+    itself; where that is another (validators), both count heights alike.
     """
 
     id: ChainId
@@ -47,7 +45,6 @@ class ChainSpec(msgspec.Struct, frozen=True, kw_only=True):
     address_params: Mapping[str, Any] = {}
     params: Mapping[str, Any] = {}
     controllers: str = ""
-    same_as: str = ""
     source: str = ""
 
     @property

@@ -27,7 +27,6 @@ from crawler.proven import confirm
 from crawler.runs import ShardEntry
 from crawler.settings import World
 from crawler.shares import Rate, rate_of
-from crawler.twins import unified
 from crawler.validity import Judged, Subjects
 
 LEDGER = pa.schema(
@@ -116,7 +115,6 @@ class Join:
         resolved = claims.set_column(
             at, "account", pc.coalesce(found["subject"], claims["account"])
         )
-        resolved = unified(self._world, resolved)
         self._subjects.add(resolved, flags(pc.is_in(statuses, value_set=PROVEN)))
         columns = {name: claims[name] for name in claims.column_names if name in LEDGER.names}
         columns |= {

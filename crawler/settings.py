@@ -116,7 +116,6 @@ class _ChainTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     address_params: dict[str, Any] = {}
     params: dict[str, Any] = {}
     controllers: str = ""
-    same_as: str = ""
     aliases: tuple[str, ...] = ()
 
 
@@ -261,9 +260,6 @@ class _Builder:
                 raise fault(file, key, f"{spec.native} is not a declared asset")
             if self.assets[spec.native].chain != chain:
                 raise fault(file, key, f"{spec.native} is of another chain")
-            if spec.same_as and spec.same_as not in self.chains:
-                key = f'chains."{chain}".same_as'
-                raise fault(file, key, f"{spec.same_as} is not a declared chain")
         for id_, asset in self.assets.items():
             if asset.chain not in self.chains:
                 file = self.origin["assets", id_]
