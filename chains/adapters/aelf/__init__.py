@@ -179,8 +179,7 @@ class Adapter(AccountAdapter):
 
     def snapshot(self, height: int, exchanges: Sequence[Exchange]) -> Snapshot:
         """Resolve the moment; nobody is asked about a block that is irreversible for nobody."""
-        shown = by_endpoint(exchanges)
-        views = {name: self.view(height, name, own) for name, own in shown.items()}
+        views = self.views(height, exchanges)
         if not any(FINAL in view.detail for view in views.values()):
             views = {name: _not_final(view) for name, view in views.items()}
         return agree(self.spec, height, views)
