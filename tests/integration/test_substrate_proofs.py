@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from account_crawl import asked, connected, pinned, short
+from made_up_run import recount
 
 from chains.adapters import substrate
 from chains.adapters.substrate import storage
+from chains.addresses.ss58 import encode
 from chains.model import (
     AssetId,
     ChainId,
@@ -29,6 +34,23 @@ HEIGHT = 28_000_000
 CHAIN = ChainId("polkadot:simulated")
 USDT = AssetId(f"{CHAIN}/asset:1984")
 RICH, POOR, NOBODY = b"\x21" * 32, b"\x22" * 32, b"\x23" * 32
+PREFIX = {"prefix": 0}
+WORLD = """replaces = true
+[chains."{chain.id}"]
+name = "{chain.name}"
+adapter = "{chain.adapter}"
+address = "{chain.address}"
+native = "{chain.native}"
+source = "made up"
+params = {{ genesis_hash = "{chain.params[genesis_hash]}", proofs = true }}
+address_params = {{ prefix = 0 }}
+[assets."{chain.native}"]
+symbol = "DOT"
+decimals = 0
+counts_as = "DOT"
+class = "native"
+source = "made up"
+"""
 HELD = {RICH: 2**60 + 1, POOR: 1}
 
 
@@ -179,3 +201,33 @@ async def test_many_accounts_take_several_proofs():
 async def test_without_the_header_nothing_is_proven():
     found, _ = await proven(node_of(), then=lambda one: setattr(one, "lacks", ["chain_getHeader"]))
     assert found == ["method-missing"] * 3
+
+
+async def test_a_run_with_proofs_says_so_in_its_report_and_replays_alike(tmp_path: Path):
+    directory, chain = tmp_path, spec()
+    nodes = [node_of(), node_of()]
+    balances = {RICH: TRUE[0], POOR: TRUE[1], NOBODY: 0}
+    rows = [f"{chain.id},{encode(who, PREFIX)},{units},{HEIGHT}" for who, units in balances.items()]
+    text = "network,address,amount,height\n" + "\n".join(rows) + "\n"
+    (directory / "list.csv").write_text(text, encoding="utf-8")
+    async with AsyncExitStack() as stack:
+        for node in nodes:
+            await stack.enter_async_context(node)
+        endpoints = [
+            f'[[endpoints]]\nname = "n{i}"\nchain = "{chain.id}"\nurl = "{node.url}"\n'
+            for i, node in enumerate(nodes)
+        ]
+        (directory / "endpoints.toml").write_text("".join(endpoints), encoding="utf-8")
+        (directory / "world.toml").write_text(WORLD.format(chain=chain), encoding="utf-8")
+        files = {"endpoints": "endpoints.toml", "config": "world.toml", "run": "run"}
+        options = [f"--{name}={directory / file}" for name, file in files.items()]
+        command = ["run", str(directory / "list.csv"), "--proofs=2", "--processes=1", "--quiet"]
+        code, _, err = await recount(*command, *options, "--json")
+    assert code in (0, 1, 3), err
+    ledger = pq.read_table(directory / "run" / "rows.parquet").to_pylist()
+    found = [(row["observed"], row["method"], row["gap"]) for row in ledger]
+    expected = [str(units) for units in balances.values()]
+    methods = ["proof", "proof", "state"]  # the two largest claims were to be proven
+    assert found == [(*one, "") for one in zip(expected, methods, strict=True)]
+    replayed, _, err = await recount("replay", str(directory / "run"), "--json")
+    assert replayed == code, err
