@@ -157,9 +157,12 @@ class AccountAdapter:
 
     def snapshot(self, height: int, exchanges: Sequence[Exchange]) -> Snapshot:
         """Resolve the moment; raises ``WrongChain``, ``Disagreement`` or why nobody knew it."""
+        return agree(self.spec, height, self.views(height, exchanges))
+
+    def views(self, height: int, exchanges: Sequence[Exchange]) -> Mapping[str, View]:
+        """Read what each endpoint showed; raises ``WrongChain``. Pure."""
         shown = by_endpoint(exchanges)
-        views = {name: self.view(height, name, own) for name, own in shown.items()}
-        return agree(self.spec, height, views)
+        return {name: self.view(height, name, own) for name, own in shown.items()}
 
     async def extract(self, questions: Questions, at: Snapshot) -> AsyncIterator[Extract]:
         """Yield one extract per group."""

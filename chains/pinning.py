@@ -20,6 +20,10 @@ PASSING = frozenset(
 """Reasons for which asking later may help, besides ``node-behind``."""
 
 
+NAMED_BY = "named_by"
+"""Detail with the names of the endpoints that named the block, as a JSON list."""
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """What one endpoint showed of the moment.
 
@@ -36,6 +40,23 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     shown: Mapping[str, str] = {}
     canaries: tuple[str, ...] = ()
     detail: Mapping[str, str] = {}
+
+
+def anchored(at: Snapshot, views: Mapping[str, View]) -> Snapshot:
+    """Keep in the snapshot which endpoints named its block, for ``is_anchored``."""
+    named = sorted(name for name, view in views.items() if view.block_hash)
+    detail = {**at.detail, NAMED_BY: msgspec.json.encode(named).decode()}
+    return msgspec.structs.replace(at, detail=detail)
+
+
+def is_anchored(at: Snapshot, endpoint: str) -> bool:
+    """Tell whether the pinned hash was named by another endpoint than this one.
+
+    One endpoint alone could make up a block with its header and state: a proof from the hash down
+    shows something only if the hash is not its own.
+    """
+    named = msgspec.json.decode(at.detail.get(NAMED_BY, "[]"), type=list[str])
+    return any(name != endpoint for name in named)
 
 
 def by_endpoint(exchanges: Sequence[Exchange]) -> dict[str, dict[Request, Exchange]]:

@@ -10,7 +10,10 @@ balances moved), ``forgets_everything`` (null under every key), ``answers_head``
 head, whatever block was asked), ``nulls_for_unknown`` (null instead of an error for a block that
 it does not have, as chopsticks does), ``pruned`` heights, ``lacks`` (methods that it does not
 offer), ``off_by`` (how far the named block is from the asked height), ``old_shape`` (accounts as
-before 2021), ``reverses`` (values in another order), ``lies`` (key → hex text given instead).
+before 2021), ``reverses`` (values in another order), ``lies`` (key → hex text given instead),
+``tampers`` (what is given instead of a node of a proof; nothing for ``None``), ``proves_at`` (the
+block that a proof says it is of). Proofs are given at the node's height only, where the header's
+root is that of a real trie (``state_version`` 0 or 1).
 
 Spec: paritytech/polkadot-sdk substrate/client/rpc-api/src/{chain,state}; error texts as nodes of
 2024 give them (substrate-api-sidecar issue 1562)
@@ -35,6 +38,7 @@ from chains.adapters.substrate.storage import (
     metadata_key,
 )
 from chains.simulated.node import Faults, SimulatedNode, json_response
+from chains.simulated.substrate_trie import Trie
 
 TREASURY = b"modlpy/trsry".ljust(32, b"\0")
 TREASURY_UNITS = 10**17
@@ -43,6 +47,10 @@ BLOCK_MS = 6000
 SPAN = 16
 """Blocks that the node has on either side of its height."""
 _FLAGS = 1 << 127
+
+
+def _leave(node: bytes) -> bytes | None:
+    return node
 
 
 class RpcError(Exception):
@@ -90,11 +98,22 @@ class SimulatedSubstrate(SimulatedNode):
         self.pruned: Collection[int] = ()
         self.lacks: Collection[str] = ()
         self.lies: dict[bytes, Any] = {}
+        self.state_version = 1
+        self.proves_at = ""
+        self.tampers: Callable[[bytes], bytes | None] = _leave
 
     @property
     def genesis(self) -> str:
         """The hash of block 0."""
         return self.genesis_text or "0x" + sha256(f"{self.seed} genesis".encode()).hexdigest()
+
+    @cached_property
+    def _trie(self) -> Trie:
+        """The state at the node's height as a trie; its root stands in the header there."""
+        state = self._truth(self.height)
+        if self.names_another_block:
+            state[b"another"] = b"block"
+        return Trie(state, self.state_version)
 
     @cached_property
     def _chain(self) -> dict[int, tuple[str, dict[str, Any]]]:
@@ -104,6 +123,8 @@ class SimulatedSubstrate(SimulatedNode):
         for height in range(max(1, self.height - SPAN), self.height + SPAN):
             other = " other" if self.names_another_block else ""
             root = sha256(f"{self.seed} state {height}{other}".encode()).hexdigest()
+            if height == self.height:
+                root = self._trie.root.hex()
             body = sha256(f"{self.seed} body {height}".encode()).hexdigest()
             log = "06424142451001020304"
             encoded = bytes.fromhex(parent) + compact(height) + bytes.fromhex(root + body)
@@ -136,6 +157,7 @@ class SimulatedSubstrate(SimulatedNode):
             "chain_getHeader": lambda block: self._chain[self._height(block)][1],
             "state_getKeysPaged": self._keys,
             "state_queryStorageAt": self._query,
+            "state_getReadProof": self._prove,
             "state_getStorage": self._single,
         }
         said: dict[str, Any] = {"jsonrpc": "2.0", "id": call["id"]}
@@ -172,7 +194,10 @@ class SimulatedSubstrate(SimulatedNode):
             raise RpcError(4003, f"Client error: UnknownBlock: State already discarded for {block}")
         if self.forgets_everything:
             return {}
-        height = self.final if self.answers_head else height
+        return self._truth(self.final if self.answers_head else height)
+
+    def _truth(self, height: int) -> dict[bytes, bytes]:
+        """Return what stands at a height."""
         state = {NOW: (START_MS + height * BLOCK_MS).to_bytes(8, "little")}
         state |= self._accounts(height)
         for number, held in self.assets.items():
@@ -218,6 +243,15 @@ class SimulatedSubstrate(SimulatedNode):
         state = self._state(block)
         keys = keys[::-1] if self.reverses else keys
         return [{"block": block, "changes": [[key, self._value(state, key)] for key in keys]}]
+
+    def _prove(self, keys: list[str], block: str) -> dict[str, Any]:
+        if self._height(block) != self.height:
+            raise RpcError(4003, f"Client error: UnknownBlock: State already discarded for {block}")
+        nodes = self._trie.prove(bytes.fromhex(key[2:]) for key in keys)
+        proof = [self.tampers(node) for node in nodes]
+        kept = [node for node in proof if node is not None]
+        at = self.proves_at or block
+        return {"at": at, "proof": ["0x" + node.hex() for node in kept]}
 
     def _single(self, key: str, block: str) -> Any:
         return self._value(self._state(block), key)

@@ -3,12 +3,14 @@
 It reads the few shapes of queries that the adapter sends, not the whole language; what it cannot
 read is the error ``GRAPHQL_PARSE_FAILED``. ``balances`` are MIST in coin objects at
 ``checkpoint``; ``address_balances`` the other half; ``coins`` maps a coin type to what accounts
-have of it.
+have of it. ``stakes`` maps an account to the principals of its ``StakedSui`` objects.
 
 Dangerous knobs: ``first_kept`` (older balances are "outside consistent range"), ``last_kept``
 (the store of balances is behind the checkpoints), ``newest`` (the service is behind),
 ``zero_balances``, ``null_for`` (accounts whose balance fails with an internal error),
-``forgets_half`` (the total without the address balance), ``long_identifier`` (the chain as the
+``forgets_half`` (the total without the address balance), ``lists_nothing`` (no object of anybody),
+``no_objects`` (objects are not offered), ``most_objects`` (in one page), ``odd_stakes`` (their
+contents without a principal), ``long_identifier`` (the chain as the
 whole genesis digest), ``ignores_checkpoint`` (answers as of another), ``most_rich`` (balances in
 one request). Names, types and errors follow
 https://github.com/MystenLabs/sui/tree/main/crates/sui-indexer-alt-graphql.
@@ -17,7 +19,7 @@ https://github.com/MystenLabs/sui/tree/main/crates/sui-indexer-alt-graphql.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -34,6 +36,10 @@ MOST_BYTES = 5_000
 """The largest request that a service takes unless it is told otherwise."""
 START_MS = 1_760_000_000_000
 _AT = re.compile(r"checkpoint\(sequenceNumber:(\d+)\)")
+_OBJECTS = re.compile(
+    r'(\w+):address\(address:"0x(\w{64})"\)\{objects\(filter:\{type:"([^"]+)"\},'
+    r'first:(\d+)(?:,after:"([^"]*)")?\)'
+)
 _BALANCE = re.compile(r'(\w+):address\(address:"0x(\w{64})"\)\{balance\(coinType:(\$t|"[^"]+")\)')
 
 
@@ -47,6 +53,7 @@ class SimulatedSui(SimulatedNode):
         *,
         address_balances: Mapping[bytes, int] | None = None,
         coins: Mapping[str, Mapping[bytes, int]] | None = None,
+        stakes: Mapping[bytes, Sequence[int]] | None = None,
         faults: Faults | None = None,
     ) -> None:
         super().__init__(faults)
@@ -54,6 +61,11 @@ class SimulatedSui(SimulatedNode):
         self.balances = {SENDER: SENDER_MIST, **balances}
         self.address_balances = dict(address_balances or {})
         self.coins = dict(coins or {})
+        self.stakes = dict(stakes or {})
+        self.lists_nothing = False
+        self.no_objects = False
+        self.odd_stakes = False
+        self.most_objects = 50
         self.metadata: dict[str, dict[str, Any]] = {
             coin: {"decimals": 6, "symbol": "USDC"} for coin in self.coins
         }
@@ -135,6 +147,14 @@ class SimulatedSui(SimulatedNode):
         fields: dict[str, Any] = {}
         if "coinMetadata(" in query:
             fields["coin"] = self.metadata.get(variables["t"])
+        for alias, digits, kind, first, after in _OBJECTS.findall(query):
+            account = bytes.fromhex(digits)
+            if self.no_objects:
+                path = ["checkpoint", "query", alias, "objects"]
+                errors.append({**_error("objects", "FEATURE_UNAVAILABLE"), "path": path})
+                fields[alias] = {"objects": None}
+            else:
+                fields[alias] = {"objects": self._objects(account, kind, int(first), after)}
         asked = _BALANCE.findall(query)
         if asked:
             self.rich.append(len(asked))
@@ -162,6 +182,24 @@ class SimulatedSui(SimulatedNode):
             return _error("Failed to fetch balance", "INTERNAL_SERVER_ERROR")
         return {}
 
+    def _objects(self, account: bytes, kind: str, first: int, after: str) -> dict[str, Any]:
+        if kind == "0x3::staking_pool::StakedSui":
+            owned = list(self.stakes.get(account, ()))
+        else:
+            owned = [1] if self.balances.get(account) else []
+        owned = [] if self.lists_nothing else owned
+        start, count = int(after or 0), min(first, self.most_objects)
+        nodes = [
+            {
+                "address": _text(sha256(account + bytes((place,))).digest()),
+                "contents": {"json": None if self.odd_stakes else _stake(units)},
+            }
+            for place, units in enumerate(owned)
+        ]
+        end = start + count
+        info = {"hasNextPage": end < len(owned), "endCursor": str(end) if nodes else None}
+        return {"pageInfo": info, "nodes": nodes[start:end]}
+
     def _held(self, account: bytes, coin: str) -> dict[str, str]:
         is_native = coin == SUI
         coins = (self.balances if is_native else self.coins.get(coin, {})).get(account, 0)
@@ -174,6 +212,11 @@ class SimulatedSui(SimulatedNode):
             "coinBalance": str(coins),
             "addressBalance": str(other),
         }
+
+
+def _stake(units: int) -> dict[str, Any]:
+    value = {"value": str(units)}
+    return {"pool_id": "0x" + "00" * 32, "stake_activation_epoch": "7", "principal": value}
 
 
 def _text(account: bytes) -> str:

@@ -84,7 +84,7 @@ _recorded: dict[str, Recorded] = {}
 
 
 def recorded(case: Case) -> Recorded:
-    """Pin and ask a simulated node, once: balances and, where the adapter offers it, control."""
+    """Pin and ask a simulated node, once: balances and, where there are any, control and proofs."""
     if case.name not in _recorded:
         _recorded[case.name] = asyncio.run(_record(case))
     return _recorded[case.name]
@@ -100,6 +100,8 @@ async def _record(case: Case) -> Recorded:
     kinds = [QueryKind.BALANCE]
     if adapter_class.capabilities.control:
         kinds.append(QueryKind.CONTROL)
+    if adapter_class.capabilities.proof_questions:
+        kinds.append(QueryKind.PROOF)
     for kind in kinds:
         questions = Questions(
             kind=kind,

@@ -29,6 +29,12 @@ pytestmark = pytest.mark.property
 
 CASES = cases()
 CONTROLLED = [case for case in CASES if load(case.spec.adapter).capabilities.control]
+PROVING = [
+    case
+    for case in CASES
+    if load(case.spec.adapter).capabilities.proof_questions and case.name != "eip155"
+]
+"""Not ``eip155``: its node here has headers without real hashes (``test_eip155_proof_lies``)."""
 relaxed = settings(
     max_examples=inputs(60),
     deadline=None,
@@ -142,6 +148,18 @@ def test_no_answer_about_control_fails(case: Case, data: st.DataObject) -> None:
     questions, extract = one_extract(one, QueryKind.CONTROL, data)
     way = data.draw(st.sampled_from((nonsense, lies)))
     answers(one, questions, spoilt_extract(extract, way, data)[0], one.at)
+
+
+@pytest.mark.parametrize("case", PROVING, ids=lambda case: case.name)
+@relaxed
+@given(data=st.data())
+def test_no_lie_in_a_proof_proves_another_number(case: Case, data: st.DataObject) -> None:
+    one = recorded(case)
+    questions, extract = one_extract(one, QueryKind.PROOF, data)
+    way = data.draw(st.sampled_from((nonsense, lies)))
+    extract, _ = spoilt_extract(extract, way, data)
+    for account, answer in answers(one, questions, extract, one.at).items():
+        assert is_true(case, account, answer)
 
 
 @each_adapter

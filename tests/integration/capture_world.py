@@ -1,4 +1,4 @@
-"""Four chains on simulated nodes that stand at a height now and move on later."""
+"""Five chains on simulated nodes that stand at a height now and move on later."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ import pyarrow.parquet as pq
 from made_up_run import recount
 
 from chains.addresses import encode
+from chains.addresses.aelf import encode as aelf_text
 from chains.addresses.antelope import decode as antelope_name
 from chains.model import AssetId, ChainId, ChainSpec
+from chains.simulated.aelf import GENESIS, SimulatedAelf
 from chains.simulated.antelope import SimulatedAntelope
 from chains.simulated.eip155 import SimulatedEvm
 from chains.simulated.node import SimulatedNode
@@ -42,14 +44,17 @@ class World:
         self.directory = directory
         self.ledgers: Mapping[str, Mapping[bytes, int]] = {
             "EVMX": ledger(20), "TRONX": ledger(20), "SOLX": ledger(32), "EOSX": names(),
+            "ELFX": ledger(32),
         }  # fmt: skip
         self.nodes: dict[str, Any] = {
             "EVMX": SimulatedEvm(chain_id=1337, height=HEIGHT, native=self.ledgers["EVMX"]),
             "TRONX": SimulatedTron(HEIGHT, self.ledgers["TRONX"], head=HEIGHT + SOLID_DEPTH),
             "SOLX": SimulatedSolana(HEIGHT, self.ledgers["SOLX"], finalized=HEIGHT),
             "EOSX": SimulatedAntelope(HEIGHT, self.ledgers["EOSX"]),
+            "ELFX": SimulatedAelf(HEIGHT, self.ledgers["ELFX"]),
         }
         self.nodes["EVMX"].head = HEIGHT
+        self.nodes["ELFX"].best, self.nodes["ELFX"].final = HEIGHT + 7, HEIGHT
         self.specs = {
             "EVMX": _spec("EVMX", "eip155:1337", "evm", "60", {"chain_id": 1337}),
             "TRONX": _spec(
@@ -60,6 +65,9 @@ class World:
             ),
             "EOSX": _spec(
                 "EOSX", "antelope:sim", "antelope", "194", {"chain_id": self.nodes["EOSX"].chain_id}
+            ),
+            "ELFX": _spec(
+                "ELFX", "aelf:AELF", "aelf", "1616", {"genesis_contract": aelf_text(GENESIS, {})}
             ),
         }
 
@@ -74,6 +82,8 @@ class World:
             elif network == "SOLX":
                 node.finalized = HEIGHT + 1000
                 node.touched = dict.fromkeys(self.ledgers["SOLX"], HEIGHT + 500)
+            elif network == "ELFX":
+                node.best = node.final = HEIGHT + 2000
             else:
                 node.head = HEIGHT + 1000
 
@@ -126,7 +136,7 @@ class World:
         return code, json.loads(out) if out else None, err
 
 
-DECIMALS = {"EVMX": 18, "TRONX": 6, "SOLX": 9, "EOSX": 4}
+DECIMALS = {"EVMX": 18, "TRONX": 6, "SOLX": 9, "EOSX": 4, "ELFX": 8}
 
 
 @contextlib.asynccontextmanager

@@ -252,6 +252,20 @@ async def test_wax_has_eight_decimals_and_no_rex():
         assert (await pinned(adapter)).rejected == {"n0": "canary-failed"}
 
 
+async def test_a_pool_for_swaps_is_shown_and_counts_as_nobodys():
+    node = node_of(first=Stored(liquid=9), second=Stored(tokens={"core.vaulta:A": 7}))
+    node.accounts[decode("second", {})] = Stored(liquid=55, tokens={"core.vaulta:A": 70_001})
+    async with connected(node, pools=["second"]) as adapter:
+        at = await pinned(adapter)
+        coins = await asked(adapter, at, FIRST, SECOND)
+        tokens = await asked(adapter, at, SECOND, asset=A_TOKEN)
+    assert short(coins) == {FIRST: 9, SECOND: 0}
+    assert short(tokens) == {SECOND: 0}
+    for found, units in ((coins[SECOND], 55), (tokens[SECOND], 70_001)):
+        assert isinstance(found, Observation)
+        assert Part(PartKind.LIQUID, units, counted=False) in found.parts
+
+
 async def test_a_tokens_zero_needs_a_canary_of_that_token():
     node = node_of(first=Stored(tokens={"core.vaulta:A": 70_001}))
     node.accounts[decode("core.vaulta", {})] = Stored(tokens={"core.vaulta:A": 1})

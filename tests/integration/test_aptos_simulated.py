@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from chains import control
 from chains.adapters.aptos import Adapter, wire
@@ -111,6 +112,25 @@ async def test_balances_are_those_of_the_version_and_every_question_names_it():
         assert at.canaries == (PAYER.hex(),)
         assert units(await asked(adapter, at)) == TRUE
     assert {version for _, version in one.views} == {VERSION}
+
+
+async def test_the_coins_resource_that_migrated_accounts_lack_is_never_read():
+    asked_paths: list[str] = []
+
+    class Watched(SimulatedAptos):
+        async def answer(self, request: web.Request, body: bytes) -> web.StreamResponse:
+            asked_paths.append(request.path)
+            return await super().answer(request, body)
+
+    one = Watched(VERSION, {RICH: 5})
+    async with connected(one) as adapter:
+        found = units(await asked(adapter, await pinned(adapter), (RICH,)))
+    assert found == {RICH: 5}  # the node has no CoinStore of anybody: it would answer 404
+    assert {name for name, _ in one.views} == {
+        "0x1::coin::balance",
+        "0x1::timestamp::now_microseconds",
+    }
+    assert not [path for path in asked_paths if "CoinStore" in path or "/resource" in path]
 
 
 async def test_a_block_stands_for_its_last_version():

@@ -222,3 +222,65 @@ async def test_control_is_not_asked():
         found = units(await asked(adapter, at, kind=QueryKind.CONTROL))
         assert one.requests == before
     assert set(found.values()) == {"kind-unsupported"}
+
+
+async def staking(*, then: str = "", **knobs: object) -> dict[bytes, int | str]:
+    """Ask a service where RICH has two stakes and NEVER one and nothing else."""
+    service = node()
+    service.stakes = {RICH: [10**9, 5], NEVER: [7]}
+    for name, value in knobs.items():
+        setattr(service, name, value)
+    async with connected(service) as adapter:
+        at = await pinned(adapter)
+        if then:
+            setattr(service, then, True)
+        found = await asked(adapter, at)
+    return {who: one.reason if isinstance(one, Gap) else one.units for who, one in found.items()}
+
+
+async def test_stakes_are_parts_that_count():
+    service = node()
+    service.stakes = {RICH: [10**9, 5], NEVER: [7]}
+    async with connected(service) as adapter:
+        found = await asked(adapter, await pinned(adapter))
+    rich, never = found[RICH], found[NEVER]
+    assert isinstance(rich, Observation)
+    assert isinstance(never, Observation)
+    assert rich.parts == (Part(PartKind.LIQUID, TRUE[RICH]), Part(PartKind.STAKED, 10**9 + 5))
+    assert never.parts == (Part(PartKind.LIQUID, 0), Part(PartKind.STAKED, 7))
+    assert (rich.units, never.units) == (TRUE[RICH] + 10**9 + 5, 7)
+
+
+@pytest.mark.parametrize("most", [1, 2, 50])
+async def test_stakes_of_all_pages_are_added(most):
+    found = await staking(most_objects=most, stakes={RICH: [1, 2, 3, 4], SPLIT: [10, 20]})
+    assert found == {RICH: TRUE[RICH] + 10, SPLIT: TRUE[SPLIT] + 30, NEVER: 0}
+
+
+async def test_more_stakes_than_can_be_listed_are_a_gap_of_that_account():
+    found = await staking(most_objects=1, stakes={RICH: [1] * 30})
+    assert found == {RICH: "too-much-history", SPLIT: TRUE[SPLIT], NEVER: 0}
+
+
+@pytest.mark.parametrize(
+    ("knob", "reason"),
+    [
+        ("lists_nothing", "zero-without-canary"),
+        ("no_objects", "method-missing"),
+        ("odd_stakes", "malformed-answer"),
+    ],
+)
+async def test_stakes_that_the_service_does_not_show_are_no_zeros(knob, reason):
+    found = await staking(then=knob)
+    staked = {RICH: reason, NEVER: reason}
+    assert found == staked | {SPLIT: TRUE[SPLIT] if knob == "odd_stakes" else reason}
+
+
+async def test_the_canary_that_shows_objects_owns_a_coin():
+    service = node()
+    service.address_balances[RICH] = 3
+    rich = "0x" + SPLIT.hex()
+    service.balances[SPLIT] = 0  # all that SPLIT has is its address balance
+    async with connected(service, canaries=[rich]) as adapter:
+        at = await pinned(adapter)
+    assert at.canaries == (SENDER.hex(), SPLIT.hex())

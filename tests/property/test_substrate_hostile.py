@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chains.accounts import Held
-from chains.adapters.substrate import storage, wire
+from chains.adapters.substrate import storage, trie, wire
 from chains.model import Exchange, Gap, Request
+from chains.simulated.substrate_trie import Trie
 
 pytestmark = pytest.mark.property
 
@@ -67,3 +68,31 @@ def test_compact_numbers_tell_their_width(number):
     assert len(encoded) == width
     big = int.from_bytes(encoded[1:], "little")
     assert number == (big if mode == 3 else int.from_bytes(encoded, "little") >> 2)
+
+
+KEYS = st.binary(max_size=6) | st.sampled_from([b"\x11" * 40, b"\x11" * 41, b"\x12" * 150])
+STATES = st.dictionaries(KEYS, st.binary(max_size=70), max_size=20)
+
+
+@given(STATES, KEYS, st.integers(0, 1), st.data())
+def test_a_proof_shows_what_the_state_holds_and_less_of_it_never_another_value(
+    state, key, version, data
+):
+    made = Trie(state, version)
+    nodes = made.prove([key])
+    assert trie.look_up(made.root, key, trie.by_name(nodes)) == state.get(key)
+    kept = data.draw(st.lists(st.sampled_from(nodes), unique=True))
+    spoilt = [bytes(one) for one in data.draw(st.lists(st.binary(max_size=60), max_size=3))]
+    try:
+        found = trie.look_up(made.root, key, trie.by_name([*kept, *spoilt]))
+    except trie.Unproven:
+        return
+    assert found == state.get(key)
+
+
+@given(st.binary(max_size=120), st.binary(max_size=4))
+def test_any_bytes_as_a_root_end_in_a_value_nothing_or_no_proof(node, key):
+    try:
+        trie.look_up(trie.named(node), key, trie.by_name([node]))
+    except trie.Unproven:
+        return

@@ -83,10 +83,28 @@ def questions(kind: QueryKind = QueryKind.BALANCE, asset: AssetId = NATIVE) -> Q
     )
 
 
+def page(*principals: object, more: str | None = None) -> dict[str, Any]:
+    nodes = [
+        {"address": f"0x{i:064x}", "contents": {"json": {"principal": one}}}
+        for i, one in enumerate(principals)
+    ]
+    info = {"hasNextPage": more is not None, "endCursor": more}
+    return {"objects": {"pageInfo": info, "nodes": nodes}}
+
+
+def stakes(first: Any, second: Any, canary: bytes | None = CANARY) -> Exchange:
+    request = wire.stakes(HEIGHT, [(ONE, ""), (TWO, "")], canary)
+    shown = {} if canary is None else {"canary": page("1")}
+    query = {**shown, "a0": first, "a1": second}
+    said = {"checkpoint": {"sequenceNumber": HEIGHT, "digest": DIGEST, "query": query}}
+    return answered(request, {"data": said})
+
+
 def read(body: object, *canaries: bytes, status: int = 200, **asked: Any) -> Sequence[Any]:
     exchange = answered(wire.kept(), body, status)
     at = snapshot(*(canaries or (CANARY,)))
-    return adapter().read(questions(**asked), at, (ONE, TWO), [exchange])
+    none = stakes(page(), page(), canaries[0] if canaries else CANARY)
+    return adapter().read(questions(**asked), at, (ONE, TWO), [exchange, none])
 
 
 def test_both_halves_are_parts_and_a_zero_stands_beside_its_canary():
@@ -165,9 +183,43 @@ def test_a_canary_that_changed_makes_every_answer_doubtful():
 def test_a_zero_without_a_canary_is_a_gap():
     at = snapshot()
     exchange = answered(wire.kept(), fixture("balances"))
-    one, two = adapter().read(questions(), at, (ONE, TWO), [exchange])
+    none = stakes(page(), page(), None)
+    one, two = adapter().read(questions(), at, (ONE, TWO), [exchange, none])
     assert isinstance(one, Held)
     assert two == Gap("zero-without-canary")
+
+
+def staked(first: Any, second: Any) -> list[int | str]:
+    exchanges = [answered(wire.kept(), fixture("balances")), stakes(first, second)]
+    found = adapter().read(questions(), snapshot(CANARY), (ONE, TWO), exchanges)
+    return [one.reason if isinstance(one, Gap) else one.units for one in found]  # type: ignore[union-attr]
+
+
+def test_stakes_add_up_in_either_spelling_of_a_balance():
+    assert staked(page({"value": "100"}, "3"), page("9")) == [12 + 103, 9]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        None,
+        {"objects": None},
+        {"objects": {"nodes": []}},
+        {"objects": {"pageInfo": {"hasNextPage": False}, "nodes": None}},
+        {"objects": {"pageInfo": {"hasNextPage": True, "endCursor": None}, "nodes": []}},
+        {"objects": {"pageInfo": {"hasNextPage": "no"}, "nodes": []}},
+        page({"value": 5}),
+        page({"value": "-5"}),
+        page(None),
+        {"objects": {"pageInfo": {"hasNextPage": False}, "nodes": [{"address": "0x1"}]}},
+    ],
+)
+def test_stakes_in_another_form_are_a_gap_and_no_zero(shown):
+    assert staked(shown, page("9")) == ["malformed-answer", 9]
+
+
+def test_stakes_that_go_on_and_were_not_asked_on_are_a_gap():
+    assert staked(page("1", more="x"), page("9")) == ["not-answered", 9]
 
 
 def test_a_zero_of_a_coin_without_metadata_is_a_gap():

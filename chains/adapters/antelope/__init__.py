@@ -23,7 +23,8 @@ Control: ``permissions``.
 token, ``4,EOS``), ``token`` (its contract, ``eosio.token``), ``system`` (``eosio``), ``rex``
 (whether the system contract has the REX tables, true), ``canaries`` (accounts that hold core
 tokens at every height of interest, ``["eosio.stake"]``), ``token_canaries`` (for each
-``contract:CODE`` an account that holds some; without one a zero of that token is a gap).
+``contract:CODE`` an account that holds some; without one a zero of that token is a gap), ``pools``
+(accounts that hold tokens for all who may swap them: shown, and never counted as anybody's).
 Spec: https://github.com/AntelopeIO/spring (plugins/chain_api_plugin/chain.swagger.yaml)
 """
 

@@ -29,7 +29,7 @@ class Token(msgspec.Struct, frozen=True):
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True):
-    """Checked parameters; ``canaries`` and ``token_canaries`` are accounts as bytes."""
+    """Checked parameters; ``canaries``, ``token_canaries`` and ``pools`` are accounts as bytes."""
 
     chain_id: str
     symbol: Symbol
@@ -38,6 +38,7 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
     rex: bool
     canaries: tuple[bytes, ...]
     token_canaries: Mapping[str, bytes]
+    pools: frozenset[bytes]
 
     @property
     def core(self) -> Token:
@@ -68,6 +69,7 @@ def read(spec: ChainSpec) -> Params:
             str(token): _account(spec, text)
             for token, text in dict(given.get("token_canaries", {})).items()
         },
+        pools=frozenset(_account(spec, text) for text in given.get("pools", ())),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from chains.accounts import Fact, Read, liquid
+from chains.accounts import Fact, Held, Read, liquid
 from chains.adapters.antelope import holdings, permissions, wire
 from chains.adapters.antelope.params import Params, Token
 from chains.control import ControlFacts
@@ -59,7 +59,14 @@ class Reader:
         rate: holdings.Rate | Gap = holdings.Rate(0, 0)
         if self._stands:
             rate = holdings.standing(self._params, self._own)
-        return [self._native(account, rate) for account in accounts]
+        return [self._owned(account, self._native(account, rate)) for account in accounts]
+
+    def _owned(self, account: bytes, found: Read) -> Read:
+        """Show what a swap pool holds without counting it: it belongs to all who may swap."""
+        if account not in self._params.pools or not isinstance(found, Held):
+            return found
+        parts = (msgspec.structs.replace(part, counted=False) for part in found.parts)
+        return msgspec.structs.replace(found, parts=tuple(parts))
 
     def _native(self, account: bytes, rate: holdings.Rate | Gap) -> Read:
         shown = self.account(account)
@@ -80,7 +87,8 @@ class Reader:
             return [symbol] * len(accounts)
         canary = self._params.canary_of(token)
         held = None if canary is None else self._units(token, symbol, canary)
-        return [self._token(token, symbol, account, held) for account in accounts]
+        found = [self._token(token, symbol, account, held) for account in accounts]
+        return [self._owned(*pair) for pair in zip(accounts, found, strict=True)]
 
     def _token(
         self, token: Token, symbol: wire.Symbol, account: bytes, held: int | Gap | None

@@ -30,6 +30,7 @@ from chains.errors import (
     WrongChain,
 )
 from chains.model import ChainSpec, Exchange, Gap, Request, Snapshot, Transport
+from chains.pinning import NAMED_BY
 
 CANDIDATES = 12
 """Accounts of the pinned block that are tried as canary."""
@@ -136,7 +137,7 @@ def resolve(
         "parent_hash": header.parent_hash,
         "state_root": header.state_root,
         "chain_id": str(quirks.chain_id),
-        "named_by": msgspec.json.encode(sorted(headers)).decode(),
+        NAMED_BY: msgspec.json.encode(sorted(headers)).decode(),
     }
     if canary is not None:
         detail["canary_units"] = str(units)

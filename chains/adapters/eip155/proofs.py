@@ -46,6 +46,7 @@ from chains.model import (
     Transport,
     all_gaps,
 )
+from chains.pinning import is_anchored
 
 DECODER = "proof"
 BATCH = 50
@@ -232,12 +233,6 @@ def _root(extract: Extract, at: Snapshot, endpoint: str) -> bytes | Gap:
     if isinstance(block, Gap):
         return refine(block)
     return headers.state_root(block, at.block_hash) or NO_ANCHOR
-
-
-def is_anchored(at: Snapshot, endpoint: str) -> bool:
-    """Tell whether the pinned hash was named by another endpoint than this one."""
-    named = msgspec.json.decode(at.detail.get("named_by", "[]"), type=list[str])
-    return any(name != endpoint for name in named)
 
 
 def _native(root: bytes, account: bytes, answer: Any) -> int | Gap:

@@ -17,7 +17,9 @@ was a lock on ``free`` and became a hold in ``reserved``: counted once either wa
 apart from the rest. Stake in nomination pools lies in the member's own ``reserved`` since pools
 delegate; until then, and for members that were not migrated, it is the pool's and not seen. Nor
 are contributions to crowdloans, tokens on hold (``AssetsHolder``), foreign assets and the tokens
-of ORML pallets. Storage proofs (``state_getReadProof``) are not asked for.
+of ORML pallets.
+
+Proofs: with ``state_getReadProof``, see ``proofs``; chopsticks does not offer the call.
 
 Trap: balances moved from relay chains to their Asset Hubs (Polkadot: 4 November 2025), and the
 relay shows an empty account without an error ever since. What is left there counts as it is.
@@ -26,7 +28,8 @@ Heights of the two chains differ.
 ``spec.params``: ``genesis_hash`` (the id's reference, its first 32 digits, unless given);
 ``canaries`` (addresses with balances at every height of interest; else the first accounts of the
 state at the block are looked through); ``batch`` (accounts per request, 1000); ``header``
-(``extended`` where headers have more fields and their hash is not computed); ``moved_to`` or
+(``extended`` where headers have more fields and their hash is not computed); ``proofs`` (true
+where the state is known to be a trie of Blake2b-256); ``moved_to`` or
 ``moved_from`` (a chain's id) with ``moved_during`` (first and last block of the move, here): from
 the first one on (``moved_to``), or between them (``moved_from``), an empty account is a gap.
 
@@ -41,14 +44,17 @@ from typing import ClassVar
 import msgspec
 
 from chains.accounts import AccountAdapter, Fact, Held, Read
-from chains.adapters.substrate import storage, wire
+from chains.adapters.substrate import asked as asked_keys
+from chains.adapters.substrate import proofs, storage, wire
 from chains.adapters.substrate.params import read_params
 from chains.adapters.substrate.wire import Header
 from chains.errors import WrongChain
 from chains.model import (
+    Answers,
     Capabilities,
     ChainSpec,
     Exchange,
+    Extract,
     Gap,
     Method,
     QueryKind,
@@ -57,12 +63,11 @@ from chains.model import (
     Snapshot,
     Transport,
 )
-from chains.pinning import View
+from chains.pinning import View, agree, anchored, is_anchored
 
-ASSET = "asset"
+_OF_BALANCES = (QueryKind.BALANCE, QueryKind.PROOF)
 _CANARY = "canary"
 _CLOCK = "clock"
-_LARGEST_ASSET = 2**32 - 1
 
 
 class Adapter(AccountAdapter):
@@ -70,16 +75,19 @@ class Adapter(AccountAdapter):
 
     capabilities: ClassVar[Capabilities] = Capabilities(
         history="exact",
-        assets=("slip44", "native", ASSET),
-        methods=(Method.STATE,),
+        assets=("slip44", "native", asked_keys.ASSET),
+        methods=(Method.STATE, Method.PROOF),
         zero_rule=(
             "A zero counts if the node names the account's key as without a value at the pinned "
             "block, and in the same batch the block's own time and an account with a balance are "
             "as at the pin; for an asset an account that has some must be there as well. It never "
-            "counts where the chain's balances have moved to another chain."
+            "counts where the chain's balances have moved to another chain. By the same exception "
+            "a proof of absence under the pinned block's state root is a zero, too."
         ),
         batch=wire.MOST_KEYS,
         shard=8000,
+        proofs=True,
+        proof_questions=True,
     )
     group = wire.MOST_KEYS
     window = 4
@@ -218,11 +226,11 @@ class Adapter(AccountAdapter):
 
     def refusal(self, questions: Questions) -> Gap | None:
         """Refuse what is neither the native coin nor an asset with a number."""
-        if questions.kind not in (QueryKind.BALANCE, QueryKind.ASSET_FACT):
+        if questions.kind not in (QueryKind.ASSET_FACT, *_OF_BALANCES):
             return super().refusal(questions)
-        if questions.kind is QueryKind.BALANCE and questions.asset == self.spec.native:
+        if questions.kind in _OF_BALANCES and questions.asset == self.spec.native:
             return None
-        if _asset(questions) is None:
+        if asked_keys.asset_of(questions) is None:
             return Gap("asset-unsupported", detail=f"{questions.asset} is not read")
         return None
 
@@ -230,9 +238,12 @@ class Adapter(AccountAdapter):
         self, questions: Questions, at: Snapshot, accounts: Sequence[bytes]
     ) -> list[Exchange]:
         """Ask for values in batches, for an asset first for accounts that have some."""
+        if questions.kind is QueryKind.PROOF:
+            keys = [asked_keys.key_of(questions, account) for account in accounts]
+            return await proofs.ask(self.transport, keys, at)
         found: list[Exchange] = []
         among: Sequence[str] = at.endpoints
-        prefix = _holders_prefix(questions)
+        prefix = asked_keys.holders_prefix(questions)
         if prefix:
             found.append(await self.transport.exchange_any(wire.keys(prefix, at.block_hash), among))
             among = [found[0].endpoint]
@@ -257,11 +268,11 @@ class Adapter(AccountAdapter):
     ) -> list[list[bytes]]:
         """Return the keys of each request: what shows the state first, then the accounts'."""
         canaries = [storage.account_key(bytes.fromhex(one)) for one in at.canaries]
-        evidence = [storage.NOW, *canaries, *_holders(questions, at, own)]
+        evidence = [storage.NOW, *canaries, *asked_keys.holders(questions, at, own)]
         size = self.params.batch
         chunks = [accounts[start : start + size] for start in range(0, len(accounts), size)]
         return [
-            list(dict.fromkeys([*evidence, *(_key(questions, one) for one in chunk)]))
+            list(dict.fromkeys([*evidence, *(asked_keys.key_of(questions, one) for one in chunk)]))
             for chunk in chunks
         ]
 
@@ -274,7 +285,9 @@ class Adapter(AccountAdapter):
     ) -> Sequence[Read]:
         """Read one balance per account, or the facts of the asset. Pure."""
         own = _by_request(exchanges)
-        prefix = _holders_prefix(questions)
+        if questions.kind is QueryKind.PROOF:
+            return self._read_proofs(questions, at, accounts, own)
+        prefix = asked_keys.holders_prefix(questions)
         if prefix:
             holders = wire.read_accounts(own.get(wire.keys(prefix, at.block_hash)), prefix)
             if isinstance(holders, Gap):
@@ -286,6 +299,34 @@ class Adapter(AccountAdapter):
             chunk = accounts[i * size : (i + 1) * size]
             found += self._read_batch(questions, at, chunk, values, own)
         return found
+
+    def _read_proofs(
+        self,
+        questions: Questions,
+        at: Snapshot,
+        accounts: Sequence[bytes],
+        own: Mapping[Request, Exchange],
+    ) -> Sequence[Read]:
+        """Read what is proven; an empty account counts by the same rule as a read one."""
+        keys = [asked_keys.key_of(questions, account) for account in accounts]
+        values = proofs.read(own, keys, at, extended=self.params.extended)
+        native = asked_keys.asset_of(questions) is None
+        reader = storage.read_account if native else storage.read_asset_account
+        moved = self.params.move.hides(at.height) if native and self.params.move else None
+        read = [one if isinstance(one, Gap) else reader(one) for one in values]
+        return [moved if moved and isinstance(one, Held) and not one.units else one for one in read]
+
+    def snapshot(self, height: int, exchanges: Sequence[Exchange]) -> Snapshot:
+        """Resolve the moment, and keep who named its block: that is what a proof hangs on."""
+        views = self.views(height, exchanges)
+        return anchored(agree(self.spec, height, views), views)
+
+    def decode(self, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
+        """Interpret one extract; a proof is one where another endpoint named the block. Pure."""
+        answers = super().decode(questions, extract, at)
+        if questions.kind is not QueryKind.PROOF or not is_anchored(at, answers.endpoint):
+            return answers
+        return msgspec.structs.replace(answers, method=Method.PROOF)
 
     def _read_batch(
         self,
@@ -300,12 +341,12 @@ class Adapter(AccountAdapter):
         if doubt is not None or isinstance(values, Gap):
             return [doubt] * len(accounts) if doubt is not None else []
         if questions.kind is QueryKind.ASSET_FACT:
-            fact = _fact(storage.read_metadata(values[_key(questions, b"")]))
+            fact = _fact(storage.read_metadata(values[asked_keys.key_of(questions, b"")]))
             return [fact] * len(accounts)
-        asset = _asset(questions)
+        asset = asked_keys.asset_of(questions)
         reader = storage.read_account if asset is None else storage.read_asset_account
         empty = self._empty(questions, at, values, own)
-        read = (reader(values[_key(questions, account)]) for account in accounts)
+        read = (reader(values[asked_keys.key_of(questions, account)]) for account in accounts)
         return [empty if empty and isinstance(one, Held) and not one.units else one for one in read]
 
     def _empty(
@@ -316,9 +357,9 @@ class Adapter(AccountAdapter):
         own: Mapping[Request, Exchange],
     ) -> Gap | None:
         """Return why an account without anything is no zero, if it is none."""
-        if _asset(questions) is None:
+        if asked_keys.asset_of(questions) is None:
             return self.params.move.hides(at.height) if self.params.move else None
-        holders = [values[key] for key in _holders(questions, at, own)]
+        holders = [values[key] for key in asked_keys.holders(questions, at, own)]
         held = [storage.read_asset_account(value) for value in holders]
         if any(isinstance(one, Held) and one.units for one in held):
             return None
@@ -350,41 +391,6 @@ def _doubt(at: Snapshot, values: wire.Values) -> Gap | None:
     if value is None or value.hex() != at.detail.get(_CANARY):
         return Gap("canary-wrong", detail="the canary is not as at the pin")
     return None
-
-
-def _asset(questions: Questions) -> int | None:
-    """Return the number of an asset of pallet-assets, ``None`` for anything else."""
-    kind, _, reference = questions.asset.partition("/")[2].partition(":")
-    if kind != ASSET or not reference.isascii() or not reference.isdigit():
-        return None
-    number = int(reference[:11])
-    return number if number <= _LARGEST_ASSET and str(number) == reference else None
-
-
-def _key(questions: Questions, account: bytes) -> bytes:
-    """Return the key that answers for an account, or for the asset itself."""
-    asset = _asset(questions)
-    if asset is None:
-        return storage.account_key(account)
-    if questions.kind is QueryKind.ASSET_FACT:
-        return storage.metadata_key(asset)
-    return storage.asset_prefix(asset) + storage.hashed(account)
-
-
-def _holders_prefix(questions: Questions) -> bytes:
-    """Return the prefix of the keys of an asset's holders, empty where none are needed."""
-    asset = _asset(questions)
-    balance = questions.kind is QueryKind.BALANCE
-    return storage.asset_prefix(asset) if balance and asset is not None else b""
-
-
-def _holders(questions: Questions, at: Snapshot, own: Mapping[Request, Exchange]) -> list[bytes]:
-    """Return the keys of the holders that the state showed for a group of questions."""
-    prefix = _holders_prefix(questions)
-    if not prefix:
-        return []
-    found = wire.read_accounts(own.get(wire.keys(prefix, at.block_hash)), prefix)
-    return [] if isinstance(found, Gap) else [prefix + storage.hashed(one) for one in found]
 
 
 def _fact(found: storage.Metadata | Gap) -> Read:

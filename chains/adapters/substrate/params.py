@@ -14,7 +14,8 @@ from chains.errors import ConfigError
 from chains.model import ChainSpec, Gap
 
 _IDENTITY = re.compile(r"[0-9a-f]{32,64}\Z")
-_KNOWN = {"genesis_hash", "canaries", "batch", "header", "moved_to", "moved_from", "moved_during"}
+_KNOWN = {"genesis_hash", "canaries", "batch", "header", "proofs"}
+_KNOWN |= {"moved_to", "moved_from", "moved_during"}
 
 
 class Move(msgspec.Struct, frozen=True):

@@ -7,10 +7,13 @@ balance changes since, or a service restored from a snapshot would answer it.
 
 A balance has two halves, coin objects and the address balance (SIP-58); both are parts, and they
 must make the total. Each request asks for the checkpoint's digest, for the SUI of a sender of the
-checkpoint, and for up to ``group`` accounts.
+checkpoint, and for up to ``group`` accounts. Stake lies in objects of its own (``StakedSui``) and
+is asked for besides, page by page; it counts with what was staked, and the service has to show, as
+of the same checkpoint, that the canary owns a coin object.
 
-Not seen: staked SUI (``StakedSui`` objects: principal and rewards), coins inside other objects
-(kiosks, escrows, multisig vaults), and coins of a regulated currency's deny list (they count).
+Not seen: rewards of stake, which only its pool's rates tell; pool tokens (``FungibleStakedSui``);
+coins and stake inside other objects (kiosks, escrows, multisig vaults). Coins of a regulated
+currency's deny list count.
 
 ``spec.params``: ``genesis_digest`` (base58, required; its first four bytes are the short chain
 identifier), ``canaries`` (addresses that hold SUI at every checkpoint of interest; else senders of
@@ -27,7 +30,7 @@ from urllib.parse import unquote
 import msgspec
 
 from chains.accounts import AccountAdapter, Fact, Held, Read
-from chains.adapters.sui import wire
+from chains.adapters.sui import stakes, wire
 from chains.errors import ConfigError, WrongChain
 from chains.model import (
     Capabilities,
@@ -168,16 +171,20 @@ class Adapter(AccountAdapter):
         if isinstance(fields, Gap):
             return _because(named, fields, own, height)
         rich: dict[str, str] = {}
+        listed: list[str] = []
         for i, account in enumerate(accounts or [NOBODY]):
             held = wire.balance(answer, fields, f"a{i}")
             if isinstance(held, Gap):
                 return _because(named, held, own, height)
             if held.units:
                 rich[account.hex()] = str(held.units)
+                listed.insert(0 if held.coins else len(listed), account.hex())
         if accounts and not rich:
             return _because(named, Gap("canary-failed"), own, height)
         shown = {f"canary-{account}": units for account, units in rich.items()}
-        return msgspec.structs.replace(named, shown={**named.shown, **shown}, canaries=tuple(rich))
+        return msgspec.structs.replace(
+            named, shown={**named.shown, **shown}, canaries=tuple(listed)
+        )
 
     def refusal(self, questions: Questions) -> Gap | None:
         """Refuse control, and assets that are no coin type."""
@@ -200,10 +207,12 @@ class Adapter(AccountAdapter):
     async def ask(
         self, questions: Questions, at: Snapshot, accounts: Sequence[bytes]
     ) -> list[Exchange]:
-        """Ask for a group in one request."""
-        return [
-            await self.transport.exchange_any(self._request(questions, at, accounts), at.endpoints)
-        ]
+        """Ask for a group in one request, for SUI also for stakes, page by page."""
+        request = self._request(questions, at, accounts)
+        exchanges = [await self.transport.exchange_any(request, at.endpoints)]
+        if questions.kind is QueryKind.BALANCE and questions.asset == self.spec.native:
+            await stakes.ask(self.transport, at, accounts, exchanges)
+        return exchanges
 
     def _request(self, questions: Questions, at: Snapshot, accounts: Sequence[bytes]) -> Request:
         coin = self._coin(questions)
@@ -232,7 +241,10 @@ class Adapter(AccountAdapter):
         if doubt is not None and doubt.reason == "canary-wrong":
             return [doubt] * len(accounts)
         found = [wire.balance(answer, fields, f"a{i}") for i in range(len(accounts))]
-        return [_held(one, doubt) for one in found]
+        if questions.asset != self.spec.native:
+            return [_held(one, 0, doubt) for one in found]
+        staked = stakes.read(at, accounts, exchanges)
+        return [_held(*pair, doubt) for pair in zip(found, staked, strict=True)]
 
     def _doubt(
         self,
@@ -290,14 +302,18 @@ def _dropped(answer: wire.Answer) -> Gap:
     return answer.missing("checkpoint") if answer.errors else wire.NO_HISTORY
 
 
-def _held(found: wire.Balance | Gap, doubt: Gap | None) -> Held | Gap:
+def _held(found: wire.Balance | Gap, staked: int | Gap, doubt: Gap | None) -> Held | Gap:
     if isinstance(found, Gap):
         return found
-    if not found.units and doubt is not None:
+    if isinstance(staked, Gap):
+        return staked
+    if not found.units + staked and doubt is not None:
         return doubt
     parts = [Part(PartKind.LIQUID, found.coins)]
     if found.address:
         parts.append(Part(PartKind.LIQUID, found.address))
+    if staked:
+        parts.append(Part(PartKind.STAKED, staked))
     return Held(tuple(parts))
 
 

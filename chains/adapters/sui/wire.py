@@ -28,6 +28,14 @@ SENDERS = 20
 CANARY, COIN = "canary", "coin"
 """Names under which a group's evidence stands in its answer; the accounts are ``a0``, ``a1``…"""
 _FRAGMENT = "fragment B on Balance{totalBalance coinBalance addressBalance}"
+STAKE = "0x3::staking_pool::StakedSui"
+COIN_OBJECT = "0x2::coin::Coin"
+PAGE = 50
+"""The most objects of one answer. Source: MystenLabs/sui graphql-rpc.mdx (limits)"""
+_OBJECTS = (
+    "fragment O on MoveObjectConnection"
+    "{pageInfo{hasNextPage endCursor}nodes{address contents{json}}}"
+)
 _LARGEST = 2**128 - 1
 _LONGEST = 39
 _OUTSIDE = "outside consistent range"
@@ -115,6 +123,25 @@ def balances(
     return _query(f"query($t:String!){_at(checkpoint, fields)}{_FRAGMENT}", t=coin)
 
 
+def stakes(
+    checkpoint: int, pages: Sequence[tuple[bytes, str]], canary: bytes | None = None
+) -> Request:
+    """Ask for stakes of accounts, each from a cursor on, and whether a canary owns any coin object.
+
+    Spec: https://docs.sui.io/references/sui-api/sui-graphql (``Address.objects``)
+    """
+    fields = [f"a{i}:{_owned(who, STAKE, PAGE, cursor)}" for i, (who, cursor) in enumerate(pages)]
+    if canary is not None:
+        fields.insert(0, f"{CANARY}:{_owned(canary, COIN_OBJECT, 1)}")
+    return _query(f"{_at(checkpoint, fields)}{_OBJECTS}")
+
+
+def _owned(account: bytes, kind: str, count: int, cursor: str = "") -> str:
+    after = f",after:{msgspec.json.encode(cursor).decode()}" if cursor else ""
+    asked = f'objects(filter:{{type:"{kind}"}},first:{count}{after}){{...O}}'
+    return f'address(address:"{text(account)}"){{{asked}}}'
+
+
 def metadata(checkpoint: int, coin: str) -> Request:
     """Ask for decimals and symbol of a coin."""
     fields = [f"{COIN}:coinMetadata(coinType:$t){{decimals symbol}}"]
@@ -200,6 +227,47 @@ def balance(answer: Answer, fields: Mapping[str, Any], alias: str) -> Balance | 
     if len(plain) != len(names) or plain[0] != plain[1] + plain[2]:
         return Gap("malformed-answer", detail="a balance and its two halves were expected")
     return Balance(plain[1], plain[2])
+
+
+class Owned(msgspec.Struct, frozen=True):
+    """A page of objects that an account owns: their contents by address, and where it goes on."""
+
+    objects: Mapping[str, Any]
+    cursor: str
+
+
+def owned(answer: Answer, fields: Mapping[str, Any], alias: str) -> Owned | Gap:
+    """Read a page of an account's objects; a ``null`` is no empty page."""
+    node = fields.get(alias)
+    page = node.get("objects") if isinstance(node, dict) else None
+    if page is None:
+        return answer.missing(alias)
+    bad = Gap("malformed-answer", detail="a page of objects was expected")
+    nodes = page.get("nodes") if isinstance(page, dict) else None
+    info = page.get("pageInfo") if isinstance(page, dict) else None
+    if not isinstance(nodes, list) or not isinstance(info, dict):
+        return bad
+    more, cursor = info.get("hasNextPage"), info.get("endCursor")
+    if not isinstance(more, bool) or (more and not (isinstance(cursor, str) and cursor)):
+        return bad
+    found: dict[str, Any] = {}
+    for one in nodes:
+        name = one.get("address") if isinstance(one, dict) else None
+        contents = one.get("contents") if isinstance(one, dict) else None
+        if address(name) is None or name in found or not isinstance(contents, dict):
+            return bad
+        found[str(name)] = contents.get("json")
+    return Owned(found, str(cursor) if more else "")
+
+
+def principal(stake: object) -> int | None:
+    """Read the MIST that a StakedSui object was made with; ``None`` where it is none.
+
+    Its ``Balance`` is written as an object with ``value``, or as the number alone.
+    """
+    held = stake.get("principal") if isinstance(stake, dict) else None
+    value = held.get("value") if isinstance(held, dict) else held
+    return units(value)
 
 
 def units(value: object) -> int | None:

@@ -1,0 +1,121 @@
+"""Stakes of a group of accounts: ``StakedSui`` objects as of the checkpoint, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from chains.adapters.sui import wire
+from chains.model import Exchange, Gap, Request, Snapshot, Transport
+
+PAGES = 20
+"""The most pages that are asked for: 1,000 stakes of one account."""
+TOO_MANY = Gap("too-much-history", detail="the account owns more stakes than can be listed")
+UNASKED = Gap("not-answered", retryable=True, detail="the pages of stakes broke off")
+
+Own = Mapping[Request, Exchange]
+
+
+async def ask(
+    transport: Transport, at: Snapshot, accounts: Sequence[bytes], exchanges: list[Exchange]
+) -> None:
+    """Ask the endpoint that gave the balances for all pages."""
+    if exchanges[0].failure:
+        return
+    reading = _Reading(at, accounts)
+    for _ in range(PAGES):
+        request = reading.request
+        if request is None:
+            return
+        exchanges.append(await transport.exchange(request, exchanges[0].endpoint))
+        reading.take(exchanges[-1])
+
+
+def read(at: Snapshot, accounts: Sequence[bytes], exchanges: Sequence[Exchange]) -> list[int | Gap]:
+    """Return the MIST at stake of each account. Pure: the pages say what was asked next."""
+    own = {exchange.request: exchange for exchange in exchanges}
+    reading = _Reading(at, accounts)
+    for _ in range(PAGES):
+        if reading.request is None:
+            break
+        exchange = own.get(reading.request)
+        if exchange is None:
+            reading.stop(UNASKED)
+            break
+        reading.take(exchange)
+    if reading.request is not None:
+        reading.stop(TOO_MANY)
+    return reading.found
+
+
+class _Reading:
+    """Where the reading of a group stands; ``request`` is the next page, ``None`` at the end."""
+
+    def __init__(self, at: Snapshot, accounts: Sequence[bytes]) -> None:
+        self._at = at
+        self._seen: list[set[str]] = [set() for _ in accounts]
+        self.found: list[int | Gap] = [0] * len(accounts)
+        self._accounts = accounts
+        self._pending: list[tuple[int, str]] = [(i, "") for i in range(len(accounts))]
+
+    @property
+    def request(self) -> Request | None:
+        """Return the question for the pages that are still to be read."""
+        if not self._pending:
+            return None
+        pages = [(self._accounts[i], cursor) for i, cursor in self._pending]
+        return wire.stakes(self._at.height, pages, self._canary)
+
+    @property
+    def _canary(self) -> bytes | None:
+        return bytes.fromhex(self._at.canaries[0]) if self._at.canaries else None
+
+    def stop(self, gap: Gap) -> None:
+        """Give up on what is pending."""
+        for i, _ in self._pending:
+            self.found[i] = gap
+        self._pending = []
+
+    def take(self, exchange: Exchange) -> None:
+        """Read one answer, and what goes on after it."""
+        answer = wire.read(exchange)
+        fields = (
+            answer
+            if isinstance(answer, Gap)
+            else wire.within(answer, self._at.height, self._at.block_hash)
+        )
+        if isinstance(answer, Gap) or isinstance(fields, Gap):
+            self.stop(fields if isinstance(fields, Gap) else UNASKED)
+            return
+        doubt = self._doubt(answer, fields)
+        if doubt is not None:
+            self.stop(doubt)
+            return
+        pending, self._pending = self._pending, []
+        for alias, (i, _) in enumerate(pending):
+            self._add(i, wire.owned(answer, fields, f"a{alias}"))
+
+    def _doubt(self, answer: wire.Answer, fields: Mapping[str, object]) -> Gap | None:
+        """Return why the service does not show that it lists objects as of the checkpoint."""
+        if self._canary is None:
+            return None  # then no zero is believed, whatever is staked
+        shown = wire.owned(answer, fields, wire.CANARY)
+        if isinstance(shown, Gap):
+            return shown
+        return None if shown.objects else Gap("zero-without-canary", detail="no coin object shown")
+
+    def _add(self, i: int, page: wire.Owned | Gap) -> None:
+        """Add a page's principals; one object on two pages counts once."""
+        so_far = self.found[i]
+        if isinstance(page, Gap) or isinstance(so_far, Gap):
+            self.found[i] = page if isinstance(page, Gap) else so_far
+            return
+        principals = {name: wire.principal(one) for name, one in page.objects.items()}
+        fresh = {name: one for name, one in principals.items() if name not in self._seen[i]}
+        whole = [one for one in fresh.values() if one is not None]
+        if len(whole) != len(fresh):
+            self.found[i] = Gap("malformed-answer", detail="a stake without its principal")
+            return
+        self._seen[i] |= fresh.keys()
+        self.found[i] = so_far + sum(whole)
+        if page.cursor:
+            self._pending.append((i, page.cursor))
