@@ -27,7 +27,7 @@ from crawler.control import AWAITING
 from crawler.model import RowKind
 from crawler.settings import World
 
-DECODER_VERSION = "1"
+DECODER_VERSION = "2"
 """Raise it when a decoder changes its reading, so that old answers are not mixed with new ones."""
 
 PLAN = pa.schema([pa.field("account", pa.binary(), nullable=False)])

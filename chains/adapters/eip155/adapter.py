@@ -45,9 +45,9 @@ class Adapter:
 
     ``spec.params``: ``chain_id`` (required), ``canaries``, ``token_canaries``, ``multicall3``
     (``address``, ``from_block``), ``header_words``, ``batch``, ``call_gas``, ``ways`` (without
-    ``rpc`` neither control nor signatures are asked: see ``_is_unsafe``), and
-    ``eigen_pod_manager``: the contract whose ``ownerToPod(address)`` must confirm what an
-    EigenPod says of its owner; without it nobody is shown as ``pod-owner``.
+    ``rpc`` neither control nor signatures are asked: see ``_is_unsafe``), ``masked_actors`` (of
+    FEVM: ``masked``), and ``eigen_pod_manager``: the contract whose ``ownerToPod(address)`` must
+    confirm what an EigenPod says of its owner; without it nobody is shown as ``pod-owner``.
     """
 
     capabilities: ClassVar[Capabilities] = Capabilities(

@@ -53,7 +53,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     roll-ups), ``chain-id`` the number too (Arbitrum, where ``NUMBER`` is that of another chain):
     then the answer is tied to its block by the hash in the request alone. ``ways`` are tried in
     this order. ``token_canaries`` maps a token (20 bytes, hex) to a holder known not to be empty.
-    ``eigen_pod_manager`` confirms who owns an EigenPod, where the chain has any.
+    ``eigen_pod_manager`` confirms who owns an EigenPod, where the chain has any. With
+    ``masked_actors`` an actor's number is written as an address (``masked``).
     """
 
     chain_id: int
@@ -66,6 +67,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     multicall: Multicall | None
     token_canaries: Mapping[bytes, bytes]
     eigen_pod_manager: bytes | None
+    masked_actors: bool
 
 
 def quirks_of(spec: ChainSpec) -> Quirks:
@@ -90,6 +92,7 @@ def quirks_of(spec: ChainSpec) -> Quirks:
                 for token, holder in params.get("token_canaries", {}).items()
             },
             eigen_pod_manager=None if pod_manager is None else account_bytes(str(pod_manager)),
+            masked_actors=params.get("masked_actors", False) is True,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"chain {spec.id}: params: {error!r}") from error

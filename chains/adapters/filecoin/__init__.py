@@ -13,9 +13,8 @@ vesting, debt) is staked; in the market escrow is reserved (locked for deals) or
 All count. DataCap is no FIL. What a payment channel owes to its other side is not told apart.
 
 One actor has several addresses (f0, f1 to f4, the masked ``0xff…``). ``subject`` is its number
-(f0), or its f410 address where it has one: ``0x…`` and f410 are the same bytes, so that a row of
-``eip155:314`` can be recognised without asking. That is done nowhere yet: FIL rows that are
-published on both networks for one account are added twice (docs/lists.md).
+(f0), or its f410 address where it has one: ``0x…`` and f410 are the same bytes, and ``0xff…`` of
+``eip155:314`` is a number, so that rows of both networks for one account are recognised.
 
 Finality is the node's own (``ChainGetFinalizedTipSet``: F3, else 900 epochs); where it does not
 offer that, 900 epochs. Answers name no block. The canary is f02, which pays the block rewards: its
