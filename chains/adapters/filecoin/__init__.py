@@ -8,9 +8,11 @@ the two nothing happened. Where H itself is a null round, the earlier tipset's e
 gives it (``wire.Tipset.hash``), so that it can be compared with ``eip155:314``.
 
 A balance is the actor's, plus what the address has in the storage market: that money is in f05.
-Parts: of a multisig what still vests is frozen; of a miner what is not available (pledge, deposits,
-vesting, debt) is staked; in the market escrow is reserved (locked for deals) or escrowed (free).
-All count. DataCap is no FIL. What a payment channel owes to its other side is not told apart.
+Parts: of a multisig what still vests is frozen; of a miner the initial pledge is staked, deposits
+for sectors to come are reserved, and what vests is frozen, with what it owes in fees; where it
+holds less than it has pledged, all is staked. In the market escrow is reserved (locked for deals)
+or escrowed (free). All count, and belong to whoever owns the actor (of a miner: the owner, not the
+worker). DataCap is no FIL. What a payment channel owes to its other side is not told apart.
 
 One actor has several addresses (f0, f1 to f4, the masked ``0xff…``). ``subject`` is its number
 (f0), or its f410 address where it has one: ``0x…`` and f410 are the same bytes, and ``0xff…`` of
@@ -60,11 +62,9 @@ _GENESIS = wire.call("ChainGetGenesis")
 _HEAD = wire.call("ChainHead")
 _FINAL = wire.call("ChainGetFinalizedTipSet")
 _ACTOR, _LOOKUP, _MARKET = "StateGetActor", "StateLookupID", "StateMarketBalance"
-_AVAILABLE = {
-    "StateMinerAvailableBalance": PartKind.STAKED,
-    "MsigGetAvailableBalance": PartKind.FROZEN,
-}
-"""What tells the available part of a balance, and what the rest of it is."""
+_OF_MINER, _OF_MULTISIG = "StateMinerAvailableBalance", "MsigGetAvailableBalance"
+"""What tells the available part of a balance."""
+_STATE = "StateReadState"
 _REWARDS = "f02"
 _TIPSET = "state-tipset"
 
@@ -201,13 +201,25 @@ class Adapter(AccountAdapter):
             actor = self._actor(exchange, account)
             if isinstance(actor, Actor) and actor != ABSENT:
                 more += self._more(account, actor, tipset)
-        return found + await self.together(list(dict.fromkeys(more)), first.endpoint)
+        shown = await self.together(list(dict.fromkeys(more)), first.endpoint)
+        own = {exchange.request: exchange for exchange in shown}
+        states = [
+            wire.by_address(_STATE, text, tipset)
+            for text in map(self._text, accounts)
+            if isinstance(self._amount(own, _OF_MINER, text, tipset), int)
+        ]
+        return found + shown + await self.together(states, first.endpoint)
+
+    def _amount(self, own: Own, method: str, text: str, tipset: Sequence[str]) -> int | Gap | None:
+        """Read an available balance; ``None`` where the actor is of another kind."""
+        shown = _present(own.get(wire.by_address(method, text, tipset)))
+        return shown if isinstance(shown, Gap) else wire.read_amount(shown)
 
     def _more(self, account: bytes, actor: Actor, tipset: Sequence[str]) -> list[Request]:
         """Return what is asked about an actor that exists: number, market, available balance."""
         methods = [_MARKET] if account[0] == filecoin.ID else [_MARKET, _LOOKUP]
         if actor.code not in self._plain:
-            methods += _AVAILABLE
+            methods += [_OF_MINER, _OF_MULTISIG]
         return [wire.by_address(method, self._text(account), tipset) for method in methods]
 
     def read(
@@ -254,17 +266,24 @@ class Adapter(AccountAdapter):
         whole = (Part(PartKind.LIQUID, actor.units),)
         if actor.code in self._plain:
             return whole
-        for method, rest in _AVAILABLE.items():
-            shown = _present(own.get(wire.by_address(method, text, tipset)))
-            units = shown if isinstance(shown, Gap) else wire.read_amount(shown)
+        for method in (_OF_MINER, _OF_MULTISIG):
+            units = self._amount(own, method, text, tipset)
             if isinstance(units, Gap):
                 return units
-            if units is not None:
-                if units > actor.units:
-                    return wire.malformed("more is available than there is")
-                units = max(0, units)  # more may be locked than there is
-                both = (Part(PartKind.LIQUID, units), Part(rest, actor.units - units))
-                return tuple(one for one in both if one.units) or whole
+            if units is None:
+                continue
+            if units > actor.units:
+                return wire.malformed("more is available than there is")
+            units = max(0, units)  # more may be locked than there is
+            rest = actor.units - units
+            held: tuple[Part, ...] | Gap = (Part(PartKind.FROZEN, rest),)
+            if method == _OF_MINER:
+                state = own.get(wire.by_address(_STATE, text, tipset))
+                held = _pledged(_present(state), actor, rest)
+            if isinstance(held, Gap):
+                return held
+            parts = (Part(PartKind.LIQUID, units), *held)
+            return tuple(one for one in parts if one.units) or whole
         return whole
 
     def _subject(self, looked_up: Exchange | None, account: bytes, actor: Actor) -> bytes | Gap:
@@ -296,6 +315,25 @@ def _after(height: int) -> Request:
 
 def _key(account: bytes) -> str:
     return f"canary-{account.hex()}"
+
+
+def _pledged(shown: Exchange | Gap, actor: Actor, rest: int) -> tuple[Part, ...] | Gap:
+    """Divide what of a miner's balance is not available."""
+    state = shown if isinstance(shown, Gap) else wire.read_miner(shown)
+    if isinstance(state, Gap):
+        return state
+    if state.balance != actor.units:
+        return wire.malformed("a miner's state with another balance than the actor's")
+    vesting = rest - state.pledge - state.deposits
+    if vesting < 0:
+        return (Part(PartKind.STAKED, rest),)
+    if vesting > state.locked + state.debt:
+        return wire.malformed("less of a miner's balance is available than its state explains")
+    return (
+        Part(PartKind.STAKED, state.pledge),
+        Part(PartKind.RESERVED, state.deposits),
+        Part(PartKind.FROZEN, vesting),
+    )
 
 
 def _present(exchange: Exchange | None) -> Exchange | Gap:

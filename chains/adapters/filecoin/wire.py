@@ -77,6 +77,16 @@ class Actor(msgspec.Struct, frozen=True):
 ABSENT = Actor("", 0)
 
 
+class Miner(msgspec.Struct, frozen=True):
+    """What of a miner's balance is not free: attoFIL. ``locked`` vests, ``debt`` are fees owed."""
+
+    balance: int
+    pledge: int
+    deposits: int
+    locked: int
+    debt: int
+
+
 def call(method: str, *params: Any) -> Request:
     """Build a call of Lotus' API."""
     return jsonrpc.call(f"Filecoin.{method}", params)
@@ -182,6 +192,23 @@ def read_amount(exchange: Exchange) -> int | Gap | None:
         return None if other else said
     units = amount(said)
     return malformed("an available balance") if units is None else units
+
+
+def read_miner(exchange: Exchange) -> Miner | Gap:
+    """Read the amounts of a miner's state, as ``StateReadState`` shows it.
+
+    Source: filecoin-project/go-state-types builtin/v11/miner/miner_state.go (State)
+    """
+    said = answer(exchange)
+    if isinstance(said, Gap):
+        return said
+    state = said.get("State") if isinstance(said, dict) else None
+    if not isinstance(state, dict):
+        return malformed("the state of a miner")
+    names = ("InitialPledge", "PreCommitDeposits", "LockedFunds", "FeeDebt")
+    amounts = [amount(said.get("Balance")), *(amount(state.get(name)) for name in names)]
+    known = [one for one in amounts if one is not None and one >= 0]
+    return Miner(*known) if len(known) == len(amounts) else malformed("the state of a miner")
 
 
 def read_market(exchange: Exchange) -> tuple[int, int] | Gap:
