@@ -65,7 +65,7 @@ _ACTOR, _LOOKUP, _MARKET = "StateGetActor", "StateLookupID", "StateMarketBalance
 _OF_MINER, _OF_MULTISIG = "StateMinerAvailableBalance", "MsigGetAvailableBalance"
 """What tells the available part of a balance."""
 _STATE = "StateReadState"
-_REWARDS = "f02"
+_REWARDS = "02"
 _TIPSET = "state-tipset"
 
 Own = Mapping[Request, Exchange]
@@ -93,7 +93,8 @@ class Adapter(AccountAdapter):
         if not isinstance(spec.params.get("genesis"), str):
             raise ConfigError(f"chain {spec.id}: params.genesis is missing")
         self._network = str(spec.address_params.get("network", "f"))
-        self._canaries = tuple(self._canary(one) for one in spec.params.get("canaries", [_REWARDS]))
+        canaries = spec.params.get("canaries", [self._network + _REWARDS])
+        self._canaries = tuple(self._canary(one) for one in canaries)
         self._plain = frozenset(spec.params.get("plain_codes", ()))
         if not self._canaries:
             raise ConfigError(f"chain {spec.id}: params.canaries is empty")
