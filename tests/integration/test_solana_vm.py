@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from solana_nodes import CHAIN, asked, connected, pinned, short
 from solana_vm import ASSOCIATED, STAKE, VOTE, VirtualMachine, instruction, keypair
+from solders.account import Account
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
@@ -25,6 +26,7 @@ from chains.simulated.solana_ledger import (
     extension,
     stake_account,
 )
+from crawler.settings import load_world
 
 pytestmark = pytest.mark.integration
 
@@ -226,6 +228,27 @@ async def test_interest_and_confidential_mints_leave_the_plain_amount_as_it_is(
     vm.next_slot()
     answers = await found(vm, SLOT, asset(tokens.mint), ALICE)
     assert short(answers[ALICE]) == tokens.amount(alice) == 1_000_000
+
+
+async def test_wrapped_coins_are_lamports_of_their_account_and_of_no_other():
+    """Token account and coin mirror each other; only the coin is a configured asset."""
+    vm = VirtualMachine(SLOT)
+    wrapped = base58_to_bytes("So11111111111111111111111111111111111111112")
+    mint = Mint(decimals=9, supply=0)  # stands on every cluster, but not in the machine
+    token = Pubkey.from_string(TOKEN)
+    vm.machine.set_account(Pubkey.from_bytes(wrapped), Account(10**9, mint.data(), token))
+    account = associated(ALICE, wrapped, TOKEN)
+    accounts = ((PAYER, "sw"), (account, "w"), (ALICE, ""), (wrapped, ""), (bytes(32), ""))
+    make = instruction(ASSOCIATED, b"\x00", *accounts, (base58_to_bytes(TOKEN), ""))
+    sync = instruction(TOKEN, b"\x11", (account, "w"))
+    vm.run(make, pay(vm, account, 10**9), sync, pay(vm, ALICE, 10**6))
+    answers = await found(vm, SLOT, AssetId(f"{CHAIN}/slip44:501"), ALICE, account)
+    assert short(answers[ALICE]) == 10**6
+    assert short(answers[account]) == vm.lamports(account) == 10**9 + 2_039_280
+    held = vm.held(account)
+    assert held is not None
+    assert RealTokenAccount.from_bytes(held.data).amount == 10**9
+    assert [one for one in load_world().assets if bytes_to_base58(wrapped) in one] == []
 
 
 def delegated(vm: VirtualMachine) -> bytes:
