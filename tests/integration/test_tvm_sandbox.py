@@ -13,7 +13,7 @@ from chains import control
 from chains.adapters.tvm import NAMESPACE, cells
 from chains.adapters.tvm import control as wallets
 from chains.addresses.ton import encode
-from chains.model import AssetId, Observation, QueryKind
+from chains.model import AssetId, Observation, Part, PartKind, QueryKind
 from chains.signatures.ton_wallets import WALLETS, accounts
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("ton-sandbox")]
@@ -103,3 +103,26 @@ async def test_every_wallet_obeys_the_key_in_its_data(sandbox, owners):
         assert isinstance(answer, Observation)
         (way,) = control.decode(answer.facts).ways
         assert set(way.weights) == {"0x" + sandbox.deployed["wallets"][name]["key"]}
+
+
+async def test_stake_in_a_pool_is_a_part_of_what_its_nominator_holds(sandbox, owners):
+    """Of 31 that were sent the pool keeps one as its fee."""
+    pool = account(sandbox.deployed["pool"])
+    async with connected(SandboxTon(SEQNO, sandbox), nominator_pools=[encode(pool, {})]) as adapter:
+        at = await pinned(adapter, SEQNO)
+        found = await asked_coins(adapter, at, owners[ALICE], owners[BOB], pool)
+    liquid = int(sandbox.state(owners[ALICE])["balance"])
+    alice, bob = found[owners[ALICE]], found[owners[BOB]]
+    assert isinstance(alice, Observation)
+    assert alice.parts == (Part(PartKind.LIQUID, liquid), Part(PartKind.STAKED, 30 * TON))
+    assert isinstance(bob, Observation)
+    assert [part.kind for part in bob.parts] == [PartKind.LIQUID]
+    assert units({pool: found[pool]}) == {pool: "shared-account"}
+
+
+async def test_a_pool_of_another_code_leaves_every_balance_open(sandbox, owners):
+    pools = [encode(owners[CAROL], {})]
+    async with connected(SandboxTon(SEQNO, sandbox), nominator_pools=pools) as adapter:
+        at = await pinned(adapter, SEQNO)
+        found = units(await asked_coins(adapter, at, owners[ALICE]))
+    assert found == {owners[ALICE]: "no-contract"}

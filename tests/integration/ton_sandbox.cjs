@@ -171,19 +171,29 @@ function shown(item) {
     const digits = (item.value < 0n ? -item.value : item.value).toString(16);
     return ["num", (item.value < 0n ? "-0x" : "0x") + digits];
   }
-  if (item.type === "null") return ["list", entries([])];
+  if (isList(item)) return ["list", entries(members(item), "tvm.list")];
   if (item.type === "tuple") return ["tuple", entries(item.items)];
   return ["cell", { bytes: item.cell.toBoc().toString("base64") }];
 }
 
-// Shows what is inside of tuples as toncenter does, in which a list is a chain of pairs no more.
-function entries(items) {
+// A list is a chain of pairs, head and rest, which ends with null.
+function isList(item) {
+  if (item.type !== "tuple") return item.type === "null";
+  return item.items.length === 2 && isList(item.items[1]);
+}
+
+function members(list) {
+  return list.type === "null" ? [] : [list.items[0], ...members(list.items[1])];
+}
+
+// Shows what is inside of tuples and lists as servers do.
+function entries(items, kind = "tvm.tuple") {
   const elements = items.map((item) => {
     if (item.type !== "int") return { "@type": "tvm.stackEntryTuple", tuple: entries(item.items) };
     const number = { "@type": "tvm.numberDecimal", number: item.value.toString() };
     return { "@type": "tvm.stackEntryNumber", number };
   });
-  return { "@type": "tvm.tuple", elements };
+  return { "@type": kind, elements };
 }
 
 async function state(blockchain, address) {
