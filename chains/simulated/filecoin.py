@@ -31,6 +31,7 @@ MOST_BLOCKS = 5
 class SimulatedActor(msgspec.Struct, kw_only=True):
     """An actor of the ledger; amounts in attoFIL. The last four are a miner's.
 
+    ``owner`` is a miner's, ``signers`` and ``threshold`` a multisig's, ``key`` an account's.
     ``later`` maps epochs to the balance after their messages; before the first it is ``balance``.
     """
 
@@ -45,6 +46,10 @@ class SimulatedActor(msgspec.Struct, kw_only=True):
     vesting: int = 0
     debt: int = 0
     later: Mapping[int, int] = {}
+    key: str = ""
+    owner: str = ""
+    signers: tuple[str, ...] = ()
+    threshold: int = 1
 
     def before(self, epoch: int) -> int:
         """Return the balance before the messages of an epoch."""
@@ -136,6 +141,8 @@ class SimulatedLotus(SimulatedNode):
             "StateMinerAvailableBalance": lambda text, _: self._available(text, "miner"),
             "MsigGetAvailableBalance": lambda text, _: self._available(text, "multisig"),
             "StateReadState": self._state,
+            "StateAccountKey": self._key,
+            "StateMinerInfo": self._miner,
         }
         if method not in methods:
             raise LotusError(f"method 'Filecoin.{method}' not found", -32601, 500)
@@ -228,7 +235,7 @@ class SimulatedLotus(SimulatedNode):
         return {"Escrow": str(actor.escrow), "Locked": str(actor.locked)}
 
     def _state(self, text: str, height: int) -> dict[str, Any]:
-        """Show an actor's state; only of a miner there is more than nothing in it."""
+        """Show an actor's state; of most kinds without what is in it."""
         actor, said = self._found(text)[1], self._actor(text, height)
         amounts = {
             "InitialPledge": actor.pledge,
@@ -236,14 +243,33 @@ class SimulatedLotus(SimulatedNode):
             "LockedFunds": actor.vesting,
             "FeeDebt": actor.debt,
         }
-        state = {name: str(units) for name, units in amounts.items()}
-        own = state if actor.kind == "miner" else {}
+        states: dict[str, dict[str, Any]] = {
+            "miner": {name: str(units) for name, units in amounts.items()},
+            "multisig": {
+                "Signers": list(actor.signers),
+                "NumApprovalsThreshold": actor.threshold,
+            },
+        }
+        own = states.get(actor.kind, {})
         return {"Balance": said["Balance"], "Code": said["Code"], "State": own}
 
+    def _key(self, text: str, _: int) -> str:
+        if text[1] in "134":
+            return text
+        actor = self._of_kind(self._found(text)[1], "account", text)
+        return actor.delegated or actor.key
+
+    def _miner(self, text: str, _: int) -> dict[str, Any]:
+        actor = self._of_kind(self._found(text)[1], "miner", text)
+        return {"Owner": actor.owner, "Worker": "f0999", "Beneficiary": actor.owner}
+
+    def _of_kind(self, actor: SimulatedActor, kind: str, text: str) -> SimulatedActor:
+        if actor.kind == kind or (kind == "account" and actor.delegated):
+            return actor
+        named = "storageminer" if actor.kind == "miner" else actor.kind
+        state = f"failed to get account actor state for {text}: "
+        prefix = state if kind == "account" else f"failed to load {kind} actor state: "
+        raise LotusError(f"{prefix}actor code is not {kind}: {named}")
+
     def _available(self, text: str, kind: str) -> str:
-        actor = self._found(text)[1]
-        if actor.kind != kind:
-            state = f"failed to load {kind} actor state: "
-            named = "storageminer" if actor.kind == "miner" else actor.kind
-            raise LotusError(f"{state}actor code is not {kind}: {named}")
-        return str(actor.available)
+        return str(self._of_kind(self._found(text)[1], kind, text).available)

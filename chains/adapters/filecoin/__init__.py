@@ -16,7 +16,8 @@ worker). DataCap is no FIL. What a payment channel owes to its other side is not
 
 One actor has several addresses (f0, f1 to f4, the masked ``0xff…``). ``subject`` is its number
 (f0), or its f410 address where it has one: ``0x…`` and f410 are the same bytes, and ``0xff…`` of
-``eip155:314`` is a number, so that rows of both networks for one account are recognised.
+``eip155:314`` is a number, so that rows of both networks for one account are recognised. Who
+controls an actor: ``control``.
 
 Finality is the node's own (``ChainGetFinalizedTipSet``: F3, else 900 epochs); where it does not
 offer that, 900 epochs. Answers name no block. The canary is f02, which pays the block rewards: its
@@ -36,9 +37,10 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from chains.accounts import AccountAdapter, Held, Read
-from chains.adapters.filecoin import wire
+from chains.adapters.filecoin import control, wire
 from chains.adapters.filecoin.wire import ABSENT, Actor, Tipset
 from chains.addresses import AddressError, filecoin
+from chains.control import ControlFacts
 from chains.errors import ConfigError, WrongChain
 from chains.model import (
     Capabilities,
@@ -48,6 +50,7 @@ from chains.model import (
     Method,
     Part,
     PartKind,
+    QueryKind,
     Questions,
     Request,
     Snapshot,
@@ -85,6 +88,7 @@ class Adapter(AccountAdapter):
         ),
         batch=1,
         shard=2000,
+        control=control.KINDS,
     )
     group = 20
 
@@ -190,18 +194,21 @@ class Adapter(AccountAdapter):
         self, questions: Questions, at: Snapshot, accounts: Sequence[bytes]
     ) -> list[Exchange]:
         """Ask for the canary, then for each actor, then for what the actors make necessary."""
-        del questions
         tipset = at.detail.get(_TIPSET, "").split(",")
         first = await self.transport.exchange_any(self._canary_requests(tipset)[0], at.endpoints)
         if first.failure:
             return [first]
         actors = [wire.by_address(_ACTOR, self._text(one), tipset) for one in accounts]
         found = [first, *await self.together(actors, first.endpoint)]
-        more: list[Request] = []
+        there: list[tuple[bytes, Actor]] = []
         for account, exchange in zip(accounts, found[1:], strict=True):
             actor = self._actor(exchange, account)
             if isinstance(actor, Actor) and actor != ABSENT:
-                more += self._more(account, actor, tipset)
+                there.append((account, actor))
+        if questions.kind is QueryKind.CONTROL:
+            texts = [self._text(account) for account, _ in there]
+            return found + await self._ask_control(texts, tipset, first.endpoint)
+        more = [one for account, actor in there for one in self._more(account, actor, tipset)]
         shown = await self.together(list(dict.fromkeys(more)), first.endpoint)
         own = {exchange.request: exchange for exchange in shown}
         states = [
@@ -211,9 +218,23 @@ class Adapter(AccountAdapter):
         ]
         return found + shown + await self.together(states, first.endpoint)
 
+    async def _ask_control(
+        self, texts: Sequence[str], tipset: Sequence[str], endpoint: str
+    ) -> list[Exchange]:
+        """Ask who controls actors, then the same of those who do, a few levels deep."""
+        own: dict[Request, Exchange] = {}
+        asked = control.Asked(own, tipset, self._network)
+        for _ in range(control.DEPTH):
+            requests = [one for text in texts for one in asked.requests(text)]
+            wanted = [one for one in dict.fromkeys(requests) if one not in own]
+            own |= dict(zip(wanted, await self.together(wanted, endpoint), strict=True))
+            found = dict.fromkeys(one for text in texts for one in asked.members(text))
+            texts = list(found)[: control.MOST_ASKED]
+        return list(own.values())
+
     def _amount(self, own: Own, method: str, text: str, tipset: Sequence[str]) -> int | Gap | None:
         """Read an available balance; ``None`` where the actor is of another kind."""
-        shown = _present(own.get(wire.by_address(method, text, tipset)))
+        shown = wire.present(own.get(wire.by_address(method, text, tipset)))
         return shown if isinstance(shown, Gap) else wire.read_amount(shown)
 
     def _more(self, account: bytes, actor: Actor, tipset: Sequence[str]) -> list[Request]:
@@ -231,7 +252,6 @@ class Adapter(AccountAdapter):
         exchanges: Sequence[Exchange],
     ) -> Sequence[Read]:
         """Read one balance per account; nothing counts without the canary. Pure."""
-        del questions
         tipset = at.detail.get(_TIPSET, "").split(",")
         own = {exchange.request: exchange for exchange in exchanges}
         canary = self._actor(own.get(self._canary_requests(tipset)[0]), self._canaries[0])
@@ -241,7 +261,19 @@ class Adapter(AccountAdapter):
             canary = Gap("canary-wrong", retryable=True, detail=f"{canary.units} of the canary")
         if isinstance(canary, Gap):
             return [canary] * len(accounts)
+        if questions.kind is QueryKind.CONTROL:
+            return [self._control(own, account, tipset) for account in accounts]
         return [self._held(own, account, tipset) for account in accounts]
+
+    def _control(self, own: Own, account: bytes, tipset: Sequence[str]) -> ControlFacts | Gap:
+        """Read who controls an actor; one that is not there shows nobody."""
+        text = self._text(account)
+        actor = self._actor(own.get(wire.by_address(_ACTOR, text, tipset)), account)
+        if isinstance(actor, Gap):
+            return actor
+        if actor == ABSENT:
+            return ControlFacts(exists=False)
+        return control.Asked(own, tipset, self._network).facts(text)
 
     def _held(self, own: Own, account: bytes, tipset: Sequence[str]) -> Held | Gap:
         """Return the parts of what an account has, and which actor it is."""
@@ -250,7 +282,7 @@ class Adapter(AccountAdapter):
         if isinstance(actor, Gap) or actor == ABSENT:
             return actor if isinstance(actor, Gap) else Held(())
         subject = self._subject(own.get(wire.by_address(_LOOKUP, text, tipset)), account, actor)
-        market = _present(own.get(wire.by_address(_MARKET, text, tipset)))
+        market = wire.present(own.get(wire.by_address(_MARKET, text, tipset)))
         parts = self._parts(own, text, actor, tipset)
         escrow = market if isinstance(market, Gap) else wire.read_market(market)
         for one in (subject, parts, escrow):
@@ -280,7 +312,7 @@ class Adapter(AccountAdapter):
             held: tuple[Part, ...] | Gap = (Part(PartKind.FROZEN, rest),)
             if method == _OF_MINER:
                 state = own.get(wire.by_address(_STATE, text, tipset))
-                held = _pledged(_present(state), actor, rest)
+                held = _pledged(wire.present(state), actor, rest)
             if isinstance(held, Gap):
                 return held
             parts = (Part(PartKind.LIQUID, units), *held)
@@ -291,7 +323,7 @@ class Adapter(AccountAdapter):
         """Return the account by which all addresses of one actor are the same."""
         number = account
         if account[0] != filecoin.ID:
-            shown = _present(looked_up)
+            shown = wire.present(looked_up)
             said = shown if isinstance(shown, Gap) else wire.answer(shown)
             if isinstance(said, Gap):
                 return said
@@ -304,7 +336,7 @@ class Adapter(AccountAdapter):
         return actor.delegated if actor.delegated.startswith(filecoin.ETHEREUM) else number
 
     def _actor(self, exchange: Exchange | None, account: bytes) -> Actor | Gap:
-        shown = _present(exchange)
+        shown = wire.present(exchange)
         if isinstance(shown, Gap):
             return shown
         return wire.read_actor(shown, self._text(account), self._network)
@@ -335,10 +367,6 @@ def _pledged(shown: Exchange | Gap, actor: Actor, rest: int) -> tuple[Part, ...]
         Part(PartKind.RESERVED, state.deposits),
         Part(PartKind.FROZEN, vesting),
     )
-
-
-def _present(exchange: Exchange | None) -> Exchange | Gap:
-    return Gap("not-answered") if exchange is None else exchange
 
 
 def _final(head: Exchange, final: Exchange) -> int | Gap:
