@@ -90,7 +90,7 @@ def _result(raw: bytes, at: int) -> bytes | None:
     if not succeeded:
         return None
     start = data + WORD
-    if length > len(raw) - start:
+    if -(-length // WORD) * WORD > len(raw) - start:
         raise ValueError("a result ends outside the answer")
     return raw[start : start + length]
 
