@@ -41,6 +41,8 @@ function codeOf(file, behind) {
 
 const JETTONS = "contract/token/ft/";
 const jettonWalletCode = () => codeOf(JETTONS + "JettonWallet.js", "JETTON_WALLET_CODE_HEX =");
+const highloadCode = () =>
+  codeOf("contract/highloadWallet/HighloadWalletContractV3.js", "CODE_HEX =");
 const jettonMasterCode = () => codeOf(JETTONS + "JettonMinter.js", "oneFromBoc(");
 
 async function deployed(blockchain) {
@@ -65,6 +67,7 @@ async function deployed(blockchain) {
   return {
     wallets,
     waiting: waiting.toRawString(),
+    highload: highloadCode().hash().toString("hex"),
     jetton: await jetton(blockchain, treasury, opened),
     pool: await pool(treasury, opened),
   };

@@ -57,6 +57,8 @@ def test_every_program_names_the_adapters_and_the_test_that_runs_against_it(
         assert set(program) == {"name", "adapters", "note", "test"}, program
         assert set(program["adapters"]) <= adapters, program
         assert (ROOT.parent / program["test"]).is_file(), program
+        row = f"| {program['name']} | {', '.join(program['adapters'])} | {program['note']} |"
+        assert row in (ROOT.parent / "docs" / "nodes.md").read_text(encoding="utf-8")
 
 
 def test_what_a_network_was_run_against_stands_with_its_fixtures(world: World) -> None:
