@@ -13,7 +13,16 @@ from account_crawl import asked, connected, pinned, short
 from chains.adapters.filecoin import Adapter
 from chains.addresses import filecoin
 from chains.errors import Disagreement, NodeBehind, Unanswerable, WrongChain
-from chains.model import AssetId, ChainId, ChainSpec, Gap, Observation, PartKind
+from chains.model import (
+    AssetId,
+    ChainId,
+    ChainSpec,
+    Gap,
+    Observation,
+    PartKind,
+    QueryKind,
+    Questions,
+)
 from chains.simulated.filecoin import SimulatedActor, SimulatedLotus, code_of
 
 pytestmark = pytest.mark.integration
@@ -206,8 +215,15 @@ async def test_every_question_names_the_pinned_tipset_and_none_is_about_datacap(
     async with connected(Adapter, spec_of(node), node) as adapter:
         at = await pinned(adapter, HEIGHT)
         key = [{"/": cid} for cid in at.detail["state-tipset"].split(",")]
-        accounts = [filecoin.decode(text, PARAMS) for text in (KEY, MINER)]
-        exchanges = await adapter.ask(None, at, accounts)  # type: ignore[arg-type]
+        accounts = sorted(filecoin.decode(text, PARAMS) for text in (KEY, MINER))
+        questions = Questions(
+            kind=QueryKind.BALANCE,
+            chain=CHAIN,
+            height=HEIGHT,
+            asset=adapter.spec.native,
+            accounts=tuple(accounts),
+        )
+        exchanges = await adapter.ask(questions, at, accounts)
     calls = [msgspec.json.decode(exchange.request.body) for exchange in exchanges]
     assert {call["method"].removeprefix("Filecoin.") for call in calls} == {
         "StateGetActor", "StateLookupID", "StateMarketBalance", "StateMinerAvailableBalance",
