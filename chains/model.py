@@ -34,7 +34,9 @@ class ChainSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``address_params`` what that format needs (version bytes, human-readable parts).
     ``params`` belongs to the adapter (genesis hash, canaries, quirks). ``controllers`` is the
     chain on which the accounts live that control accounts of this one, ``""`` for this one
-    itself; where that is another (validators), both count heights alike.
+    itself; where that is another (validators), both count heights alike. ``unified_with`` is the
+    chain whose coin and accounts this one's are, under other names (FEVM and Filecoin): its
+    address format reads the texts of this one's.
     """
 
     id: ChainId
@@ -45,6 +47,7 @@ class ChainSpec(msgspec.Struct, frozen=True, kw_only=True):
     address_params: Mapping[str, Any] = {}
     params: Mapping[str, Any] = {}
     controllers: str = ""
+    unified_with: str = ""
     source: str = ""
 
     @property

@@ -24,6 +24,8 @@ GAPS: dict[str, str] = {
     "slot-skipped": "The chain has no block at this slot.",
     "slot-unknown": "No slot was found whose block carries this execution block.",
     "optimistic-answer": "The node has not verified the payload of the block it answers about.",
+    "account-unresolved": "Which account this address is another name of was not told.",
+    "shared-account": "The account holds coins of several owners, who are asked about instead.",
     "kind-unsupported": "The adapter of this network does not answer this kind of question.",
     "zero-without-canary": "The node said zero and did not show that it holds this block's state.",
     "wrong-block": "The answer is for another block than the pinned one.",

@@ -27,6 +27,7 @@ from crawler.proven import confirm
 from crawler.runs import ShardEntry
 from crawler.settings import World
 from crawler.shares import Rate, rate_of
+from crawler.unified import unified
 from crawler.validity import Judged, Subjects
 
 LEDGER = pa.schema(
@@ -115,6 +116,7 @@ class Join:
         resolved = claims.set_column(
             at, "account", pc.coalesce(found["subject"], claims["account"])
         )
+        resolved = unified(self._world, resolved)
         self._subjects.add(resolved, flags(pc.is_in(statuses, value_set=PROVEN)))
         columns = {name: claims[name] for name in claims.column_names if name in LEDGER.names}
         columns |= {

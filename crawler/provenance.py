@@ -3,12 +3,13 @@
 ``config/provenance.toml`` is made from ``fixtures/PROVENANCE.toml``, because the fixtures are not
 part of the installed package; a test keeps the two equal. ``recorded`` answers came from real node
 software, ``documented`` ones stand in public documentation, ``constructed`` ones are our own.
-Whether a network itself was ever asked is another matter: so far none was.
+``software`` is real node software that tests run an adapter against. Whether a network itself was
+ever asked is another matter: so far none was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,13 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """The kinds of fixtures behind one network, weakest first.
 
     ``adapter``: those of its adapter, from any network of the family. ``own``: those that show an
-    answer of this very network, which most networks of a family do not have.
+    answer of this very network, which most networks of a family do not have. ``software``: what
+    real node software tests run its adapter against.
     """
 
     adapter: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
+    software: tuple[str, ...] = ()
 
     @property
     def weakest(self) -> str:
@@ -46,6 +49,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 class _Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     adapters: Mapping[str, tuple[str, ...]]
     chains: Mapping[str, tuple[str, ...]]
+    software: Mapping[str, tuple[str, ...]] = {}
 
 
 def load_provenance(world: World, path: Path | None = None) -> Mapping[ChainId, Provenance]:
@@ -63,6 +67,7 @@ def load_provenance(world: World, path: Path | None = None) -> Mapping[ChainId, 
         spec.id: Provenance(
             adapter=_sorted(tables.adapters.get(spec.adapter, ())),
             own=_sorted(tables.chains.get(spec.id, ())),
+            software=tables.software.get(spec.adapter, ()),
         )
         for spec in world.chains.values()
         if spec.adapter != "none"
@@ -74,6 +79,7 @@ def summarise(fixtures: Mapping[str, Any]) -> str:
 
     The first folder of a fixture's path is the adapter's name; ``chains`` names the networks whose
     own answers it shows. Folders that are no adapter's (``lists``, ``reports``) are left out.
+    ``software`` has one entry for each program: the adapters that tests run against it.
     """
     adapters: dict[str, set[str]] = {}
     chains: dict[str, set[str]] = {}
@@ -83,21 +89,28 @@ def summarise(fixtures: Mapping[str, Any]) -> str:
             adapters.setdefault(folder, set()).add(fixture["kind"])
         for chain in fixture.get("chains", ()):
             chains.setdefault(chain, set()).add(fixture["kind"])
+    programs: dict[str, list[str]] = {}
+    for program in fixtures["software"]:
+        for adapter in program["adapters"]:
+            programs.setdefault(adapter, []).append(program["name"])
     lines = [
         "# Made from fixtures/PROVENANCE.toml; do not edit. To make it again:",
         "# RECOUNT_UPDATE_GOLDEN=1 .venv/bin/python -m pytest tests/unit/test_provenance.py",
         "",
         "[adapters]",
-        *_lines(adapters),
+        *_lines({name: _sorted(kinds) for name, kinds in adapters.items()}),
         "",
         "[chains]",
-        *_lines(chains),
+        *_lines({name: _sorted(kinds) for name, kinds in chains.items()}),
+        "",
+        "[software]",
+        *_lines(programs),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _lines(table: Mapping[str, set[str]]) -> list[str]:
-    texts = {name: ", ".join(f'"{kind}"' for kind in _sorted(k)) for name, k in table.items()}
+def _lines(table: Mapping[str, Sequence[str]]) -> list[str]:
+    texts = {name: ", ".join(f'"{one}"' for one in entry) for name, entry in table.items()}
     return [f"{declarations.quoted(name)} = [{texts[name]}]" for name in sorted(texts)]
 
 

@@ -116,6 +116,7 @@ class _ChainTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     address_params: dict[str, Any] = {}
     params: dict[str, Any] = {}
     controllers: str = ""
+    unified_with: str = ""
     aliases: tuple[str, ...] = ()
 
 
@@ -260,6 +261,8 @@ class _Builder:
                 raise fault(file, key, f"{spec.native} is not a declared asset")
             if self.assets[spec.native].chain != chain:
                 raise fault(file, key, f"{spec.native} is of another chain")
+            if spec.unified_with:
+                self._check_unified(spec, file)
         for id_, asset in self.assets.items():
             if asset.chain not in self.chains:
                 file = self.origin["assets", id_]
@@ -285,6 +288,20 @@ class _Builder:
             raise fault(file, f"{key}.call", f"{share.call!r} is not name() or name(uint256)")
         if not 0 <= share.scale <= MOST_DECIMALS:
             raise fault(file, f"{key}.scale", f"is {share.scale}; allowed: 0 to 77")
+
+    def _check_unified(self, spec: ChainSpec, file: str) -> None:
+        """Check that the chain which ``spec`` names is declared and has the same coin."""
+        key = f'chains."{spec.id}".unified_with'
+        other = self.chains.get(ChainId(spec.unified_with))
+        if other is None or other.unified_with:
+            wanted = "a declared chain that is not itself unified with another was expected"
+            raise fault(file, key, f"is {spec.unified_with}; {wanted}")
+        for coin in (spec.native, other.native):
+            if coin not in self.assets:
+                raise fault(file, key, f"{coin} is not a declared asset")
+        own, its = (self.assets[coin] for coin in (spec.native, other.native))
+        if (own.decimals, own.counts_as) != (its.decimals, its.counts_as):
+            raise fault(file, key, f"{own.id} and {its.id} differ in decimals or counts_as")
 
     def _claim(self, table: str, id_: str, file: str, key: str, *, replaces: bool) -> None:
         """Note who declares ``id_``; raises ``ConfigError`` if it was declared before."""

@@ -27,7 +27,8 @@ class ChainSupport(msgspec.Struct, frozen=True, kw_only=True):
     namespaces that the adapter reads, ``readable`` the configured assets of these (CAIP-19).
     ``tested`` is the weakest kind of node answers that its reading was tried with:
     ``constructed``, ``documented`` or ``recorded``, ``never`` where there are none; ``tested_own``
-    says whether those are of this very network and not of another one of its family.
+    says whether those are of this very network and not of another one of its family. ``software``
+    is the real node software that tests run its adapter against.
     ``run_live``: whether it was ever run against the live network.
     """
 
@@ -45,6 +46,7 @@ class ChainSupport(msgspec.Struct, frozen=True, kw_only=True):
     readable: tuple[str, ...]
     tested: str
     tested_own: bool
+    software: tuple[str, ...] = ()
     run_live: bool = False
 
 
@@ -92,6 +94,7 @@ def chain_support(world: World) -> tuple[ChainSupport, ...]:
                 ),
                 tested=tried.weakest if tried else "",
                 tested_own=bool(tried and tried.own),
+                software=tried.software if tried else (),
                 methods=tuple(method.value for method in can.methods) if can else (),
                 control=can.control if can else (),
                 proofs=can.proofs if can else False,
@@ -126,7 +129,7 @@ def scheme_support() -> tuple[SchemeSupport, ...]:
 
 COLUMNS = (
     "network", "balances", "history", "assets", "methods", "proofs", "control on chain",
-    "tested against", "live",
+    "tested against", "real software", "live",
 )  # fmt: skip
 
 
@@ -144,6 +147,7 @@ def chain_row(chain: ChainSupport) -> tuple[str, ...]:
         "yes" if chain.proofs else "no",
         ", ".join(chain.control) or "none",
         chain.tested + whose,
+        ", ".join(chain.software) or "none",
         "yes" if chain.run_live else "never",
     )
 
@@ -178,8 +182,9 @@ def chains_markdown(chains: Sequence[ChainSupport]) -> str:
         f"{len(able)} of {len(chains)} configured networks can be asked. {NEVER_LIVE} *Tested "
         "against* is the weakest kind of node answers in the tests: `recorded` from real node "
         "software, `documented` in public, `constructed` by us; *of its family* where none is of "
-        "the network itself. *History*: `exact` any height, `flagged` nodes that recorded it, "
-        "`tip` now only (see [recount capture](cli.md#recount-capture)), `bulk` from a dump."
+        "the network itself. *Real software*: what tests run the adapter against, as far as it "
+        "goes. *History*: `exact` any height, `flagged` nodes that recorded it, `tip` now only "
+        "(see [recount capture](cli.md#recount-capture)), `bulk` from a dump."
     )
     parts = [
         "# Networks",

@@ -56,10 +56,11 @@ def _cosmos(key: bytes, params: Mapping[str, Any]) -> Mapping[bytes, str]:
 
 def _filecoin(key: bytes, params: Mapping[str, Any]) -> Mapping[bytes, str]:  # noqa: ARG001
     """Spec: https://spec.filecoin.io/appendix/address/ (protocol 1) and FIP-0048."""
-    return {
-        b"\x01" + blake2b(key, digest_size=20).digest(): "",
-        filecoin.ETHEREUM + keccak_account(key): "f410",
-    }
+    return {_filecoin_key(key): "", filecoin.ETHEREUM + keccak_account(key): "f410"}
+
+
+def _filecoin_key(key: bytes) -> bytes:
+    return b"\x01" + blake2b(key, digest_size=20).digest()
 
 
 def _conflux(key: bytes, params: Mapping[str, Any]) -> Mapping[bytes, str]:  # noqa: ARG001
@@ -117,7 +118,9 @@ RULES: Mapping[str, AccountRule] = {
     "evm": AccountRule(_evm),
     "flow": AccountRule(_evm),
     "cosmos": AccountRule(_cosmos, lambda account: len(account) == _HASH_LENGTH),
-    "filecoin": AccountRule(_filecoin, _is_final_on_filecoin),
+    "filecoin": AccountRule(
+        _filecoin, _is_final_on_filecoin, lambda key: filecoin.encode(_filecoin_key(key), {})
+    ),
     "conflux": AccountRule(_conflux),
     "aelf": AccountRule(_aelf),
     "icon": AccountRule(_icon),

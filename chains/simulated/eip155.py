@@ -127,7 +127,7 @@ class SimulatedEvm(SimulatedNode):
             at: msgspec.structs.replace(token, balances={}, total_supply=0)
             for at, token in full.tokens.items()
         }
-        return EvmState(native={}, tokens=tokens, contracts=full.contracts)
+        return msgspec.structs.replace(full, native={}, tokens=tokens)
 
     def header_words(self, number: int) -> bytes:
         """Return chain id, number and parent hash as the batch programs state them."""
@@ -208,7 +208,7 @@ class SimulatedEvm(SimulatedNode):
                 return self._block(self._number({"blockHash": params[0]}), full=bool(params[1]))
             case "eth_getBalance":
                 state = self._state_at(params[1])
-                return hex(state.native.get(evm_calls.address(params[0]), 0))
+                return hex(state.balance(evm_calls.address(params[0])))
             case "eth_getCode":
                 state = self._state_at(params[1])
                 return "0x" + evm_calls.code(state, evm_calls.address(params[0])).hex()

@@ -25,6 +25,9 @@ DEPLOYED_CODE_MOST = 24_576
 INITCODE_MOST = 49_152
 """Spec: https://eips.ethereum.org/EIPS/eip-3860"""
 
+_MASK = b"\xff" + bytes(11)
+_RESOLVE, _LOOKUP = (bytes.fromhex("fe" + "00" * 18 + end) for end in ("01", "02"))
+
 
 class TokenState(msgspec.Struct, frozen=True, kw_only=True):
     """An ERC-20 token: base units per holder. ``total_supply`` ``None``: the sum of balances.
@@ -61,11 +64,22 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EvmState(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole state from one height on."""
+    """The whole state from one height on.
+
+    ``actors`` maps numbers to addresses where actors have both (FEVM); a masked address is asked
+    as the address behind it. ``None``: a machine without the contracts that tell them.
+    """
 
     native: Mapping[bytes, int] = {}
     tokens: Mapping[bytes, TokenState] = {}
     contracts: Mapping[bytes, Contract] = {}
+    actors: Mapping[int, bytes] | None = None
+
+    def balance(self, account: bytes) -> int:
+        """Return the coins of an account, by whichever of its addresses it is asked."""
+        if self.actors and account.startswith(_MASK):
+            account = self.actors.get(int.from_bytes(account[len(_MASK) :], "big"), account)
+        return self.native.get(account, 0)
 
 
 class Failure(Exception):
@@ -213,7 +227,9 @@ def _result(state: EvmState, header: bytes, own: bytes, target: bytes, call: byt
         i = own_words[selector]
         answer = header[i * WORD : i * WORD + WORD]
     elif target == own and selector == "4d2301cc":
-        answer = _number(state.native.get(call[16:36], 0))
+        answer = _number(state.balance(call[16:36]))
+    elif state.actors is not None and target in (_RESOLVE, _LOOKUP):
+        answer = _actor(state.actors, own, call, by_number=target == _LOOKUP)
     else:
         try:
             answer = view(state, target, call)
@@ -221,6 +237,19 @@ def _result(state: EvmState, header: bytes, own: bytes, target: bytes, call: byt
             succeeded, answer = False, b""
     padded = answer.ljust(-(-len(answer) // WORD) * WORD, b"\0")
     return b"".join((_number(int(succeeded)), _number(2 * WORD), _number(len(answer)), padded))
+
+
+def _actor(actors: Mapping[int, bytes], own: bytes, asked: bytes, *, by_number: bool) -> bytes:
+    """Answer ``lookup_delegated_address``, or ``resolve_address``; Multicall3 has number 7.
+
+    Spec: https://docs.filecoin.io/core-concepts/filecoin-evm-runtime/precompiles
+    """
+    addresses = {7: own, **actors}
+    if by_number:
+        found = addresses.get(int.from_bytes(asked, "big"))
+        return b"" if found is None else b"\x04\x0a" + found
+    numbers = {b"\x04\x0a" + at: number for number, at in addresses.items()}
+    return _number(numbers[asked]) if asked in numbers else b""
 
 
 def _natives(state: EvmState, packed: bytes, limit: SizeCheck) -> Iterable[bytes]:

@@ -4,8 +4,9 @@ Knobs: ``head`` and ``final`` (``None``: the method is not offered), ``null_roun
 ``forgets_everything`` (no actor is in the state), ``hides_all_but`` (addresses that still are),
 ``answers_head`` (the state of the head, whatever tipset was asked), ``as_forest`` (null for an
 absent actor), ``lookback`` (a gateway's limit, in epochs), ``unlinked`` (the tipset above does not
-follow), ``names_another_block``. Names, types and error texts as in filecoin-project/lotus
-documentation/en/api-methods-v1-stable.md, chain/state/statetree.go and go-jsonrpc's server.
+follow), ``names_another_block``, ``lacks`` (methods that are not offered). Names, types and error
+texts as in filecoin-project/lotus documentation/en/api-methods-v1-stable.md,
+chain/state/statetree.go and go-jsonrpc's server.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ MOST_BLOCKS = 5
 
 
 class SimulatedActor(msgspec.Struct, kw_only=True):
-    """An actor of the ledger; amounts in attoFIL."""
+    """An actor of the ledger; amounts in attoFIL. The last four are a miner's.
+
+    ``owner`` is a miner's, ``signers`` and ``threshold`` a multisig's, ``key`` an account's.
+    ``later`` maps epochs to the balance after their messages; before the first it is ``balance``.
+    """
 
     balance: int
     kind: str = "account"
@@ -36,6 +41,20 @@ class SimulatedActor(msgspec.Struct, kw_only=True):
     available: int = 0
     escrow: int = 0
     locked: int = 0
+    pledge: int = 0
+    deposits: int = 0
+    vesting: int = 0
+    debt: int = 0
+    later: Mapping[int, int] = {}
+    key: str = ""
+    owner: str = ""
+    signers: tuple[str, ...] = ()
+    threshold: int = 1
+
+    def before(self, epoch: int) -> int:
+        """Return the balance before the messages of an epoch."""
+        changes = [one for one in self.later if one < epoch]
+        return self.later[max(changes)] if changes else self.balance
 
 
 class LotusError(Exception):
@@ -86,6 +105,7 @@ class SimulatedLotus(SimulatedNode):
         self.as_forest = False
         self.unlinked = False
         self.names_another_block = False
+        self.lacks: Collection[str] = ()
 
     @property
     def genesis(self) -> str:
@@ -104,6 +124,8 @@ class SimulatedLotus(SimulatedNode):
         return json_response(said | {"result": result})
 
     def _called(self, method: str, params: list[Any]) -> Any:
+        if method in self.lacks:
+            raise LotusError(f"method 'Filecoin.{method}' not found", -32601, 500)
         if method == "ChainGetGenesis":
             return {"Cids": [{"/": self.genesis}], "Blocks": [], "Height": 0}
         if method == "ChainHead":
@@ -118,6 +140,9 @@ class SimulatedLotus(SimulatedNode):
             "StateMarketBalance": self._market,
             "StateMinerAvailableBalance": lambda text, _: self._available(text, "miner"),
             "MsigGetAvailableBalance": lambda text, _: self._available(text, "multisig"),
+            "StateReadState": self._state,
+            "StateAccountKey": self._key,
+            "StateMinerInfo": self._miner,
         }
         if method not in methods:
             raise LotusError(f"method 'Filecoin.{method}' not found", -32601, 500)
@@ -191,7 +216,7 @@ class SimulatedLotus(SimulatedNode):
                 return None
             raise
         paid = 10**26 - height * 10**19  # every tipset pays its blocks
-        balance = paid if number == REWARDS else actor.balance
+        balance = paid if number == REWARDS else actor.before(height)
         said = {
             "Code": {"/": code_of(actor.kind)},
             "Head": {"/": cid_of(f"head {number}")},
@@ -209,10 +234,42 @@ class SimulatedLotus(SimulatedNode):
         actor = self._found(text)[1]
         return {"Escrow": str(actor.escrow), "Locked": str(actor.locked)}
 
+    def _state(self, text: str, height: int) -> dict[str, Any]:
+        """Show an actor's state; of most kinds without what is in it."""
+        actor, said = self._found(text)[1], self._actor(text, height)
+        amounts = {
+            "InitialPledge": actor.pledge,
+            "PreCommitDeposits": actor.deposits,
+            "LockedFunds": actor.vesting,
+            "FeeDebt": actor.debt,
+        }
+        states: dict[str, dict[str, Any]] = {
+            "miner": {name: str(units) for name, units in amounts.items()},
+            "multisig": {
+                "Signers": list(actor.signers),
+                "NumApprovalsThreshold": actor.threshold,
+            },
+        }
+        own = states.get(actor.kind, {})
+        return {"Balance": said["Balance"], "Code": said["Code"], "State": own}
+
+    def _key(self, text: str, _: int) -> str:
+        if text[1] in "134":
+            return text
+        actor = self._of_kind(self._found(text)[1], "account", text)
+        return actor.delegated or actor.key
+
+    def _miner(self, text: str, _: int) -> dict[str, Any]:
+        actor = self._of_kind(self._found(text)[1], "miner", text)
+        return {"Owner": actor.owner, "Worker": "f0999", "Beneficiary": actor.owner}
+
+    def _of_kind(self, actor: SimulatedActor, kind: str, text: str) -> SimulatedActor:
+        if actor.kind == kind or (kind == "account" and actor.delegated):
+            return actor
+        named = "storageminer" if actor.kind == "miner" else actor.kind
+        state = f"failed to get account actor state for {text}: "
+        prefix = state if kind == "account" else f"failed to load {kind} actor state: "
+        raise LotusError(f"{prefix}actor code is not {kind}: {named}")
+
     def _available(self, text: str, kind: str) -> str:
-        actor = self._found(text)[1]
-        if actor.kind != kind:
-            state = f"failed to load {kind} actor state: "
-            named = "storageminer" if actor.kind == "miner" else actor.kind
-            raise LotusError(f"{state}actor code is not {kind}: {named}")
-        return str(actor.available)
+        return str(self._of_kind(self._found(text)[1], kind, text).available)

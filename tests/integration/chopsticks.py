@@ -8,23 +8,18 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import node_program
 import pytest
 from anvil import free_port
-
-from tests.nodes import note
 
 INSTALLED = Path(__file__).resolve().parents[2] / ".nodes" / "chopsticks"
 _PROGRAM = INSTALLED / "node_modules" / "@acala-network" / "chopsticks" / "chopsticks.cjs"
 GENESIS = "45" * 32
 """What chopsticks calls the hash of block 0."""
-START_S = 60.0
 
 
 class Chopsticks:
@@ -35,15 +30,7 @@ class Chopsticks:
 
     def call(self, method: str, *params: Any) -> Any:
         """Call a method and return its result."""
-        body = json.dumps({"jsonrpc": "2.0", "id": 0, "method": method, "params": params})
-        headers = {"content-type": "application/json"}
-        request = urllib.request.Request(self.url, data=body.encode(), headers=headers)
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=30) as response:
-            answer = json.loads(response.read())
-        if "result" not in answer:
-            raise RuntimeError(answer)
-        return answer["result"]
+        return node_program.call(self.url, method, params)
 
 
 @contextlib.contextmanager
@@ -52,7 +39,6 @@ def running(directory: Path, storage: Mapping[str, Any]) -> Iterator[Chopsticks]
     node = shutil.which("node")
     if node is None or not (INSTALLED / "genesis.json").exists():
         pytest.skip("chopsticks is not installed; run .ci/install-chopsticks")
-    note("chopsticks")
     port = free_port()
     config = directory / "config.json"
     given = {
@@ -66,24 +52,10 @@ def running(directory: Path, storage: Mapping[str, Any]) -> Iterator[Chopsticks]
     }
     config.write_text(json.dumps(given))
     command = [node, str(_PROGRAM), "--config", str(config), "--addr", "127.0.0.1"]
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=directory)
     chopsticks = Chopsticks(port)
-    try:
-        _wait(chopsticks, process)
+
+    def is_up() -> object:
+        return chopsticks.call("chain_getBlockHash", 0)
+
+    with node_program.running("chopsticks", command, directory, is_up):
         yield chopsticks
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-def _wait(chopsticks: Chopsticks, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(f"chopsticks ended with status {process.returncode}")
-        with contextlib.suppress(OSError):
-            chopsticks.call("chain_getBlockHash", 0)
-            return
-        time.sleep(0.1)
-    raise TimeoutError("chopsticks did not start")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chains.adapters.filecoin import wire
+from chains.addresses import AddressError, filecoin
 from chains.model import Exchange, Gap, Request
 
 pytestmark = pytest.mark.unit
@@ -83,3 +84,11 @@ def test_an_error_that_is_not_about_this_actor_shows_no_absence() -> None:
 def test_a_malformed_escrow_is_a_gap(change: dict[str, Any]) -> None:
     found = wire.read_market(said({**shipped("statemarketbalance.json"), **change}))
     assert isinstance(found, Gap)
+
+
+def test_an_address_of_a_test_network_is_none_of_mainnet() -> None:
+    account = b"\x01" + bytes(20)
+    text = filecoin.encode(account, {"network": "t"})
+    assert filecoin.decode(text, {"network": "t"}) == account
+    with pytest.raises(AddressError, match="not a Filecoin address of network 'f'"):
+        filecoin.decode(text, {})

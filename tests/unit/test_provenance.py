@@ -49,6 +49,24 @@ def test_every_entry_says_what_it_is_and_where_it_is_from(
         assert set(entry.get("chains", ())) <= set(world.chains), entry
 
 
+def test_every_program_names_the_adapters_and_the_test_that_runs_against_it(
+    fixtures: dict[str, Any], world: World
+) -> None:
+    adapters = {spec.adapter for spec in world.chains.values()}
+    for program in fixtures["software"]:
+        assert set(program) == {"name", "adapters", "note", "test"}, program
+        assert set(program["adapters"]) <= adapters, program
+        assert (ROOT.parent / program["test"]).is_file(), program
+        row = f"| {program['name']} | {', '.join(program['adapters'])} | {program['note']} |"
+        assert row in (ROOT.parent / "docs" / "nodes.md").read_text(encoding="utf-8")
+
+
+def test_what_a_network_was_run_against_stands_with_its_fixtures(world: World) -> None:
+    found = load_provenance(world)
+    assert found[ChainId("fil:f")].software == ("ganache-filecoin 0.9.2",)
+    assert found[ChainId("xrpl:0")].software == ()
+
+
 def test_the_shipped_summary_equals_the_fixtures(fixtures: dict[str, Any]) -> None:
     shipped = config_root() / FILE
     if os.environ.get("RECOUNT_UPDATE_GOLDEN"):

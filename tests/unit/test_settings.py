@@ -165,6 +165,23 @@ def test_what_is_referred_to_must_be_declared(tmp_path: Path) -> None:
     assert "is of another chain" in refusal(tmp_path, foreign)
 
 
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        ("eip155:999", "is eip155:999; a declared chain"),
+        ("eip155:314", "is eip155:314; a declared chain that is not itself unified"),
+        ("eip155:1", "differ in decimals or counts_as"),
+    ],
+)
+def test_a_chain_is_unified_only_with_one_that_has_the_same_coin(
+    tmp_path: Path, other: str, what: str
+) -> None:
+    text = CHAIN.replace("adapter =", f'unified_with = "{other}"\nadapter =', 1)
+    message = refusal(tmp_path, text)
+    assert f'chains."{REGTEST}".unified_with' in message
+    assert what in message
+
+
 EXCHANGE = """
 [[exchanges]]
 name = "made-up"

@@ -50,7 +50,7 @@ class Adapter:
     (``address``, ``from_block``), ``header_words``, ``batch``, ``call_gas``, ``ways`` (without
     ``rpc`` neither control nor signatures are asked: see ``_is_unsafe``), ``proofs`` (true where
     the block's hash is that of the header's fields and its state a Merkle-Patricia trie),
-    ``balance_slots``, and
+    ``balance_slots``, ``masked_actors`` (of FEVM: ``masked``), and
     ``eigen_pod_manager``: the contract whose ``ownerToPod(address)`` must confirm what an
     EigenPod says of its owner; without it nobody is shown as ``pod-owner``.
     """

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from chains.adapters.eip155 import reading, ways
+from chains.adapters.eip155 import masked, reading, ways
 from chains.adapters.eip155.endpoints import batch_limit, concurrency, primaries
 from chains.adapters.eip155.programs import HEADER_WORDS, WORD
 from chains.adapters.eip155.reading import Asked, asked
@@ -271,9 +271,12 @@ class _Crawl:
         return isinstance(found, Gap) and trouble(found.detail) is Trouble.TOO_LARGE
 
     async def _clear_up(self, lane: _Lane, batch: Asked, exchange: Exchange) -> list[Exchange]:
-        """Ask what a token's answer leaves open: is there a contract, who failed, who holds it."""
-        if self._token is None or exchange.failure:
+        """Ask what an answer leaves open: whose coins, or a token's contract, failures, holders."""
+        if exchange.failure:
             return []
+        if self._token is None:
+            lookup = masked.lookup_request(self._quirks, self._at, batch.accounts)
+            return [await self._transport.exchange(lookup, exchange.endpoint)] if lookup else []
         if lane.way in (Way.OVERRIDE, Way.DEPLOYLESS) and _leaves_nothing_open(exchange.body):
             return []
         found = batch.read(self._quirks, self._at, exchange)

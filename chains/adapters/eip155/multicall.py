@@ -29,15 +29,24 @@ def multicall_call(
     """Build one ``aggregate3`` call: three header calls, then one balance per account."""
     own = bytes.fromhex(contract[2:])
     target, selector = (own, GET_ETH_BALANCE) if token is None else (token, BALANCE_OF)
-    calls = [_call(own, data) for data in HEADER_CALLS]
-    calls += [_call(target, selector + bytes(12) + account) for account in accounts]
+    calls = [(target, selector + bytes(12) + account) for account in accounts]
+    return aggregate(contract, calls, block_hash, gas)
+
+
+def aggregate(
+    contract: str, calls: Sequence[tuple[bytes, bytes]], block_hash: str, gas: int
+) -> Request:
+    """Build one ``aggregate3`` call: three header calls, then these (address, data)."""
+    own = bytes.fromhex(contract[2:])
+    made = [_call(own, data) for data in HEADER_CALLS]
+    made += [_call(target, data) for target, data in calls]
     return Request(
         body=b"".join(
             (
                 b'{"jsonrpc":"2.0","id":0,"method":"eth_call","params":[{"to":"',
                 contract.encode(),
                 b'","gas":"0x%x","data":"0x' % gas,
-                (AGGREGATE3 + _array(calls)).hex().encode(),
+                (AGGREGATE3 + _array(made)).hex().encode(),
                 b'"},',
                 block_object(block_hash),
                 b"]}",
@@ -47,7 +56,15 @@ def multicall_call(
 
 
 def multicall_words(raw: bytes, count: int) -> list[int | None]:
-    """Read ``(bool success, bytes returnData)[]``; ``None`` where a call failed or said too little.
+    """Read one word of each result; ``None`` where a call failed or said too little.
+
+    Raises ``ValueError`` as ``results`` does.
+    """
+    return [word(one) for one in results(raw, count)]
+
+
+def results(raw: bytes, count: int) -> list[bytes | None]:
+    """Read ``(bool success, bytes returnData)[]``; ``None`` where a call failed.
 
     Raises ``ValueError`` when the answer is not an array of ``count`` such pairs.
     """
@@ -56,15 +73,26 @@ def multicall_words(raw: bytes, count: int) -> list[int | None]:
         message = f"{_number(raw, start)} results instead of {count}"
         raise ValueError(message)
     base = start + WORD
-    return [_word(raw, base + _number(raw, base + i * WORD)) for i in range(count)]
+    return [_result(raw, base + _number(raw, base + i * WORD)) for i in range(count)]
 
 
-def _word(raw: bytes, at: int) -> int | None:
+def word(result: bytes | None) -> int | None:
+    """Read the first word of a result; ``None`` where there is no whole one."""
+    if result is None or len(result) < WORD:
+        return None
+    return int.from_bytes(result[:WORD], "big")
+
+
+def _result(raw: bytes, at: int) -> bytes | None:
     succeeded = _number(raw, at) == 1
     data = at + _number(raw, at + WORD)
-    if not succeeded or _number(raw, data) < WORD:
+    length = _number(raw, data)
+    if not succeeded:
         return None
-    return _number(raw, data + WORD)
+    start = data + WORD
+    if -(-length // WORD) * WORD > len(raw) - start:
+        raise ValueError("a result ends outside the answer")
+    return raw[start : start + length]
 
 
 def _number(raw: bytes, at: int) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from chains import jsonrpc
-from chains.adapters.eip155 import ways
+from chains.adapters.eip155 import masked, ways
 from chains.adapters.eip155.programs import block_object
 from chains.adapters.eip155.refusals import refine
 from chains.adapters.eip155.ways import Quirks, Reading, Way
@@ -156,6 +156,7 @@ def decode_balances(
         zero = zeros_unproven(at, batch, reading, main, extract.exchanges)
         if zero is not None:
             gaps.update({i: zero for i, value in enumerate(reading) if value == 0})
+    subjects = _subjects(quirks, at, batch, extract.exchanges, main=main, gaps=gaps)
     return Answers(
         positions=extract.positions,
         units=[None if i in gaps else value for i, value in enumerate(reading)]  # type: ignore[misc]
@@ -165,7 +166,31 @@ def decode_balances(
         method=Method.STATE,
         endpoint=main.endpoint,
         gaps=gaps,
+        subjects=subjects,
     )
+
+
+def _subjects(
+    quirks: Quirks,
+    at: Snapshot,
+    batch: Asked,
+    exchanges: Sequence[Exchange],
+    *,
+    main: Exchange,
+    gaps: dict[int, Gap],
+) -> dict[int, bytes]:
+    """Return whose coins masked addresses hold; where that was not told, add a gap to ``gaps``."""
+    if batch.token is not None or not quirks.masked_actors:
+        return {}
+    request = masked.lookup_request(quirks, at, batch.accounts)
+    told = None if request is None else find(exchanges, request, main.endpoint)
+    subjects: dict[int, bytes] = {}
+    for i, found in masked.read(quirks, at, batch.accounts, told).items():
+        if isinstance(found, bytes):
+            subjects[i] = found
+        else:
+            gaps.setdefault(i, refine(found))
+    return subjects
 
 
 def silent_canary(batch: Asked, value: int | Gap | None) -> Gap | None:

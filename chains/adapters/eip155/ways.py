@@ -66,6 +66,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     this order. ``token_canaries`` maps a token (20 bytes, hex) to a holder known not to be empty.
     ``eigen_pod_manager`` confirms who owns an EigenPod, where the chain has any. ``balance_slots``
     maps a token to the place of its balances in its storage, for proofs.
+    With ``masked_actors`` an actor's number is written as an address (``masked``).
     """
 
     chain_id: int
@@ -79,6 +80,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     token_canaries: Mapping[bytes, bytes]
     eigen_pod_manager: bytes | None
     balance_slots: Mapping[bytes, BalanceSlot]
+    masked_actors: bool
 
 
 def quirks_of(spec: ChainSpec) -> Quirks:
@@ -107,6 +109,7 @@ def quirks_of(spec: ChainSpec) -> Quirks:
                 account_bytes(token): msgspec.convert(where, BalanceSlot)
                 for token, where in params.get("balance_slots", {}).items()
             },
+            masked_actors=params.get("masked_actors", False) is True,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"chain {spec.id}: params: {error!r}") from error

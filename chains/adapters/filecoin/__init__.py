@@ -8,14 +8,16 @@ the two nothing happened. Where H itself is a null round, the earlier tipset's e
 gives it (``wire.Tipset.hash``), so that it can be compared with ``eip155:314``.
 
 A balance is the actor's, plus what the address has in the storage market: that money is in f05.
-Parts: of a multisig what still vests is frozen; of a miner what is not available (pledge, deposits,
-vesting, debt) is staked; in the market escrow is reserved (locked for deals) or escrowed (free).
-All count. DataCap is no FIL. What a payment channel owes to its other side is not told apart.
+Parts: of a multisig what still vests is frozen; of a miner the initial pledge is staked, deposits
+for sectors to come are reserved, and what vests is frozen, with what it owes in fees; where it
+holds less than it has pledged, all is staked. In the market escrow is reserved (locked for deals)
+or escrowed (free). All count, and belong to whoever owns the actor (of a miner: the owner, not the
+worker). DataCap is no FIL. What a payment channel owes to its other side is not told apart.
 
 One actor has several addresses (f0, f1 to f4, the masked ``0xff…``). ``subject`` is its number
-(f0), or its f410 address where it has one: ``0x…`` and f410 are the same bytes, so that a row of
-``eip155:314`` can be recognised without asking. That is done nowhere yet: FIL rows that are
-published on both networks for one account are added twice (docs/lists.md).
+(f0), or its f410 address where it has one: ``0x…`` and f410 are the same bytes, and ``0xff…`` of
+``eip155:314`` is a number, so that rows of both networks for one account are recognised. Who
+controls an actor: ``control``.
 
 Finality is the node's own (``ChainGetFinalizedTipSet``: F3, else 900 epochs); where it does not
 offer that, 900 epochs. Answers name no block. The canary is f02, which pays the block rewards: its
@@ -35,9 +37,10 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from chains.accounts import AccountAdapter, Held, Read
-from chains.adapters.filecoin import wire
+from chains.adapters.filecoin import control, wire
 from chains.adapters.filecoin.wire import ABSENT, Actor, Tipset
 from chains.addresses import AddressError, filecoin
+from chains.control import ControlFacts
 from chains.errors import ConfigError, WrongChain
 from chains.model import (
     Capabilities,
@@ -47,6 +50,7 @@ from chains.model import (
     Method,
     Part,
     PartKind,
+    QueryKind,
     Questions,
     Request,
     Snapshot,
@@ -61,12 +65,10 @@ _GENESIS = wire.call("ChainGetGenesis")
 _HEAD = wire.call("ChainHead")
 _FINAL = wire.call("ChainGetFinalizedTipSet")
 _ACTOR, _LOOKUP, _MARKET = "StateGetActor", "StateLookupID", "StateMarketBalance"
-_AVAILABLE = {
-    "StateMinerAvailableBalance": PartKind.STAKED,
-    "MsigGetAvailableBalance": PartKind.FROZEN,
-}
-"""What tells the available part of a balance, and what the rest of it is."""
-_REWARDS = "f02"
+_OF_MINER, _OF_MULTISIG = "StateMinerAvailableBalance", "MsigGetAvailableBalance"
+"""What tells the available part of a balance."""
+_STATE = "StateReadState"
+_REWARDS = "02"
 _TIPSET = "state-tipset"
 
 Own = Mapping[Request, Exchange]
@@ -86,6 +88,7 @@ class Adapter(AccountAdapter):
         ),
         batch=1,
         shard=2000,
+        control=control.KINDS,
     )
     group = 20
 
@@ -94,7 +97,8 @@ class Adapter(AccountAdapter):
         if not isinstance(spec.params.get("genesis"), str):
             raise ConfigError(f"chain {spec.id}: params.genesis is missing")
         self._network = str(spec.address_params.get("network", "f"))
-        self._canaries = tuple(self._canary(one) for one in spec.params.get("canaries", [_REWARDS]))
+        canaries = spec.params.get("canaries", [self._network + _REWARDS])
+        self._canaries = tuple(self._canary(one) for one in canaries)
         self._plain = frozenset(spec.params.get("plain_codes", ()))
         if not self._canaries:
             raise ConfigError(f"chain {spec.id}: params.canaries is empty")
@@ -190,25 +194,54 @@ class Adapter(AccountAdapter):
         self, questions: Questions, at: Snapshot, accounts: Sequence[bytes]
     ) -> list[Exchange]:
         """Ask for the canary, then for each actor, then for what the actors make necessary."""
-        del questions
         tipset = at.detail.get(_TIPSET, "").split(",")
         first = await self.transport.exchange_any(self._canary_requests(tipset)[0], at.endpoints)
         if first.failure:
             return [first]
         actors = [wire.by_address(_ACTOR, self._text(one), tipset) for one in accounts]
         found = [first, *await self.together(actors, first.endpoint)]
-        more: list[Request] = []
+        there: list[tuple[bytes, Actor]] = []
         for account, exchange in zip(accounts, found[1:], strict=True):
             actor = self._actor(exchange, account)
             if isinstance(actor, Actor) and actor != ABSENT:
-                more += self._more(account, actor, tipset)
-        return found + await self.together(list(dict.fromkeys(more)), first.endpoint)
+                there.append((account, actor))
+        if questions.kind is QueryKind.CONTROL:
+            texts = [self._text(account) for account, _ in there]
+            return found + await self._ask_control(texts, tipset, first.endpoint)
+        more = [one for account, actor in there for one in self._more(account, actor, tipset)]
+        shown = await self.together(list(dict.fromkeys(more)), first.endpoint)
+        own = {exchange.request: exchange for exchange in shown}
+        states = [
+            wire.by_address(_STATE, text, tipset)
+            for text in map(self._text, accounts)
+            if isinstance(self._amount(own, _OF_MINER, text, tipset), int)
+        ]
+        return found + shown + await self.together(states, first.endpoint)
+
+    async def _ask_control(
+        self, texts: Sequence[str], tipset: Sequence[str], endpoint: str
+    ) -> list[Exchange]:
+        """Ask who controls actors, then the same of those who do, a few levels deep."""
+        own: dict[Request, Exchange] = {}
+        asked = control.Asked(own, tipset, self._network)
+        for _ in range(control.DEPTH):
+            requests = [one for text in texts for one in asked.requests(text)]
+            wanted = [one for one in dict.fromkeys(requests) if one not in own]
+            own |= dict(zip(wanted, await self.together(wanted, endpoint), strict=True))
+            found = dict.fromkeys(one for text in texts for one in asked.members(text))
+            texts = list(found)[: control.MOST_ASKED]
+        return list(own.values())
+
+    def _amount(self, own: Own, method: str, text: str, tipset: Sequence[str]) -> int | Gap | None:
+        """Read an available balance; ``None`` where the actor is of another kind."""
+        shown = wire.present(own.get(wire.by_address(method, text, tipset)))
+        return shown if isinstance(shown, Gap) else wire.read_amount(shown)
 
     def _more(self, account: bytes, actor: Actor, tipset: Sequence[str]) -> list[Request]:
         """Return what is asked about an actor that exists: number, market, available balance."""
         methods = [_MARKET] if account[0] == filecoin.ID else [_MARKET, _LOOKUP]
         if actor.code not in self._plain:
-            methods += _AVAILABLE
+            methods += [_OF_MINER, _OF_MULTISIG]
         return [wire.by_address(method, self._text(account), tipset) for method in methods]
 
     def read(
@@ -219,7 +252,6 @@ class Adapter(AccountAdapter):
         exchanges: Sequence[Exchange],
     ) -> Sequence[Read]:
         """Read one balance per account; nothing counts without the canary. Pure."""
-        del questions
         tipset = at.detail.get(_TIPSET, "").split(",")
         own = {exchange.request: exchange for exchange in exchanges}
         canary = self._actor(own.get(self._canary_requests(tipset)[0]), self._canaries[0])
@@ -229,7 +261,19 @@ class Adapter(AccountAdapter):
             canary = Gap("canary-wrong", retryable=True, detail=f"{canary.units} of the canary")
         if isinstance(canary, Gap):
             return [canary] * len(accounts)
+        if questions.kind is QueryKind.CONTROL:
+            return [self._control(own, account, tipset) for account in accounts]
         return [self._held(own, account, tipset) for account in accounts]
+
+    def _control(self, own: Own, account: bytes, tipset: Sequence[str]) -> ControlFacts | Gap:
+        """Read who controls an actor; one that is not there shows nobody."""
+        text = self._text(account)
+        actor = self._actor(own.get(wire.by_address(_ACTOR, text, tipset)), account)
+        if isinstance(actor, Gap):
+            return actor
+        if actor == ABSENT:
+            return ControlFacts(exists=False)
+        return control.Asked(own, tipset, self._network).facts(text)
 
     def _held(self, own: Own, account: bytes, tipset: Sequence[str]) -> Held | Gap:
         """Return the parts of what an account has, and which actor it is."""
@@ -238,7 +282,7 @@ class Adapter(AccountAdapter):
         if isinstance(actor, Gap) or actor == ABSENT:
             return actor if isinstance(actor, Gap) else Held(())
         subject = self._subject(own.get(wire.by_address(_LOOKUP, text, tipset)), account, actor)
-        market = _present(own.get(wire.by_address(_MARKET, text, tipset)))
+        market = wire.present(own.get(wire.by_address(_MARKET, text, tipset)))
         parts = self._parts(own, text, actor, tipset)
         escrow = market if isinstance(market, Gap) else wire.read_market(market)
         for one in (subject, parts, escrow):
@@ -255,24 +299,31 @@ class Adapter(AccountAdapter):
         whole = (Part(PartKind.LIQUID, actor.units),)
         if actor.code in self._plain:
             return whole
-        for method, rest in _AVAILABLE.items():
-            shown = _present(own.get(wire.by_address(method, text, tipset)))
-            units = shown if isinstance(shown, Gap) else wire.read_amount(shown)
+        for method in (_OF_MINER, _OF_MULTISIG):
+            units = self._amount(own, method, text, tipset)
             if isinstance(units, Gap):
                 return units
-            if units is not None:
-                if units > actor.units:
-                    return wire.malformed("more is available than there is")
-                units = max(0, units)  # more may be locked than there is
-                both = (Part(PartKind.LIQUID, units), Part(rest, actor.units - units))
-                return tuple(one for one in both if one.units) or whole
+            if units is None:
+                continue
+            if units > actor.units:
+                return wire.malformed("more is available than there is")
+            units = max(0, units)  # more may be locked than there is
+            rest = actor.units - units
+            held: tuple[Part, ...] | Gap = (Part(PartKind.FROZEN, rest),)
+            if method == _OF_MINER:
+                state = own.get(wire.by_address(_STATE, text, tipset))
+                held = _pledged(wire.present(state), actor, rest)
+            if isinstance(held, Gap):
+                return held
+            parts = (Part(PartKind.LIQUID, units), *held)
+            return tuple(one for one in parts if one.units) or whole
         return whole
 
     def _subject(self, looked_up: Exchange | None, account: bytes, actor: Actor) -> bytes | Gap:
         """Return the account by which all addresses of one actor are the same."""
         number = account
         if account[0] != filecoin.ID:
-            shown = _present(looked_up)
+            shown = wire.present(looked_up)
             said = shown if isinstance(shown, Gap) else wire.answer(shown)
             if isinstance(said, Gap):
                 return said
@@ -285,7 +336,7 @@ class Adapter(AccountAdapter):
         return actor.delegated if actor.delegated.startswith(filecoin.ETHEREUM) else number
 
     def _actor(self, exchange: Exchange | None, account: bytes) -> Actor | Gap:
-        shown = _present(exchange)
+        shown = wire.present(exchange)
         if isinstance(shown, Gap):
             return shown
         return wire.read_actor(shown, self._text(account), self._network)
@@ -299,8 +350,23 @@ def _key(account: bytes) -> str:
     return f"canary-{account.hex()}"
 
 
-def _present(exchange: Exchange | None) -> Exchange | Gap:
-    return Gap("not-answered") if exchange is None else exchange
+def _pledged(shown: Exchange | Gap, actor: Actor, rest: int) -> tuple[Part, ...] | Gap:
+    """Divide what of a miner's balance is not available."""
+    state = shown if isinstance(shown, Gap) else wire.read_miner(shown)
+    if isinstance(state, Gap):
+        return state
+    if state.balance != actor.units:
+        return wire.malformed("a miner's state with another balance than the actor's")
+    vesting = rest - state.pledge - state.deposits
+    if vesting < 0:
+        return (Part(PartKind.STAKED, rest),)
+    if vesting > state.locked + state.debt:
+        return wire.malformed("less of a miner's balance is available than its state explains")
+    return (
+        Part(PartKind.STAKED, state.pledge),
+        Part(PartKind.RESERVED, state.deposits),
+        Part(PartKind.FROZEN, vesting),
+    )
 
 
 def _final(head: Exchange, final: Exchange) -> int | Gap:

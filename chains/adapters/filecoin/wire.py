@@ -33,10 +33,14 @@ _ABSENT = re.compile(
 """An actor that is not in the state; an address may be named.
 Source: filecoin-project/lotus chain/state/statetree.go, chain/types/actor.go, api/api_errors.go"""
 _ANOTHER_KIND = re.compile(
-    r"1: .{0,80}(?:actor code is not (?:miner|multisig): [a-z]+|[Uu]nknown actor code b[a-z2-7]+)\Z"
+    r"1: .{0,80}(?:actor code is not (?:account|miner|multisig): [a-z]+|"
+    r"[Uu]nknown actor code b[a-z2-7]+)\Z"
 )
-"""An actor that is no miner, or no multisig.
-Source: filecoin-project/lotus chain/actors/builtin/{miner,multisig}; ChainSafe/forest src/shim"""
+"""An actor that is no account, miner or multisig.
+Source: filecoin-project/lotus chain/actors/builtin/{account,miner,multisig}, chain/vm/runtime.go;
+ChainSafe/forest src/shim"""
+MOST_SIGNERS = 256
+"""Source: filecoin-project/builtin-actors actors/multisig (SIGNERS_MAX)"""
 _PRUNED = re.compile(
     r"lookbacks of more than|could not find|block not found|load state tree|state root.*not found"
 )
@@ -77,6 +81,16 @@ class Actor(msgspec.Struct, frozen=True):
 ABSENT = Actor("", 0)
 
 
+class Miner(msgspec.Struct, frozen=True):
+    """What of a miner's balance is not free: attoFIL. ``locked`` vests, ``debt`` are fees owed."""
+
+    balance: int
+    pledge: int
+    deposits: int
+    locked: int
+    debt: int
+
+
 def call(method: str, *params: Any) -> Request:
     """Build a call of Lotus' API."""
     return jsonrpc.call(f"Filecoin.{method}", params)
@@ -85,6 +99,11 @@ def call(method: str, *params: Any) -> Request:
 def by_address(method: str, address: str, tipset: Sequence[str]) -> Request:
     """Ask something of an address in the parent state of a tipset."""
     return call(method, address, [{"/": cid} for cid in tipset])
+
+
+def present(exchange: Exchange | None) -> Exchange | Gap:
+    """Say that a question was not asked, where that is so."""
+    return Gap("not-answered") if exchange is None else exchange
 
 
 def answer(exchange: Exchange) -> Any | Gap:
@@ -176,12 +195,78 @@ def account_of(value: Any, network: str) -> bytes | None:
 
 def read_amount(exchange: Exchange) -> int | Gap | None:
     """Read an available balance, maybe negative; ``None`` where the actor is of another kind."""
-    said = answer(exchange)
-    if isinstance(said, Gap):
-        other = said.reason == "rpc-error" and _ANOTHER_KIND.match(said.detail)
-        return None if other else said
+    said = _of_kind(exchange)
+    if said is None or isinstance(said, Gap):
+        return said
     units = amount(said)
     return malformed("an available balance") if units is None else units
+
+
+def _of_kind(exchange: Exchange | Gap) -> Any | Gap | None:
+    """Return the result of a question about one kind of actor; ``None`` of another kind."""
+    said = exchange if isinstance(exchange, Gap) else answer(exchange)
+    if not isinstance(said, Gap):
+        return malformed("nothing") if said is None else said
+    return None if said.reason == "rpc-error" and _ANOTHER_KIND.match(said.detail) else said
+
+
+def read_key(exchange: Exchange | Gap, network: str) -> bytes | Gap | None:
+    """Read the address of an account's key: f1, f3 or f4; ``None`` where it is no account."""
+    said = _of_kind(exchange)
+    if said is None or isinstance(said, Gap):
+        return said
+    account = account_of(said, network)
+    is_key = account is not None and account[0] not in (filecoin.ID, filecoin.ACTOR)
+    return account if is_key else malformed("the key of an account")
+
+
+def read_owner(exchange: Exchange | Gap, network: str) -> bytes | Gap | None:
+    """Read the number of a miner's owner; ``None`` where it is no miner."""
+    said = _of_kind(exchange)
+    if said is None or isinstance(said, Gap):
+        return said
+    account = account_of(said.get("Owner"), network) if isinstance(said, dict) else None
+    is_number = account is not None and account[0] == filecoin.ID
+    return account if is_number else malformed("the owner of a miner")
+
+
+def read_signers(
+    exchange: Exchange | Gap, network: str
+) -> tuple[int, tuple[bytes, ...]] | Gap | None:
+    """Read threshold and signers of a multisig's state; ``None`` where it is none.
+
+    Source: filecoin-project/go-state-types builtin/v11/multisig/multisig_state.go (State)
+    """
+    said = exchange if isinstance(exchange, Gap) else answer(exchange)
+    if isinstance(said, Gap):
+        return said
+    state = said.get("State") if isinstance(said, dict) else None
+    if not isinstance(state, dict) or "Signers" not in state:
+        return None if isinstance(said, dict) and "State" in said else malformed("a state")
+    named, threshold = state["Signers"], state.get("NumApprovalsThreshold")
+    listed = named if isinstance(named, list) and len(named) <= MOST_SIGNERS else [None]
+    found = [account_of(one, network) for one in listed]
+    signers = tuple(one for one in found if one is not None)
+    if not _is_number(threshold) or len(set(signers)) != len(listed) or not threshold:
+        return malformed("signers and threshold of a multisig")
+    return threshold, signers
+
+
+def read_miner(exchange: Exchange) -> Miner | Gap:
+    """Read the amounts of a miner's state, as ``StateReadState`` shows it.
+
+    Source: filecoin-project/go-state-types builtin/v11/miner/miner_state.go (State)
+    """
+    said = answer(exchange)
+    if isinstance(said, Gap):
+        return said
+    state = said.get("State") if isinstance(said, dict) else None
+    if not isinstance(state, dict):
+        return malformed("the state of a miner")
+    names = ("InitialPledge", "PreCommitDeposits", "LockedFunds", "FeeDebt")
+    amounts = [amount(said.get("Balance")), *(amount(state.get(name)) for name in names)]
+    known = [one for one in amounts if one is not None and one >= 0]
+    return Miner(*known) if len(known) == len(amounts) else malformed("the state of a miner")
 
 
 def read_market(exchange: Exchange) -> tuple[int, int] | Gap:

@@ -15,16 +15,19 @@ Jettons take three questions for an account (``jettons``). Their symbols and dec
 the master's description on the chain; where it only names a document elsewhere, the balance is
 the gap ``asset-unconfirmed``.
 
-Not seen: stake and its rewards (nominator pools, single nominators, the elector's own books, tsTON
-and other liquid stake, which are jettons), contracts that hold coins for somebody (vesting,
-multisig, exchanges), extra currencies, debts for storage, and whether a jetton's issuer has
-locked a wallet. Whose key a wallet obeys is read from its code and data (``control``); most
-addresses of wallets derive from the key, and nothing has to be asked.
+Stake in the nominator pools that ``nominator_pools`` names is added to what a nominator holds
+(``pools``); such a pool itself is the gap ``shared-account``, lest its coins count twice. Not seen:
+other stake and its rewards (single nominators, the elector's own books, tsTON and other liquid
+stake, which are jettons), contracts that hold coins for somebody (vesting, multisig, exchanges),
+extra currencies, debts for storage, and whether a jetton's issuer has locked a wallet. Whose key a
+wallet obeys is read from its code and data (``control``); most addresses of wallets derive from the
+key, and nothing has to be asked.
 
 ``spec.params``: ``zero_state_root`` and ``zero_state_file`` (required, base64: the two hashes of
 the state before the first block); ``canaries`` (addresses that hold nanotons at every height of
-interest, one in workchain 0 at best; the elector is always asked). The chain's reference is the
-network's number. The endpoint's URL ends in ``/api/v2``.
+interest, one in workchain 0 at best; the elector is always asked); ``nominator_pools`` (addresses;
+none unless given). The chain's reference is the network's number. The endpoint's URL ends in
+``/api/v2``.
 """
 
 from __future__ import annotations
@@ -33,8 +36,8 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 from urllib.parse import unquote
 
-from chains.accounts import AccountAdapter, Held, Read, liquid
-from chains.adapters.tvm import control, jettons, pinning, wire
+from chains.accounts import AccountAdapter, Held, Read
+from chains.adapters.tvm import control, jettons, pinning, pools, wire
 from chains.addresses import AddressError
 from chains.addresses.ton import decode as decode_address
 from chains.errors import ConfigError
@@ -89,6 +92,7 @@ class Adapter(AccountAdapter):
         super().__init__(spec, transport)
         self._network = pinning.network(spec)
         self._canaries = tuple(dict.fromkeys((*_addresses(spec, "canaries"), ELECTOR)))
+        self._pools = tuple(dict.fromkeys(_addresses(spec, "nominator_pools")))
 
     def pin_requests(self, height: int) -> Sequence[Request]:
         """Ask for the network, its newest block, this block, and the canaries in it."""
@@ -145,6 +149,8 @@ class Adapter(AccountAdapter):
         master = _master(questions)
         if master is None:
             requests = [*others, *(wire.state(one, at.height) for one in accounts)]
+            if questions.kind is QueryKind.BALANCE:
+                requests += pools.requests(self._pools, at.height)
             return [shown, *await self.together(requests, shown.endpoint)]
         is_fact = questions.kind is QueryKind.ASSET_FACT
         owners = () if is_fact else accounts
@@ -198,7 +204,11 @@ class Adapter(AccountAdapter):
             return [_control(own, block, account) for account in accounts]
         master = _master(questions)
         if master is None:
-            return [_coins(own, block, account) for account in accounts]
+            stakes = pools.stakes(own, self._pools, block)
+            return [
+                pools.SHARED if account in self._pools else _coins(own, block, account, stakes)
+                for account in accounts
+            ]
         if questions.kind is QueryKind.ASSET_FACT:
             return [jettons.fact(own, master, block)] * len(accounts)
         doubt = _doubt(own, master, block)
@@ -209,14 +219,16 @@ class Adapter(AccountAdapter):
         ]
 
 
-def _coins(own: Own, block: wire.Block, account: bytes) -> Held | Gap:
-    """Read an account's nanotons; what a frozen or suspended account has is frozen."""
+def _coins(own: Own, block: wire.Block, account: bytes, stakes: pools.Stakes | Gap) -> Held | Gap:
+    """Read an account's nanotons and stake; what a frozen or suspended account has is frozen."""
     found = wire.account(own.get(wire.state(account, block.seqno)), block)
     if isinstance(found, Gap):
         return found
-    if found.is_suspended or found.state == wire.FROZEN:
-        return Held((Part(PartKind.FROZEN, found.balance),))
-    return liquid(found.balance)
+    if isinstance(stakes, Gap):
+        return stakes
+    is_frozen = found.is_suspended or found.state == wire.FROZEN
+    kind = PartKind.FROZEN if is_frozen else PartKind.LIQUID
+    return Held((Part(kind, found.balance), *stakes.get(account, ())))
 
 
 def _control(own: Own, block: wire.Block, account: bytes) -> Read:

@@ -38,6 +38,7 @@ _LONGEST = 40
 _SERVER_ERROR, _NOT_FOUND = 500, 404
 _FORBIDDEN = (401, 403)
 _NUMBER = re.compile(r"(-?)0x([0-9a-fA-F]{1,64})\Z")
+_DECIMAL = re.compile(r"-?[0-9]{1,78}\Z")
 _LAGGING = re.compile(r"shard_client_seqno=([0-9]{1,10})")
 _MISSING = ("not in db", "cannot find block", "cannot load block", "gc'd", "block not found")
 _BUSY = ("too many requests", "ratelimit", "rate limit")
@@ -101,6 +102,16 @@ class Ran(msgspec.Struct, frozen=True):
         except cells.CellError as error:
             return Gap("malformed-answer", detail=str(error))
 
+    def rows(self, place: int, width: int) -> list[list[int]] | Gap:
+        """Read a list of tuples of integers, all of one width."""
+        entry = self.stack[place] if place < len(self.stack) else None
+        if not isinstance(entry, list) or len(entry) != 2 or entry[0] != "list":  # noqa: PLR2004
+            return _MALFORMED
+        rows = [_numbers(one) for one in _elements(entry[1])]
+        known = [row for row in rows if row is not None and len(row) == width]
+        is_read = isinstance(entry[1], dict) and len(known) == len(rows)
+        return known if is_read else _MALFORMED
+
     def _text(self, place: int, kind: str) -> str:
         """Return the text of an entry of this kind, empty where it is another."""
         entry = self.stack[place] if place < len(self.stack) else None
@@ -108,6 +119,21 @@ class Ran(msgspec.Struct, frozen=True):
             return ""
         value = entry[1].get("bytes") if isinstance(entry[1], dict) else entry[1]
         return value if isinstance(value, str) else ""
+
+
+def _elements(value: Any) -> list[Any]:
+    """Return what is in a list or tuple, something unreadable where it is neither."""
+    found = value.get("elements") if isinstance(value, dict) else None
+    return found if isinstance(found, list) else [None]
+
+
+def _numbers(entry: Any) -> list[int] | None:
+    """Read a tuple of integers, as decimal text each."""
+    inside = _elements(entry.get("tuple") if isinstance(entry, dict) else None)
+    found = [one.get("number") if isinstance(one, dict) else None for one in inside]
+    texts = [str(one.get("number")) if isinstance(one, dict) else "" for one in found]
+    are_numbers = all(_DECIMAL.match(one) for one in texts)
+    return [int(one) for one in texts] if are_numbers else None
 
 
 def info() -> Request:
