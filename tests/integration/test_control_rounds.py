@@ -60,11 +60,21 @@ async def whole(made: Validators, run: Path) -> bytes:
     return result_bytes(run)
 
 
+UNDISTURBED: list[tuple[bytes, list[Mapping[str, object]]]] = []
+"""Result and plan of a run that nobody disturbs: the same for all tests, made by the first."""
+
+
+async def undisturbed(made: Validators, run: Path) -> tuple[bytes, list[Mapping[str, object]]]:
+    if not UNDISTURBED:
+        UNDISTURBED.append((await whole(made, run), plan(run)))
+    return UNDISTURBED[0]
+
+
 async def test_a_round_asks_about_everybody_new_once_and_leaves_its_evidence(
     tmp_path: Path,
 ) -> None:
     async with served(tmp_path / "inputs") as made:
-        await whole(made, tmp_path / "run")
+        UNDISTURBED[:] = [(await whole(made, tmp_path / "run"), plan(tmp_path / "run"))]
     control = [one for one in plan(tmp_path / "run") if one["kind"] == "control"]
     asked = [(one["chain"], one["questions"], one["round"]) for one in control]
     assert asked == [("beacon:1", 3, 0), ("eip155:1", 3, 1), ("eip155:1", 1, 2)]
@@ -82,20 +92,22 @@ MOMENTS = {
 }
 
 
-async def test_kill_9_between_rounds_then_resume_gives_the_same_result(tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_kill_9_between_rounds_then_resume_gives_the_same_result(
+    tmp_path: Path, moment: str
+) -> None:
     async with served(tmp_path / "inputs") as made:
-        expected = await whole(made, tmp_path / "whole")
+        expected, rounds = await undisturbed(made, tmp_path / "whole")
         for node in (made.beacon, made.evm):
             node.faults.delay_s = 0.05
-        for name, moment in MOMENTS.items():
-            run = tmp_path / name
-            process = await start(*made.arguments(run))
-            assert await kill_when(process, lambda moment=moment, run=run: moment(run)), name
-            before = plan(run)
-            code, _, err = await recount("resume", str(run), "--quiet")
-            assert (code, result_bytes(run)) == (1, expected), (name, err)
-            assert plan(run)[: len(before)] == before
-            assert plan(run) == plan(tmp_path / "whole")
+        run = tmp_path / "killed"
+        process = await start(*made.arguments(run))
+        assert await kill_when(process, lambda: MOMENTS[moment](run))
+        before = plan(run)
+        code, _, err = await recount("resume", str(run), "--quiet")
+        assert (code, result_bytes(run)) == (1, expected), err
+        assert plan(run)[: len(before)] == before
+        assert plan(run) == rounds
 
 
 async def test_controllers_that_nobody_could_ask_are_asked_when_the_run_is_resumed(
@@ -103,7 +115,7 @@ async def test_controllers_that_nobody_could_ask_are_asked_when_the_run_is_resum
 ) -> None:
     run = tmp_path / "run"
     async with served(tmp_path / "inputs") as made:
-        expected = await whole(made, tmp_path / "whole")
+        expected, _ = await undisturbed(made, tmp_path / "whole")
         made.evm.faults.status, made.evm.faults.error_every = 500, 1
         code, _, err = await recount(*made.arguments(run))
         assert code == 0, err

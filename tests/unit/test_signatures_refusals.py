@@ -133,7 +133,10 @@ def test_an_unknown_network_has_no_default_scheme(reading, network, asset, reaso
 
 @pytest.mark.parametrize(
     "text",
-    ["I am a OKcoin address", "I am an OKcoin address", "OKC_DTT_AUP2025", "huobi", TEXT + " "],
+    [
+        *("I am a OKcoin address", "I am an OKcoin address", "OKC_DTT_AUP2025", "huobi"),
+        *(TEXT + " ", " " + TEXT, TEXT.lower(), TEXT.upper(), TEXT[:-1], TEXT.replace(" ", "  ")),
+    ],
 )
 def test_a_good_signature_of_another_text_refutes_the_row(reading, text):
     """Rule 15: Okcoin's, HTX's and the auditor's texts are not those of the monthly lists."""
