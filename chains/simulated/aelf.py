@@ -9,9 +9,10 @@ Dangerous knobs: ``best`` past the block, ``moves`` (the head grows by one with 
 ``final`` below the head, ``zero_for_everything``, ``echoes_another`` (an owner that was not
 asked), ``says_nothing`` (an empty answer), ``bare`` (hex digits without quotes, as the node sends
 to who accepts anything), ``unnamed_fees`` (events of a fee that name nobody), ``loses_results`` (a
-block's transactions are told in part), ``breaks_links`` (blocks that do not link up),
-``stands`` (best height and branch that the next ``chainStatus`` name, whatever is true),
-``switches_branch`` (after the balances another branch is the best). Answers follow
+block's transactions are told in part), ``claims_transactions`` (so many in every block),
+``breaks_links`` (blocks that do not link up), ``stands`` (best height and branch that the next
+``chainStatus`` name, whatever is true), ``switches_branch`` (after the balances another branch is
+the best). Answers follow
 AElfProject/AElf src/AElf.WebApp.Application.Chain in names and types; a call whose signature does
 not verify is refused as the node does it.
 """
@@ -74,6 +75,7 @@ class SimulatedAelf(SimulatedNode):
         self.unnamed_fees = False
         self.loses_results = False
         self.breaks_links = False
+        self.claims_transactions = 0
         self.switches_branch = False
         self.stands: list[tuple[int, str]] = []
 
@@ -133,7 +135,8 @@ class SimulatedAelf(SimulatedNode):
             "ChainId": self.chain,
             "SignerPubkey": KEY.hex(),
         }
-        body = {"TransactionsCount": 1 + len(self.events.get(height, ())), "Transactions": None}
+        count = self.claims_transactions or 1 + len(self.events.get(height, ()))
+        body = {"TransactionsCount": count, "Transactions": None}
         return json_response({"BlockHash": self.block_hash(height), "Header": header, "Body": body})
 
     def _results(self, named: str, offset: int) -> web.Response:

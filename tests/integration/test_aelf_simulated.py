@@ -168,6 +168,15 @@ async def test_a_head_far_past_the_block_is_not_traced():
     assert node.requests - before < 20
 
 
+async def test_more_transactions_than_anybody_reads_are_not_asked_for():
+    node = node_of()
+    node.best = HEIGHT + 8
+    before = node.requests
+    found, _ = await balances(node, then=lambda one: setattr(one, "claims_transactions", 99_999))
+    assert found == ["no-history"] * 3
+    assert node.requests - before < 40
+
+
 async def test_a_reorganisation_between_pin_and_read_is_a_gap():
     found, _ = await balances(node_of(), then=lambda one: setattr(one, "fork", "other"))
     assert found == ["wrong-block"] * 3

@@ -223,7 +223,7 @@ class Adapter(AccountAdapter):
 
     async def _ask_since(self, at: Snapshot, best: int, endpoint: str) -> list[Exchange]:
         """Ask for the blocks after the pinned one and what they may hold of interest."""
-        if best - at.height > since.MOST_BLOCKS:
+        if since.too_far({}, at.height, best):
             return []
         blocks = await self.together(since.blocks_requests(at.height, best), endpoint)
         own = {exchange.request: exchange for exchange in blocks}
@@ -270,11 +270,11 @@ class Adapter(AccountAdapter):
         if gaps or len(positions) != 2:  # noqa: PLR2004 - before and after
             return gaps[0] if gaps else UNASKED
         before, after = (one for one in positions if isinstance(one, wire.Status))
-        if after.best - at.height > since.MOST_BLOCKS:
+        own, token = _answers(exchanges), bytes.fromhex(at.detail[CONTRACT])
+        if since.too_far(own, at.height, after.best):
             return since.TOO_FAR
         if after.best < before.best:
             return Gap("wrong-block", retryable=True, detail="the node went back")
-        own, token = _answers(exchanges), bytes.fromhex(at.detail[CONTRACT])
         return since.read(own, (at.height, at.block_hash), before, after, token)
 
     def read(

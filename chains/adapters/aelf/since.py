@@ -24,6 +24,8 @@ from chains.model import Exchange, Gap, Request
 
 MOST_BLOCKS = 1000
 """About eight minutes: blocks between the pinned one and the head."""
+MOST_PAGES = 5000
+"""Answers with transactions of these blocks, 100 in each."""
 TOO_FAR = Gap(
     "no-history",
     detail="the node's head is too far past the block; capture at the height, or a node that was "
@@ -54,13 +56,24 @@ def blocks_requests(height: int, best: int) -> list[Request]:
 
 
 def results_requests(own: Own, height: int, best: int) -> list[Request]:
-    """Ask for the transactions of these blocks."""
+    """Ask for the transactions of these blocks; for none where there are too many."""
     asked: list[Request] = []
+    if too_far(own, height, best):
+        return asked
     for number in range(height + 1, best + 1):
         block = _block(own, number)
         if isinstance(block, wire.Block):
             asked += _pages(block)
     return asked
+
+
+def too_far(own: Own, height: int, best: int) -> bool:
+    """Tell whether there are more blocks than are asked for, or more transactions in them."""
+    if best - height > MOST_BLOCKS:
+        return True
+    blocks = (_block(own, number) for number in range(height + 1, best + 1))
+    counts = (len(_pages(block)) for block in blocks if isinstance(block, wire.Block))
+    return sum(counts) > MOST_PAGES
 
 
 def read(
