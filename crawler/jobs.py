@@ -181,7 +181,10 @@ def examined(
     if seen is not None:
         seen.begin(opened.published.path.name)
     for claims, signatures in examine(
-        opened.published.batches(), opened.reading, processes=options.processes or None
+        opened.published.batches(),
+        opened.reading,
+        processes=options.processes or None,
+        note=progress.note,
     ):
         progress.advance("signatures", claims.num_rows)
         if seen is not None:
@@ -267,7 +270,10 @@ def examine_list(run: RunDirectory, options: Options, opened: Opened, progress: 
     progress.begin("signatures", None)
     rows = part = 0
     for claims, signatures in examine(
-        published.batches(), opened.reading, processes=options.processes or None
+        published.batches(),
+        opened.reading,
+        processes=options.processes or None,
+        note=progress.note,
     ):
         run.write_table(f"claims/part-{part:06d}.parquet", pa.Table.from_batches([claims]))
         run.write_table(f"signatures/part-{part:06d}.parquet", pa.Table.from_batches([signatures]))

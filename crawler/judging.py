@@ -271,10 +271,9 @@ def _judge_signed(row: signatures.SignedAddress, *, pinned: bool) -> Verdict:
         return Verdict("refuted", refused.code, detail=refused.message[:LONGEST_DETAIL])
     except signatures.Unsupported as unsupported:
         return Verdict("unsupported", unsupported.code, detail=unsupported.message[:LONGEST_DETAIL])
-    unpinned_bound = not pinned and outcome.status is Ownership.BOUND
     return Verdict(
         outcome.status.value,
-        "message-not-pinned" if unpinned_bound else outcome.reason,
+        reason_of(outcome.status, outcome.reason, is_pinned=pinned),
         outcome.scheme,
         outcome.keys,
         outcome.signers,
@@ -283,6 +282,11 @@ def _judge_signed(row: signatures.SignedAddress, *, pinned: bool) -> Verdict:
         outcome.silent,
         outcome.asked,
     )
+
+
+def reason_of(status: Ownership, reason: str, *, is_pinned: bool) -> str:
+    """Return the reason to give: a binding signature of a text that nobody expects says so."""
+    return reason if is_pinned or status is not Ownership.BOUND else "message-not-pinned"
 
 
 def _columns(accounts: list[bytes], verdicts: list[Verdict]) -> pa.RecordBatch:
