@@ -31,6 +31,7 @@ from evm_bytecode import token
 from chains.adapters import load
 from chains.endpoints import EndpointSpec
 from chains.model import AssetId, ChainId, ChainSpec, QueryKind, Questions, Request, Snapshot
+from chains.transport import HttpTransport
 from crawler.answers import read_shard
 from crawler.engine import Engine, evidence_pack
 from crawler.evidence import Header, read_pack
@@ -71,6 +72,16 @@ def load_balances(node: Anvil, accounts: tuple[bytes, ...]) -> tuple[int, list[d
     node.set_holdings(TOKEN, dict.fromkeys(accounts, 2))
     node.mine(2)
     return height, [natives, holdings]
+
+
+def questions_of(height: int, accounts: tuple[bytes, ...]) -> list[Questions]:
+    """Ask for both assets of every account."""
+    return [
+        Questions(
+            kind=QueryKind.BALANCE, chain=CHAIN, height=height, asset=asset, accounts=accounts
+        )
+        for asset in ASSETS
+    ]
 
 
 def plan_of(at: Snapshot, questions: list[Questions]) -> list[tuple[ShardEntry, Questions]]:
@@ -115,6 +126,20 @@ async def crawl(
         took = time.perf_counter() - started, time.process_time() - used
     run.close()
     return *took, run, at
+
+
+async def in_memory(
+    endpoint: EndpointSpec, height: int, questions: list[Questions]
+) -> tuple[float, int]:
+    """Ask, check and decode as above, but keep nothing; seconds and the number of answers."""
+    async with HttpTransport(CHAIN, [endpoint]) as transport:
+        adapter = load("eip155")(SPEC, transport)
+        at = adapter.snapshot(height, await adapter.pin(height))
+        started, found = time.perf_counter(), 0
+        for asked in questions:
+            async for extract in adapter.extract(asked, at):
+                found += len(adapter.decode(asked, extract, at).units)
+        return time.perf_counter() - started, found
 
 
 def answers(run: RunDirectory, at: Snapshot, questions: list[Questions]) -> list[list[str | None]]:
@@ -166,12 +191,7 @@ def http_message(port: int, body: bytes) -> bytes:
 async def compare(node: Anvil, count: int, rounds: int, connections: int) -> dict[str, object]:
     accounts = made_up(count)
     height, expected = load_balances(node, accounts)
-    questions = [
-        Questions(
-            kind=QueryKind.BALANCE, chain=CHAIN, height=height, asset=asset, accounts=accounts
-        )
-        for asset in ASSETS
-    ]
+    questions = questions_of(height, accounts)
     endpoint = EndpointSpec(
         name="anvil", chain=CHAIN, url=node.url, rate="0", concurrency=connections
     )
