@@ -7,7 +7,7 @@ question stop the run, because one of them is wrong and nothing tells which.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -91,7 +91,7 @@ class AnswerColumns:
         for i in gaps:
             texts[i] = None
         self._place(positions, texts)
-        where = np.asarray(positions, np.int64)
+        where = _numbers(positions)
         self._extract[where] = extract
         origin = (answers.source.value, answers.method.value, answers.endpoint)
         self._origin[where] = self._origin_number(origin)
@@ -170,7 +170,7 @@ class AnswerColumns:
         parts = {i: _parts.encode(found).decode() for i, found in self._parts.items()}
         gaps = self._gaps
         columns = {
-            "position": pa.array(self._positions, pa.int32()),
+            "position": pa.array(_numbers(self._positions)),
             "account": accounts,
             "subject": self._subject_column(asked.accounts) if self._subjects else accounts,
             "units": pa.array(self._units, pa.string()),
@@ -206,6 +206,12 @@ class AnswerColumns:
         flags = np.zeros(len(self._positions), np.bool_)
         flags[[position for position, gap in self._gaps.items() if gap.retryable]] = True
         return pa.array(flags)
+
+
+def _numbers(positions: Sequence[int]) -> np.ndarray[Any, np.dtype[np.int32]]:
+    if isinstance(positions, range):  # not number by number
+        return np.arange(positions.start, positions.stop, positions.step, dtype=np.int32)
+    return np.asarray(positions, np.int32)
 
 
 def _placed(sparse: Mapping[int, T], positions: Sequence[int]) -> Mapping[int, T]:

@@ -168,6 +168,7 @@ class RunDirectory:
                 beside,
                 compression="zstd",
                 use_dictionary=alike if isinstance(alike, bool) else list(alike),
+                write_statistics=False,  # nothing looks for rows by their values
                 write_page_checksum=True,
             )
 

@@ -126,3 +126,8 @@ def _look(pid: str) -> _Seen | None:
         cpu=int(fields[11]) + int(fields[12]),
         rss=int(fields[21]) * PAGE,
     )
+
+
+def apart_cpu(root: int) -> float:
+    """Return the processor seconds so far of those descendants that are counted apart."""
+    return sum(one.cpu for one, apart in _family(root).values() if apart) / TICKS
