@@ -23,6 +23,7 @@ from crawler import (
     explain,
     inputs,
     jobs,
+    plan_summary,
     pruning,
     repeat,
     support,
@@ -297,11 +298,11 @@ def plan(
         processes=processes,
     )
     with Live(quiet=quiet) as progress:
-        entries = jobs.planned(options, progress)
+        found = jobs.planned(options, progress)
     if as_json:
-        print_json(entries)
+        print_json(found)
     else:
-        verify_summary.render_plan(entries, Console())
+        plan_summary.render(found, Console())
 
 
 app.command("capture")(cli_nodes.take)

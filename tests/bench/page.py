@@ -116,7 +116,7 @@ def text(found: Mapping[str, Any]) -> str:
         "# Benchmarks",
         (
             "Made by `make bench`; each line was measured side by side with what it is compared\n"
-            "to, in one run on one machine. Absolute figures move with the machine, the ratios less."
+            "to, in one run on one machine. Absolute figures move with it, the ratios less."
         ),
         (
             f"{machine['cpu']}, {machine['cores']} cores, {machine.get('memory_gib', '?')} GiB, "

@@ -57,6 +57,7 @@ class Adapter:
         zero_rule=ZERO_RULE,
         batch=DEFAULT_BATCH,
         shard=4 * DEFAULT_BATCH,
+        pinning=5,
         proofs=False,
         control=("contract-owner", "safe-owners", "pod-owner", "contract-signature"),
         nested_control=True,

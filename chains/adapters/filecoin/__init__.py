@@ -86,6 +86,8 @@ class Adapter(AccountAdapter):
         ),
         batch=1,
         shard=2000,
+        requests_each="61/20",
+        requests_a_batch=0,
     )
     group = 20
 

@@ -80,6 +80,7 @@ class Adapter(AccountAdapter):
         ),
         batch=wire.MOST_KEYS,
         shard=8000,
+        pinning=7,
     )
     group = wire.MOST_KEYS
     window = 4
