@@ -16,11 +16,13 @@ from pathlib import Path
 
 import msgspec
 
+from chains.simulated.anvil import INSTALL, find_anvil
 from crawler import jobs
 from crawler.demo import inputs
 from crawler.demo.exchange import Planted
+from crawler.demo.making import WIDE_FROM
 from crawler.demo.serving import Serving
-from crawler.errors import EnvironmentFault
+from crawler.errors import EnvironmentFault, UsageError
 from crawler.progress import Progress
 from crawler.result import Report
 
@@ -54,8 +56,17 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
         return "\n".join(lines) + "\n"
 
 
-def run(*, rows: int, path: Path | None, keep: bool, progress: Progress) -> Shown:
-    """Make the exchange, start its nodes, recount it, compare."""
+def run(
+    *, rows: int, path: Path | None, keep: bool, progress: Progress, anvil: bool | None = None
+) -> Shown:
+    """Make the exchange, start its nodes, recount it, compare.
+
+    ``anvil``: Ethereum is served by anvil; ``None``: in a large demo where it is installed.
+    """
+    if anvil is None:
+        anvil = rows >= WIDE_FROM and find_anvil() is not None
+    elif anvil and find_anvil() is None:
+        raise UsageError(f"anvil is not installed: {INSTALL}")
     target = path or _free_path(Path("runs"))
     with contextlib.ExitStack() as stack:
         directory = target.with_name(f"{target.name}-inputs")
@@ -64,7 +75,7 @@ def run(*, rows: int, path: Path | None, keep: bool, progress: Progress) -> Show
         else:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recount-")))
         progress.begin("made-up list", rows)
-        made = stack.enter_context(serving(rows, directory))
+        made = stack.enter_context(serving(rows, directory, anvil=anvil))
         progress.advance("made-up list", rows)
         report = jobs.start(inputs.options(directory), target, progress)
     named, unexpected = compare(made, report)
@@ -105,9 +116,12 @@ def _is_named(
 
 
 @contextlib.contextmanager
-def serving(rows: int, directory: Path, *, delay_s: float = 0.0) -> Iterator[Serving]:
+def serving(
+    rows: int, directory: Path, *, delay_s: float = 0.0, anvil: bool = False
+) -> Iterator[Serving]:
     """Make the exchange and run its nodes in processes of their own while the block lasts."""
-    command = [sys.executable, "-m", "crawler.demo", str(rows), str(directory), str(delay_s)]
+    options = [str(rows), str(directory), str(delay_s), "anvil" if anvil else "simulated"]
+    command = [sys.executable, "-m", "crawler.demo", *options]
     with subprocess.Popen(  # noqa: S603 - our own module, no shell
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:

@@ -6,4 +6,5 @@ from pathlib import Path
 from crawler.demo.serving import serve
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), Path(sys.argv[2]), delay_s=float((sys.argv[3:] or ["0"])[0]))
+    rows, directory, delay_s, anvil = sys.argv[1:]
+    serve(int(rows), Path(directory), delay_s=float(delay_s), anvil=anvil == "anvil")

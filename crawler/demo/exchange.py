@@ -131,6 +131,10 @@ class MadeUp(msgspec.Struct, kw_only=True):
             sums[row.coin] = sums.get(row.coin, 0) + row.units
         return sums
 
+    def list_text(self) -> str:
+        """Write the list."""
+        return "".join(self.list_lines())
+
     def list_lines(self) -> Iterator[str]:
         """Yield the lines of the list: totals, a blank line, rows."""
         yield "coin,amount\n"
@@ -237,13 +241,17 @@ def _makers(world: MadeUp, *, sign: bool) -> list[Callable[[int], None]]:
 
 @cache
 def _wide_shares() -> tuple[tuple[str, int, int], ...]:
-    """Return (label, place within its label, rows of the label) for each of a round of rows."""
+    """Return (label, place within its label, rows of the label) for each of a round of rows.
+
+    Each label comes once before they are mixed, so that a short list has all of them.
+    """
     shares = MAIN_SHARES | {one.label: one.family.share for one in networks()}
     places = [(name, i, count) for name, count in shares.items() for i in range(count)]
     step = next(
         step for step in range(len(places) * 3 // 8, len(places)) if gcd(step, len(places)) == 1
     )
-    return tuple(places[i * step % len(places)] for i in range(len(places)))
+    scattered = [places[i * step % len(places)] for i in range(len(places))]
+    return tuple(sorted(scattered, key=lambda one: one[1] > 0))
 
 
 def _wide_row(world: MadeUp, number: int, *, sign: bool) -> None:

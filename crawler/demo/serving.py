@@ -18,11 +18,12 @@ from pathlib import Path
 
 import msgspec
 
+from chains.simulated.anvil import Anvil
 from chains.simulated.bip122 import SimulatedCore
 from chains.simulated.node import SimulatedNode
 from chains.simulated.solana import SimulatedSolana
 from chains.simulated.tron import SimulatedTron
-from crawler.demo import inputs, making, nodes
+from crawler.demo import evm, inputs, making, nodes
 from crawler.demo.exchange import BITCOIN_HEIGHT, MadeUp, Planted
 from crawler.demo.networks import by_label
 from crawler.demo.nodes import Listening
@@ -40,13 +41,25 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     first_row: int
 
 
-def serve(rows: int, directory: Path, *, delay_s: float = 0.0) -> None:
+def serve(rows: int, directory: Path, *, delay_s: float = 0.0, anvil: bool = False) -> None:
     """Make everything, say so, and serve until standard input closes.
 
-    ``delay_s``: seconds that every node waits before each answer.
+    ``delay_s``: seconds that every simulated node waits before each answer. ``anvil``: Ethereum
+    is served by anvil.
     """
     world = making.made(rows)
+    with contextlib.ExitStack() as stack:
+        real = stack.enter_context(evm.serving(world)) if anvil else None
+        _serve_all(world, directory, delay_s=delay_s, apart=rows >= APART_FROM, real=real)
+
+
+def _serve_all(
+    world: MadeUp, directory: Path, *, delay_s: float, apart: bool, real: Anvil | None
+) -> None:
     running = nodes.nodes(world)
+    if real is not None:
+        del running["ethereum-one"]
+        running["ethereum-busy"] = evm.SlowingDown(real.url)
     core, tron, solana = (running[name] for name in ("bitcoin-core", "tron-one", "solana-one"))
     if not isinstance(core, SimulatedCore) or not isinstance(tron, SimulatedTron):
         raise TypeError("bitcoin-core, tron-one")
@@ -62,7 +75,9 @@ def serve(rows: int, directory: Path, *, delay_s: float = 0.0) -> None:
     running |= {by_label()[label].endpoint: node for label, node in further.items()}
     for node in running.values():
         node.faults.delay_s = delay_s
-    with _Listening(running, apart=rows >= APART_FROM) as urls:
+    with _Listening(running, apart=apart) as urls:
+        if real is not None:
+            urls["ethereum-one"] = real.url
         listening = Listening(
             urls=urls | {"bitcoin-dump": dump.absolute().as_uri()},
             genesis={"bitcoin": core.genesis, "tron": tron.genesis, "solana": solana.genesis},

@@ -26,11 +26,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
 from anvil import DEV_ACCOUNT, Anvil, running_anvil
-from evm_bytecode import token
 
 from chains.adapters import load
 from chains.endpoints import EndpointSpec
 from chains.model import AssetId, ChainId, ChainSpec, QueryKind, Questions, Request, Snapshot
+from chains.simulated.evm_bytecode import token
 from chains.transport import HttpTransport
 from crawler.answers import read_shard
 from crawler.engine import Engine, evidence_pack
