@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -72,12 +73,16 @@ class EndpointStatistics(msgspec.Struct, kw_only=True):
 
 
 class Slot:
-    """Concurrency of one endpoint: additive increase, multiplicative decrease."""
+    """Concurrency of one endpoint: additive increase, multiplicative decrease.
+
+    Who waits is let in first come, first served, and a release wakes nobody else: with thousands
+    waiting, waking all of them for each answer would cost more than the answers.
+    """
 
     def __init__(self, limit: int) -> None:
         self._most = float(limit)
         self._limit = float(limit)
-        self._free = asyncio.Condition()
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._paused_until = 0.0
         self.active = 0
 
@@ -89,22 +94,47 @@ class Slot:
     @contextlib.asynccontextmanager
     async def take(self) -> AsyncIterator[None]:
         """Hold one unit of concurrency."""
-        async with self._free:
-            await self._free.wait_for(lambda: self.active < max(1, int(self._limit)))
-            self.active += 1
+        await self._enter()
         try:
             pause = self._paused_until - time.monotonic()
             if pause > 0:
                 await asyncio.sleep(pause)
             yield
         finally:
-            async with self._free:
-                self.active -= 1
-                self._free.notify_all()
+            self._leave()
+
+    async def _enter(self) -> None:
+        if not self._waiting and self._has_room:
+            self.active += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._leave()  # it was this one's turn already
+            raise
+
+    def _leave(self) -> None:
+        self.active -= 1
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and self._has_room:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self.active += 1
+                turn.set_result(None)
+
+    @property
+    def _has_room(self) -> bool:
+        return self.active < max(1, int(self._limit))
 
     def widen(self) -> None:
         """Grow slowly after a good answer."""
         self._limit = min(self._most, self._limit + 1.0 / max(self._limit, 1.0))
+        self._admit()
 
     def narrow(self, pause_s: float) -> None:
         """Shrink at once after push-back, and let nobody through for ``pause_s``."""
@@ -119,6 +149,7 @@ class _Endpoint:
         self.spec = spec
         self.url = spec.resolved_url().rstrip("/")
         self.secrets = () if spec.is_file else spec.secrets()
+        self.headers = {} if spec.is_file else dict(spec.resolved_headers())
         self.lines = Lines.of(self.url, spec.protocol)
         self.slot = Slot(spec.concurrency)
         self.limiter = (
@@ -231,33 +262,48 @@ class HttpTransport:
         own = state.spec.own_node
         if (request.method == "LINE") != (state.lines is not None):
             return Exchange(request=request, endpoint=endpoint, own_node=own, failure="refused")
+        started = time.monotonic()
         try:
-            async for attempt in self._retrying():
-                with attempt:
-                    if attempt.retry_state.attempt_number > 1:
-                        state.statistics.retries += 1
-                    status, body, failure = await self._send(state, request)
-                    state.succeeded()
-                    return Exchange(
-                        request=request,
-                        endpoint=endpoint,
-                        own_node=own,
-                        status=status,
-                        body=body,
-                        failure=failure,
-                    )
-        except Transient as error:
-            state.failed()
-            return Exchange(
-                request=request,
-                endpoint=endpoint,
-                own_node=own,
-                failure=error.code,
-                retryable=True,
-            )
+            status, body, failure = await self._send(state, request)
+        except Transient as first:
+            try:
+                status, body, failure = await self._again(state, request, first, started)
+            except Transient as error:
+                state.failed()
+                return Exchange(
+                    request=request,
+                    endpoint=endpoint,
+                    own_node=own,
+                    failure=error.code,
+                    retryable=True,
+                )
+        state.succeeded()
+        return Exchange(
+            request=request,
+            endpoint=endpoint,
+            own_node=own,
+            status=status,
+            body=body,
+            failure=failure,
+        )
+
+    async def _again(
+        self, state: _Endpoint, request: Request, first: Transient, started: float
+    ) -> tuple[int, bytes, str]:
+        """Send once more where the policy says so; raises ``Transient`` where it gives up.
+
+        Most requests need no second attempt, so that only then the machinery is set up.
+        """
+        async for attempt in self._retrying(time.monotonic() - started):
+            with attempt:
+                if attempt.retry_state.attempt_number == 1:
+                    raise first
+                state.statistics.retries += 1
+                return await self._send(state, request)
         raise AssertionError("tenacity ended without a result")  # pragma: no cover
 
-    def _retrying(self) -> AsyncRetrying:
+    def _retrying(self, elapsed: float) -> AsyncRetrying:
+        """Return the policy after a first attempt that took ``elapsed`` seconds."""
         policy = self._policy
         backoff = wait_random_exponential(multiplier=policy.first_wait_s, max=policy.longest_wait_s)
 
@@ -269,7 +315,7 @@ class HttpTransport:
 
         return AsyncRetrying(
             retry=retry_if_exception_type(Transient),
-            stop=stop_after_attempt(policy.attempts) | stop_after_delay(policy.total_s),
+            stop=stop_after_attempt(policy.attempts) | stop_after_delay(policy.total_s - elapsed),
             wait=wait,
             reraise=True,
         )
@@ -337,8 +383,8 @@ def retry_after_seconds(text: str | None) -> float | None:
     return min(float(text.strip()[:9]), LONGEST_PAUSE_S)
 
 
-def _headers(spec: EndpointSpec, request: Request) -> dict[str, str]:
-    headers = dict(spec.resolved_headers())
+def _headers(state: _Endpoint, request: Request) -> dict[str, str]:
+    headers = dict(state.headers)
     if request.method == "POST":
         headers.setdefault("Content-Type", "application/json")
     return headers
@@ -352,7 +398,7 @@ async def _over_http(
         request.method,
         state.url + request.path,
         data=request.body if request.method == "POST" else None,
-        headers=_headers(state.spec, request),
+        headers=_headers(state, request),
         timeout=aiohttp.ClientTimeout(total=state.spec.timeout_s),
         allow_redirects=False,
     ) as response:

@@ -31,7 +31,7 @@ from chains.model import (
     all_gaps,
 )
 from chains.transport import EndpointStatistics, HttpTransport, RetryPolicy
-from crawler.answers import AnswerColumns, read_shard
+from crawler.answers import ALIKE, AnswerColumns, read_shard
 from crawler.evidence import FORMAT, Header, PackWriter
 from crawler.plan import Moment
 from crawler.progress import Progress
@@ -40,6 +40,8 @@ from crawler.runs import RunDirectory, ShardEntry, shard_name
 ATTEMPTS = 3
 """Attempts of a shard within one command; ``resume`` starts anew where Gaps are left."""
 SHARDS_AT_ONCE = 4
+LONG = 1 << 16
+"""Bytes of an extract's exchanges from which a thread packs them."""
 SNAPSHOT_DECODER = "snapshot"
 DEFECTS = (
     ValueError,
@@ -217,7 +219,8 @@ class Engine:
             if not positions:
                 return
             attempt += 1
-            await self._attempt(entry, questions, positions, at, attempt)
+            if not await self._attempt(entry, questions, positions, at, attempt):
+                return
 
     async def _attempt(
         self,
@@ -226,13 +229,15 @@ class Engine:
         positions: Sequence[int],
         at: Snapshot,
         attempt: int,
-    ) -> None:
+    ) -> bool:
+        """Ask once about these positions and store it; tells whether any may be asked again."""
         transport = await self._transport(questions.chain)
         primaries = tuple(name for name in at.endpoints if not transport.is_witness(name))
         witnesses = tuple(name for name in at.endpoints if transport.is_witness(name))
-        asked = msgspec.structs.replace(
-            questions, accounts=tuple(questions.accounts[p] for p in positions)
-        )
+        asked = questions
+        if len(positions) < len(questions.accounts):
+            accounts = tuple(questions.accounts[p] for p in positions)
+            asked = msgspec.structs.replace(questions, accounts=accounts)
         columns = await self._ask(
             entry, asked, positions, at, endpoints=primaries, attempt=attempt, witness=False
         )
@@ -241,8 +246,12 @@ class Engine:
                 entry, asked, positions, at, endpoints=witnesses, attempt=attempt, witness=True
             )
             columns.confirm(second)
-        table = columns.table(asked)
-        self._run.write_table(shard_name(entry.digest, attempt), table)
+        # In a thread: while one shard goes to the disk, others are asked.
+        await asyncio.to_thread(self._store, shard_name(entry.digest, attempt), columns, asked)
+        return columns.may_be_asked_again
+
+    def _store(self, name: str, columns: AnswerColumns, asked: Questions) -> None:
+        self._run.write_table(name, columns.table(asked), alike=ALIKE)
 
     async def _ask(
         self,
@@ -262,17 +271,18 @@ class Engine:
         at = msgspec.structs.replace(at, endpoints=endpoints)
         adapter = self._adapter(asked.chain)
         name = evidence_pack(entry.digest, attempt, witness=witness)
-        with self._run.replacing(name) as path:
+        with contextlib.ExitStack() as stored:
+            path = stored.enter_context(self._run.replacing(name))
             header = Header(format=FORMAT, subject=entry.digest, attempt=attempt, witness=witness)
             pack = PackWriter(path, header)
             count = 0
             try:
                 async for extract in adapter.extract(asked, at):
-                    pack.add(
-                        msgspec.structs.replace(
-                            extract, positions=[positions[p] for p in extract.positions]
-                        )
-                    )
+                    line = _within_shard(extract, positions)
+                    if _size(line) < LONG:
+                        pack.add(line)
+                    else:  # packing does not hold up the others
+                        await asyncio.to_thread(pack.add, line)
                     columns.add(decode(adapter, asked, extract, at), count)
                     count += 1
             except Fatal:
@@ -285,6 +295,7 @@ class Engine:
                 columns.fill(Gap("adapter-error", detail=_named(error)))
             finally:
                 pack.close()
+            await asyncio.to_thread(stored.close)  # synced and in its place, as on leaving
         columns.fill(Gap("not-answered", retryable=True))
         return columns
 
@@ -315,6 +326,17 @@ def decode(adapter: ChainAdapter, asked: Questions, extract: Extract, at: Snapsh
         return all_gaps(extract, Gap("adapter-error", detail=_named(error)))
 
 
+def _size(extract: Extract) -> int:
+    return sum(len(one.body) + len(one.request.body) for one in extract.exchanges)
+
+
+def _within_shard(extract: Extract, positions: Sequence[int]) -> Extract:
+    """Count an extract's positions within the shard instead of within the attempt."""
+    if isinstance(positions, range):  # the first attempt asks about all
+        return extract
+    return msgspec.structs.replace(extract, positions=[positions[p] for p in extract.positions])
+
+
 def _named(error: Exception) -> str:
     """Describe an error that nobody foresaw, in at most 200 characters."""
     return f"{type(error).__name__}: {error}"[:200]
@@ -324,16 +346,21 @@ def _fitting(answers: Answers, extract: Extract) -> Answers:
     """Return ``answers``; raises ``ValueError`` where they are not about the extract."""
     if len(answers.units) != len(answers.positions):
         raise ValueError(f"{len(answers.units)} units for {len(answers.positions)} positions")
-    if not set(answers.positions) <= set(extract.positions):
+    if answers.positions is not extract.positions and not (
+        set(answers.positions) <= set(extract.positions)
+    ):
         raise ValueError("positions that the extract is not about")
     return answers
 
 
-def open_positions(run: RunDirectory, digest: str, questions: Questions) -> list[int]:
-    """Return the positions that were never answered or whose Gap may be asked again."""
+def open_positions(run: RunDirectory, digest: str, questions: Questions) -> Sequence[int]:
+    """Return the positions that were never answered or whose Gap may be asked again.
+
+    A range where nothing was answered yet.
+    """
     answered = read_shard(run, digest)
     if answered is None:
-        return list(range(len(questions.accounts)))
+        return range(len(questions.accounts))
     return answered.open_positions(len(questions.accounts))
 
 

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -19,7 +18,6 @@ import pyarrow.parquet as pq
 from msgspec.structs import replace
 
 from chains.endpoints import EndpointSpec
-from chains.model import Questions
 from crawler import captured
 from crawler import recount as pure
 from crawler.answers import Place
@@ -28,12 +26,13 @@ from crawler.controllers import controllers_asked
 from crawler.endpoints import PUBLIC, load_endpoints, load_public
 from crawler.engine import stored_pins
 from crawler.errors import EnvironmentFault, UsageError
+from crawler.forecast import Forecast, forecast
 from crawler.hygiene import Seen
 from crawler.inputs import Opened, Options, input_digests, open_inputs, versions
 from crawler.ledger import LEDGER
 from crawler.lists import PublishedList
 from crawler.ownership import examine
-from crawler.plan import capabilities, questions
+from crawler.plan import questions
 from crawler.progress import Progress
 from crawler.recount import Inputs
 from crawler.reports import document, html
@@ -152,8 +151,8 @@ def _nowhere(_: pa.Table) -> None:
     """Keep nothing."""
 
 
-def planned(options: Options, progress: Progress) -> list[Mapping[str, Any]]:
-    """Say what would be asked: one entry per kind, moment and asset, with calls and seconds.
+def planned(options: Options, progress: Progress) -> Forecast:
+    """Say what would be asked, of whom, and how long that takes; asks nobody.
 
     What only the answers will ask, about those in control, stands at the end: not ``certain``, and
     as if every account in question had one controller who did not sign.
@@ -162,11 +161,8 @@ def planned(options: Options, progress: Progress) -> list[Mapping[str, Any]]:
     world = opened.inputs.world
     specs = endpoint_specs(options, world)
     asked = questions(world, examined(options, opened, progress), options.proofs)
-    later = controllers_asked(world, asked)
-    return [
-        *(_estimate(world, q, specs, len(q.accounts)) for q in asked),
-        *(_estimate(world, q, specs, count, certain=False) for q, count in later),
-    ]
+    certain = [(q, len(q.accounts)) for q in asked]
+    return forecast(world, certain, list(controllers_asked(world, asked)), specs)
 
 
 def examined(
@@ -196,36 +192,6 @@ def examined(
             pending = []
     if pending:
         yield _joined(pending)
-
-
-def _estimate(
-    world: World,
-    asked: Questions,
-    specs: Sequence[EndpointSpec],
-    count: int,
-    *,
-    certain: bool = True,
-) -> Mapping[str, Any]:
-    spec = world.chains[asked.chain]
-    mine = [e for e in specs if e.chain == asked.chain and e.role == "primary"]
-    can = capabilities(spec)
-    batch = min((e.batch for e in mine if e.batch), default=can.batch)
-    each = can.requests.get(asked.kind)
-    calls = -(-count // batch) if each is None else each * count
-    rates = [endpoint.per_second for endpoint in mine]
-    limited = bool(rates) and all(rates)
-    return {
-        "chain": asked.chain,
-        "network": spec.name,
-        "height": asked.height,
-        "kind": asked.kind.value,
-        "asset": asked.asset,
-        "questions": count,
-        "certain": certain,
-        "calls": calls,
-        "endpoints": [endpoint.name for endpoint in mine],
-        "seconds": -(-calls // sum(rates)) if limited else None,
-    }
 
 
 def _finish(

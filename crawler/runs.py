@@ -19,7 +19,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -154,10 +154,23 @@ class RunDirectory:
         with self.replacing(name) as beside:
             beside.write_bytes(content)
 
-    def write_table(self, name: str, table: pa.Table) -> None:
-        """Write one Parquet file atomically."""
+    def write_table(
+        self, name: str, table: pa.Table, *, alike: Sequence[str] | bool = True
+    ) -> None:
+        """Write one Parquet file atomically.
+
+        ``alike`` are the columns that hold few different values: only to those a dictionary is
+        worth its work.
+        """
         with self.replacing(name) as beside:
-            pq.write_table(table, beside, compression="zstd", write_page_checksum=True)
+            pq.write_table(
+                table,
+                beside,
+                compression="zstd",
+                use_dictionary=alike if isinstance(alike, bool) else list(alike),
+                write_statistics=False,  # nothing looks for rows by their values
+                write_page_checksum=True,
+            )
 
     def read_table(
         self, name: str, columns: list[str] | None = None, schema: pa.Schema | None = None

@@ -13,7 +13,7 @@ import msgspec
 
 from chains.simulated.bip122 import SimulatedCore
 from chains.simulated.node import SimulatedNode
-from crawler.demo import exchange, write_inputs
+from crawler.demo import exchange, inputs
 from crawler.demo.nodes import Listening, nodes
 from crawler.inputs import Options
 
@@ -63,7 +63,8 @@ async def serving(directory: Path, rows: int = ROWS) -> AsyncIterator[MadeUpRun]
                 "solana": running["solana-one"].genesis,
             },
         )
-        yield MadeUpRun(running, write_inputs(world, listening, directory), world)
+        inputs.write(world, listening, directory)
+        yield MadeUpRun(running, inputs.options(directory), world)
 
 
 async def start(*arguments: str, **options: object) -> asyncio.subprocess.Process:
