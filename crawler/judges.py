@@ -22,7 +22,6 @@ JUDGED_HERE = 64
 PATIENCE_S = 1.0
 """Processor time of judging here before processes are started: each of them takes a second."""
 
-
 _Judge = Callable[[pa.RecordBatch], pa.RecordBatch]
 """``TASKS`` to ``VERDICTS``."""
 
@@ -49,9 +48,7 @@ class Judges:
     A context manager.
     """
 
-    def __init__(
-        self, judge: Callable[[pa.RecordBatch], pa.RecordBatch], reading: Reading, processes: int
-    ) -> None:
+    def __init__(self, judge: _Judge, reading: Reading, processes: int) -> None:
         self._judge, self._reading, self._processes = judge, reading, processes
         self._pool: ProcessPoolExecutor | None = None
         self._spent = 0.0

@@ -8,6 +8,7 @@ verdict that comes from here is the one that ``judging`` would give.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from threading import Lock
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +26,6 @@ FEWEST = 16
 """Tasks alike for which a lane is worth its start."""
 _LABELS = ("kind", "exchange", "network", "asset", "type", "message", "scheme")
 
-
 Settled = tuple[pa.RecordBatch, Numbers]
 """Verdicts (``VERDICTS``) and the places, among the tasks, of those that they are about."""
 
@@ -37,6 +37,7 @@ class QuickLane:
         self._meanings = meanings
         self._note = note
         self._is_open = True
+        self._closing = Lock()
 
     def settle(self, tasks: pa.RecordBatch) -> Settled:
         """Settle what is beyond doubt."""
@@ -52,8 +53,9 @@ class QuickLane:
 
     def _close(self, error: Exception) -> None:
         """Leave all tasks to the judge from now on, and say so once."""
-        if self._is_open:
-            self._is_open = False
+        with self._closing:
+            was_open, self._is_open = self._is_open, False
+        if was_open:
             self._note(f"signatures are checked one by one, which takes longer: {error}")
 
     def _settled(self, tasks: pa.RecordBatch) -> Iterator[Settled]:

@@ -73,6 +73,12 @@ def test_a_right_checksum_of_mixed_case_is_settled_and_a_wrong_one_is_not():
     [
         evm(1, "Nobody expects this"),
         evm(1, kind="malformed"),
+        evm(1, signatures=[]),
+        tron(1, signatures=[]),
+        solana(1, signatures=[]),
+        multisig(1, signatures=[]),
+        multisig(1, script=""),
+        multisig(1, signatures=["", ""]),
         evm(1, address=evm(1)["address"] + "0"),
         evm(1, signatures=[evm(1)["signatures"][0] + "0"]),
         evm(1, owners=[evm(1)["address"]]),

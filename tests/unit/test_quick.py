@@ -132,6 +132,18 @@ def test_tasks_are_told_apart_alike_by_columns_and_one_by_one():
     assert old > 100
 
 
+@pytest.mark.parametrize("way", [known.OneByOne, known.ByColumns])
+def test_texts_of_a_task_do_not_run_together(way):
+    lists = [["a", "b"], ["ab", ""], ["", "ab"], ["ab"], ["a", "b", ""], []]
+    lists += [["a", "\0\0\0\0b"], ["a\0\0\0\0", "b"]]
+    texts = [("a", "b"), ("ab", ""), ("", "ab")]
+    rows = [evm(1, signatures=one) for one in lists]
+    rows += [evm(1, script=one, public_key=other) for one, other in texts]
+    found, fresh = way().number(claims(rows), np.zeros(len(rows), np.int64), 0)
+    assert fresh.all()
+    assert len(set(found.tolist())) == len(rows)
+
+
 @pytest.mark.parametrize("kind", [pa.string(), pa.binary()])
 def test_digests_are_the_same_with_and_without_machine_code(kind, monkeypatch):
     texts = ["", "a", "\u00e9" * 90, "b" * 1000]
