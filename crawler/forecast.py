@@ -17,7 +17,7 @@ from math import ceil
 import msgspec
 
 from chains.endpoints import EndpointSpec
-from chains.model import ChainId, Questions
+from chains.model import ChainId, QueryKind, Questions
 from crawler.plan import Moment, capabilities
 from crawler.settings import World
 
@@ -125,6 +125,8 @@ def requests(world: World, asked: Questions, count: int, specs: Sequence[Endpoin
     can = capabilities(world.chains[asked.chain])
     if asked.kind in can.requests:
         return can.requests[asked.kind] * count
+    if asked.kind is QueryKind.PROOF:
+        return count
     batch = can.batch
     if can.batch > 1:
         batch = min([batch, *(spec.batch for spec in specs if spec.batch)])

@@ -205,6 +205,10 @@ def _filecoin(public: bytes) -> bytes:
     return b"\x01" + hashlib.blake2b(public, digest_size=20).digest()
 
 
+def _aelf(public: bytes) -> bytes:
+    return hashlib.sha256(hashlib.sha256(public).digest()).digest()
+
+
 def _xrpl(public: bytes) -> bytes:
     return keys.hash160(bytes([2 + public[64] % 2]) + public[1:33])
 
@@ -320,6 +324,13 @@ def _sui_params(_: Network, node: Any) -> Mapping[str, Any]:
     return {"genesis_digest": bytes_to_base58(node.genesis)}
 
 
+def _aelf_params(_: Network, node: Any) -> Mapping[str, Any]:
+    from chains.addresses.aelf import encode  # noqa: PLC0415
+    from chains.simulated.aelf import GENESIS  # noqa: PLC0415
+
+    return {"genesis_contract": encode(GENESIS, {}), "chain": node.chain}
+
+
 def _xrpl_params(_: Network, node: Any) -> Mapping[str, Any]:
     from chains.simulated.xrpl import KNOWN  # noqa: PLC0415
 
@@ -406,6 +417,14 @@ FAMILIES: Mapping[str, Family] = {
         wallet=_secp256k1(_xrpl),
         node=_plain_node("xrpl", "SimulatedXrpl"),
         params=_xrpl_params,
+    ),
+    "aelf": Family(
+        height=4_229_086,
+        share=30,
+        scheme="okx-ecdsa",
+        wallet=_secp256k1(_aelf),
+        node=_plain_node("aelf", "SimulatedAelf"),
+        params=_aelf_params,
     ),
     "hedera": Family(
         height=70_000_000,
