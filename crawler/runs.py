@@ -60,9 +60,9 @@ class Manifest(msgspec.Struct, kw_only=True):
 
     ``kind`` is ``run`` or ``capture``; ``heights`` are those at which a capture takes each chain.
     ``options`` are the run's own settings; ``inputs`` maps a role (list, policy, …) to file name
-    and digest. ``examined`` counts rows and parts; ``files`` in it maps the files that hold them, and
-    the inputs, to their digests. ``snapshots`` maps ``<chain>@<height>`` to the pinned moment or to
-    the reason why there is none. ``sha256`` is ``digest`` of all this, as it was saved.
+    and digest. ``examined`` counts rows and parts; ``files`` in it maps the files that hold them,
+    and the inputs, to their digests. ``snapshots`` maps ``<chain>@<height>`` to the pinned moment
+    or to the reason why there is none. ``sha256`` is ``digest`` of all this, as it was saved.
     """
 
     format: str
