@@ -34,4 +34,4 @@ async def test_long_soak(tmp_path):
         async with soaking(place, rows=min(rows, STOP_ROWS), seed=seed + number) as soak:
             await soak.undisturbed()
             for stop in scenarios.STOPS:
-                await stop(soak)
+                await soak.through(stop)
