@@ -242,7 +242,8 @@ def _parquet(source: Source) -> Iterator[None]:
     try:
         yield
     except _PARQUET_FAULTS as error:
-        raise ListError(f"{source.name}: damaged Parquet file: {str(error)[:300]}") from error
+        said = " ".join(str(error).split())[:300]
+        raise ListError(f"{source.name}: damaged Parquet file: {said}") from error
 
 
 def parquet_table(source: Source) -> ParquetTable:

@@ -124,3 +124,18 @@ def test_doubtful_objects_are_malformed(tmp_path: Path, line: str, problem: str)
     assert row["kind"] == "malformed"
     assert problem in row["problem"]
     assert row["message"] == line
+
+
+def test_a_damaged_parquet_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    raw = bytearray((FIXTURES / "generic.parquet").read_bytes())
+    refused = set()
+    for at in range(4, 600, 9):
+        changed = bytearray(raw)
+        changed[at] ^= 0x0D
+        path = tmp_path / "list"
+        path.write_bytes(changed)
+        try:
+            rows_of(path)
+        except ListError as error:
+            refused.add(len(str(error).splitlines()))
+    assert refused == {1}
