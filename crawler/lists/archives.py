@@ -127,8 +127,9 @@ def is_workbook(members: Iterable[zipfile.ZipInfo]) -> bool:
 
 def _is_debris(info: zipfile.ZipInfo) -> bool:
     """Directories, and what macOS leaves in archives."""
-    name = info.filename
-    return info.is_dir() or name.startswith("__MACOSX/") or name.rpartition("/")[2] == ".DS_Store"
+    name = info.filename  # perhaps empty, which is_dir() does not expect
+    left = name.startswith("__MACOSX/") or name.rpartition("/")[2] == ".DS_Store"
+    return left or name.endswith("/")
 
 
 def _check_member(path: Path, info: zipfile.ZipInfo) -> None:
