@@ -16,8 +16,8 @@ from tests.soak.driver import soaking
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(0)]
 
-KILLS = 10
-STOP_ROUNDS, STOP_ROWS = 5, 2_000
+KILLS = 6
+STOP_ROUNDS, STOP_ROWS = 3, 2_000
 
 
 async def test_long_soak(tmp_path):
