@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from chains import addresses, jsonrpc
+from chains.adapters import load
 from chains.adapters.bip122 import dump, scan
 from chains.adapters.tvm import cells
 from chains.control import decode as decode_control
@@ -219,6 +220,7 @@ def tree(body: bytes) -> Any:
 def adapter_targets() -> list[Target]:
     found = []
     for case in cases():
+        load(case.spec.adapter)  # now, while what is imported may be watched
         held: list[_Answers] = []
 
         def answers(case: Case = case, held: list[_Answers] = held) -> _Answers:
