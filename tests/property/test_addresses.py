@@ -138,6 +138,18 @@ def test_what_is_written_can_be_read(payload, head):
         assert decode(spec, text) == account
 
 
+@given(accounts_of_20)
+@example(b"\x20" + bytes(19))
+@example(bytes(20))
+def test_what_conflux_writes_can_be_read(account):
+    try:
+        text = encode(chain("conflux"), account)
+    except AddressError:
+        assert account[0] >> 4 not in (0, 1, 8)
+    else:
+        assert decode(chain("conflux"), text) == account
+
+
 @given(accounts_of_20, st.lists(st.booleans(), min_size=40, max_size=40))
 def test_mixed_case_of_evm_is_only_good_as_eip55_writes_it(account, raised):
     spec = chain("evm")
