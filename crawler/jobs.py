@@ -235,20 +235,24 @@ def examine_list(run: RunDirectory, options: Options, opened: Opened, progress: 
     published: PublishedList = opened.published
     progress.begin("signatures", None)
     rows = part = 0
+    files: dict[str, str] = {}
     for claims, signatures in examine(
         published.batches(),
         opened.reading,
         processes=options.processes or None,
         note=progress.note,
     ):
-        run.write_table(f"claims/part-{part:06d}.parquet", pa.Table.from_batches([claims]))
-        run.write_table(f"signatures/part-{part:06d}.parquet", pa.Table.from_batches([signatures]))
+        for stage, batch in (("claims", claims), ("signatures", signatures)):
+            name = f"{stage}/part-{part:06d}.parquet"
+            run.write_table(name, pa.Table.from_batches([batch]))
+            files[name] = run.digest(name)
         rows += claims.num_rows
         part += 1
         progress.advance("signatures", claims.num_rows)
     inputs = _with_lines(opened.inputs, published)
     run.write(INPUTS, msgspec.json.encode(inputs, order="sorted"))
-    run.manifest.examined = {"rows": rows, "parts": part}
+    files[INPUTS] = run.digest(INPUTS)
+    run.manifest.examined = {"rows": rows, "parts": part, "files": files}
     run.save()
 
 
@@ -280,11 +284,11 @@ class _Stored:
     def __iter__(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         pending: list[tuple[pa.Table, pa.Table]] = []
         claimed, signed = self._run.parts("claims"), self._run.parts("signatures")
-        expected = (self._run.manifest.examined or {}).get("parts", len(claimed))
-        if not len(claimed) == len(signed) == expected:
+        examined = self._run.manifest.examined or {}
+        if {*claimed, *signed} != {*examined.get("files", ())} - {INPUTS}:
             raise EnvironmentFault(
                 f"{self._run.path} holds {len(claimed)} files of claims and {len(signed)} of "
-                f"signatures, expected {expected} of each; start a new run"
+                f"signatures, expected {examined.get('parts')} of each; start a new run"
             )
         for claims, signatures in zip(claimed, signed, strict=True):
             pending.append(
@@ -325,12 +329,11 @@ def endpoint_specs(options: Options, world: World) -> tuple[EndpointSpec, ...]:
 
 def stored_inputs(run: RunDirectory) -> Inputs:
     """Read what a run was given, besides the list; raises ``EnvironmentFault``."""
-    file = run.path / INPUTS
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Inputs)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return msgspec.json.decode(run.read(INPUTS), type=Inputs)
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise EnvironmentFault(
-            f"{file} is missing or damaged ({error}); continue the run with "
+            f"{run.path / INPUTS} is missing or damaged ({error}); continue the run with "
             f"'recount resume {run.path}' or start a new one"
         ) from error
 

@@ -75,12 +75,7 @@ class Judges:
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self._processes,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=start_worker,
-                initargs=(compressed(self._reading),),
-            )
+            self._pool = workers(self._reading, self._processes)
         return self._pool
 
 
@@ -119,3 +114,13 @@ class Slice:
         left = np.setdiff1d(np.arange(self._tasks.num_rows), places, assume_unique=True)
         order = pa.array(np.argsort(np.concatenate([places, left])))
         return one_batch(pa.Table.from_batches([quick, *judged], VERDICTS)).take(order)
+
+
+def workers(reading: Reading, processes: int) -> ProcessPoolExecutor:
+    """Return processes that judge tasks (``judging.work``); none of them outlives this one."""
+    return ProcessPoolExecutor(
+        processes,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=start_worker,
+        initargs=(compressed(reading),),
+    )

@@ -8,6 +8,9 @@ passes distinct work only; how rows become work and verdicts become columns agai
 from __future__ import annotations
 
 import gc
+import multiprocessing
+import os
+import threading
 import zlib
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -314,7 +317,16 @@ def start_worker(packed: bytes) -> None:
     global _judge  # noqa: PLW0603 - one per worker process, set once by the pool
     gc.freeze()  # what was imported stays; looking through it again costs a tenth of the time
     gc.set_threshold(100_000, 50, 100)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _judge = Judge(Meanings(msgspec.json.decode(zlib.decompress(packed), type=Reading)))
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as its parent is gone, even killed: nothing else tells it so."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def work(tasks: bytes) -> bytes:

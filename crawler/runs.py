@@ -35,6 +35,8 @@ FORMAT = "recount/run/1"
 PARTS = ("inputs", "claims", "signatures", "plan", "shards", "evidence")
 EXAMINED = ("claims/", "signatures/")
 """Where the examined list lies; a resumed run cannot make it again."""
+NAME = b"recount.name"
+"""Key of a table's own name in its metadata: the same questions are asked about several assets."""
 
 
 class ShardEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,8 +60,9 @@ class Manifest(msgspec.Struct, kw_only=True):
 
     ``kind`` is ``run`` or ``capture``; ``heights`` are those at which a capture takes each chain.
     ``options`` are the run's own settings; ``inputs`` maps a role (list, policy, …) to file name
-    and digest. ``snapshots`` maps ``<chain>@<height>`` to the pinned moment or to the reason why
-    there is none.
+    and digest. ``examined`` counts rows and parts; ``files`` in it maps the files that hold them,
+    and the inputs, to their digests. ``snapshots`` maps ``<chain>@<height>`` to the pinned moment
+    or to the reason why there is none. ``sha256`` is ``digest`` of all this, as it was saved.
     """
 
     format: str
@@ -75,6 +78,12 @@ class Manifest(msgspec.Struct, kw_only=True):
     plan: tuple[ShardEntry, ...] | None = None
     kind: str = "run"
     heights: Mapping[str, int] | None = None
+    sha256: str = ""
+
+    def digest(self) -> str:
+        """Digest all but ``options``, whose paths may be removed before a run is published."""
+        covered = msgspec.structs.replace(self, options={}, sha256="")
+        return hashlib.sha256(msgspec.json.encode(covered, order="sorted")).hexdigest()
 
 
 class RunDirectory:
@@ -119,6 +128,10 @@ class RunDirectory:
             raise EnvironmentFault(f"{file} is damaged: {error}") from error
         if manifest.format != FORMAT:
             raise UsageError(f"{file}: format {manifest.format!r}; this version reads {FORMAT!r}")
+        if manifest.sha256 != manifest.digest():
+            raise EnvironmentFault(
+                f"{file} is damaged: it is not what its own digest says; start a new run"
+            )
         run = cls(path, manifest)
         if lock:
             run.lock()
@@ -145,7 +158,8 @@ class RunDirectory:
             self._lock = None
 
     def save(self) -> None:
-        """Write the manifest."""
+        """Write the manifest, with its digest."""
+        self.manifest.sha256 = self.manifest.digest()
         encoded = msgspec.json.format(msgspec.json.encode(self.manifest, order="sorted"), indent=2)
         self.write("manifest.json", encoded + b"\n")
 
@@ -157,14 +171,14 @@ class RunDirectory:
     def write_table(
         self, name: str, table: pa.Table, *, alike: Sequence[str] | bool = True
     ) -> None:
-        """Write one Parquet file atomically.
+        """Write one Parquet file atomically; it carries the name under which it is to be read.
 
         ``alike`` are the columns that hold few different values: only to those a dictionary is
         worth its work.
         """
         with self.replacing(name) as beside:
             pq.write_table(
-                table,
+                table.replace_schema_metadata({NAME: name}),
                 beside,
                 compression="zstd",
                 use_dictionary=alike if isinstance(alike, bool) else list(alike),
@@ -172,21 +186,33 @@ class RunDirectory:
                 write_page_checksum=True,
             )
 
+    def digest(self, name: str) -> str:
+        """Digest a file of this run, hex."""
+        return sha256_file(self.path / name)
+
+    def read(self, name: str) -> bytes:
+        """Read one file; raises ``ValueError`` where it is not the one that was examined."""
+        content = (self.path / name).read_bytes()
+        expected = ((self.manifest.examined or {}).get("files") or {}).get(name)
+        if expected is not None and hashlib.sha256(content).hexdigest() != expected:
+            raise ValueError("it is not what its digest in the manifest says")
+        return content
+
     def read_table(
         self, name: str, columns: list[str] | None = None, schema: pa.Schema | None = None
     ) -> pa.Table:
-        """Read one Parquet file; raises ``EnvironmentFault`` naming a damaged one.
+        """Read one Parquet file; raises ``EnvironmentFault`` naming a damaged or exchanged one.
 
         Checksums cover the pages; a damaged footer shows in other columns than ``columns`` or
-        another schema than ``schema``.
+        another schema than ``schema``. What was examined is held against its digest as well.
         """
         file = self.path / name
         try:
-            table = pq.read_table(
-                file, columns=columns, memory_map=False, page_checksum_verification=True
-            )
-            return _as_written(table, columns, schema)
-        except (OSError, pa.ArrowException) as error:
+            content = pa.BufferReader(self.read(name))
+            with pq.ParquetFile(content, page_checksum_verification=True) as parquet:
+                table = parquet.read(columns, use_threads=False)  # Arrow's may abort the exit
+            return _as_written(table, name, columns, schema)
+        except (OSError, ValueError, pa.ArrowException) as error:
             again = f"delete it and run 'recount resume {self.path}' to make it again"
             if name.startswith(EXAMINED):
                 again = "the list is not read twice: start a new run"
@@ -221,13 +247,18 @@ class RunDirectory:
         return sorted(f"{stage}/{file.name}" for file in files)
 
 
-def _as_written(table: pa.Table, columns: list[str] | None, schema: pa.Schema | None) -> pa.Table:
-    """Return the table; raises ``ArrowInvalid`` where its columns are not those expected."""
+def _as_written(
+    table: pa.Table, name: str, columns: list[str] | None, schema: pa.Schema | None
+) -> pa.Table:
+    """Return the table; raises ``ArrowInvalid`` where it has another name or other columns."""
+    written = (table.schema.metadata or {}).get(NAME, b"")
+    if written != name.encode():
+        raise pa.ArrowInvalid(f"it was written as {written.decode(errors='replace')!r}")
     if schema is not None and table.schema != schema:
         raise pa.ArrowInvalid("other columns than were written")
     if columns is not None and table.column_names != columns:
         raise pa.ArrowInvalid("a column is missing")
-    return table
+    return table.replace_schema_metadata(None)
 
 
 def _never_begun(path: Path) -> bool:

@@ -105,6 +105,8 @@ def encode(account: bytes, params: Mapping[str, Any]) -> str:
         raise AddressError("a script without an address", code="unsupported-address-type")
     payload = account[len(head) : -len(tail)]
     if forms.cashaddr:
+        if len(payload) not in (HASH_LENGTH, LONG_HASH_LENGTH):
+            raise AddressError("no hash of a length that CashAddr has")
         kind = 0 if head == P2PKH_HEAD else 8
         size = 3 if len(payload) == LONG_HASH_LENGTH else 0
         return payload_to_cashaddr(bytes((kind | size,)) + payload, forms.cashaddr)

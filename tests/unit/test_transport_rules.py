@@ -10,6 +10,7 @@ import pytest
 from chains.endpoints import EndpointSpec
 from chains.errors import ConfigError
 from chains.model import ChainId, Request
+from chains.stream import _is_notification
 from chains.transport import LONGEST_PAUSE_S, HttpTransport, Slot, retry_after_seconds
 
 pytestmark = pytest.mark.unit
@@ -160,3 +161,9 @@ def test_no_form_of_an_endpoint_shows_its_credentials(url: str) -> None:
         assert SECRET not in text
     assert SECRET not in repr(list(vars(transport).values()))
     assert "host" in repr(shown)
+
+
+@pytest.mark.parametrize("line", [b'{"me\xffthod":1}', b'{"method":"\xff"}', b"{" * 100_000, b'{"'])
+def test_a_line_that_cannot_be_read_is_an_answer_and_no_notification(line: bytes) -> None:
+    assert not _is_notification(line)
+    assert _is_notification(b'{"method":"blockchain.headers.subscribe"}')
