@@ -34,6 +34,7 @@ from crawler.cli_options import (
     Captured,
     Companion,
     Config,
+    Earlier,
     Endpoints,
     Exchange,
     Heights,
@@ -124,6 +125,7 @@ def run(
     messages: Messages = None,
     exchange: Exchange = "",
     captured: Captured = None,
+    earlier: Earlier = None,
     proofs: Proofs = "0",
     processes: Processes = 0,
     go_on: Annotated[
@@ -148,6 +150,7 @@ def run(
         messages=messages,
         exchange=exchange,
         captured=captured,
+        earlier=earlier,
         proofs=proofs,
         processes=processes,
     )

@@ -39,6 +39,10 @@ Captured = Annotated[
 Proofs = Annotated[
     str, typer.Option(help="'all', or how many of each asset's largest balances, to prove as well")
 ]
+Earlier = Annotated[
+    Path | None,
+    typer.Option(help="a run whose signature results are used again where nothing differs"),
+]
 Processes = Annotated[int, typer.Option(min=0, help="worker processes; 0 takes every core")]
 
 
@@ -61,6 +65,7 @@ def options_of(
     messages: Path | None = None,
     exchange: str = "",
     captured: list[Path] | None = None,
+    earlier: Path | None = None,
     proofs: str = "0",
     processes: int = 0,
 ) -> Options:
@@ -77,6 +82,7 @@ def options_of(
         messages=text_of(messages),
         exchange=exchange,
         captured=tuple(text_of(path) for path in captured or ()),
+        earlier=text_of(earlier),
         proofs=read_proofs(proofs),
         processes=processes,
     )

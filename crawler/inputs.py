@@ -13,6 +13,7 @@ import msgspec
 
 from chains.transport import RetryPolicy
 from crawler import declarations
+from crawler.earlier import RULES, rules_digest
 from crawler.errors import UsageError
 from crawler.liabilities.table import load_liabilities
 from crawler.lists import open_list
@@ -42,6 +43,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     processes: int = 0
     proofs: int = 0
     captured: tuple[str, ...] = ()
+    earlier: str = ""
     retry: RetryPolicy = RetryPolicy()
 
 
@@ -162,7 +164,8 @@ def _digest(path: Path) -> str:
 def versions() -> Mapping[str, str]:
     """Return what the result may depend on besides its inputs: our version and the libraries'."""
     names = ("reserve-recount", "coincurve", "pynacl", "pyarrow", "aiohttp")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+    libraries = {name: version(name) for name in names}
+    return {"python": platform.python_version(), RULES: rules_digest(), **libraries}
 
 
 def default_run_path(options: Options, root: Path) -> Path:

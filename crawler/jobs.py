@@ -14,11 +14,12 @@ from pathlib import Path
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec.structs import replace
 
 from chains.endpoints import EndpointSpec
-from crawler import captured
+from crawler import captured, earlier
 from crawler import recount as pure
 from crawler.answers import Place
 from crawler.circumstances import keep_circumstances, stored_circumstances
@@ -61,6 +62,7 @@ def start(options: Options, path: Path, progress: Progress) -> Report:
     opened = open_inputs(options)
     endpoint_specs(options, opened.inputs.world)  # mistakes show before there is a directory
     captured.check(options.captured)
+    earlier.check(options.earlier)
     manifest = Manifest(
         format=FORMAT,
         run=path.name,
@@ -234,25 +236,33 @@ def examine_list(run: RunDirectory, options: Options, opened: Opened, progress: 
     """Read the list and judge its signatures, part by part, into the run directory."""
     published: PublishedList = opened.published
     progress.begin("signatures", None)
-    rows = part = 0
+    rows = part = carried = 0
     files: dict[str, str] = {}
+    known = earlier.open_earlier(
+        options.earlier, run.manifest, opened.inputs.exchange, progress.note
+    )
     for claims, signatures in examine(
         published.batches(),
         opened.reading,
         processes=options.processes or None,
         note=progress.note,
+        earlier=known,
     ):
         for stage, batch in (("claims", claims), ("signatures", signatures)):
             name = f"{stage}/part-{part:06d}.parquet"
             run.write_table(name, pa.Table.from_batches([batch]))
             files[name] = run.digest(name)
         rows += claims.num_rows
+        carried += pc.sum(signatures["carried"]).as_py() or 0
         part += 1
         progress.advance("signatures", claims.num_rows)
     inputs = _with_lines(opened.inputs, published)
     run.write(INPUTS, msgspec.json.encode(inputs, order="sorted"))
     files[INPUTS] = run.digest(INPUTS)
     run.manifest.examined = {"rows": rows, "parts": part, "files": files}
+    if known is not None:
+        run.manifest.examined |= {"carried": {"run": known.run, "rows": carried}}
+        progress.note(f"signature results of {carried} of {rows} rows are those of {known.run}")
     run.save()
 
 
@@ -268,6 +278,7 @@ def _report(run: RunDirectory, result: Result, places: Mapping[int, Sequence[Pla
             attempts=sum(len(run.attempts(entry.digest)) for entry in run.manifest.plan or ()),
             endpoints=kept,
             evidence=pure.evidence_pointers(run, places),
+            carried=(run.manifest.examined or {}).get("carried") or {},
         ),
     )
     run.write("report.json", document.encode(report))

@@ -42,6 +42,7 @@ VERDICTS = pa.schema(
         pa.field("pinned", pa.bool_(), nullable=False),
         pa.field("silent", pa.list_(pa.string()), nullable=False),
         pa.field("asked", pa.binary(), nullable=False),
+        pa.field("carried", pa.bool_(), nullable=False),
     ]
 )
 """What a task ends in: ``Verdict``, with the account in front."""
@@ -73,6 +74,7 @@ class Verdict(msgspec.Struct, frozen=True):
     pinned: bool = True
     silent: tuple[str, ...] = ()
     asked: bytes = b""
+    carried: bool = False
 
 
 class Meaning(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crawler.columns import Numbers, distinct
+from crawler.earlier import Earlier
 from crawler.judges import Judges, Slice
 from crawler.judging import (
     LONGEST_DETAIL,
@@ -38,7 +39,7 @@ from crawler.judging import (
 from crawler.known import KnownTasks, OneByOne, for_long_list
 from crawler.lists.amounts import amounts_to_units
 from crawler.model import CLAIMS
-from crawler.quick import QuickLane, one_batch
+from crawler.quick import Lane, QuickLane, one_batch
 
 __all__ = [
     "EXAMINED",
@@ -79,6 +80,7 @@ SIGNATURES = pa.schema(
         pa.field("pinned", pa.bool_(), nullable=False),  # the text is one that was expected
         pa.field("silent", pa.list_(pa.string()), nullable=False),  # named, cannot sign
         pa.field("asked", pa.binary(), nullable=False),  # a question to a contract, or empty
+        pa.field("carried", pa.bool_(), nullable=False),  # found out by an earlier run
     ]
 )
 """What the signatures of each row show; final but for control on chain."""
@@ -100,10 +102,12 @@ def examine(
     *,
     processes: int | None = None,
     note: Callable[[str], None] = lambda _: None,
+    earlier: Earlier | None = None,
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
     """Yield (``EXAMINED``, ``SIGNATURES``) for each batch of claims, in order.
 
-    ``processes`` is how many cores to use. ``note`` is told what a person should know.
+    ``processes`` is how many cores to use. ``note`` is told what a person should know. What
+    ``earlier`` knows is not judged again.
     """
     processes = processes or os.cpu_count() or 1
     source = iter(batches)
@@ -111,17 +115,18 @@ def examine(
     if first is None:
         return
     second = next(source, None)
-    if second is None:
+    if second is None and earlier is None:
         yield Examiner(reading).examine(first)
         return
     examiner = Examiner(reading, for_long_list)
-    lane = QuickLane(examiner.meanings, note)
+    quick = QuickLane(examiner.meanings, note).settle
+    lane = quick if earlier is None else earlier.before(quick)
     with (
         ThreadPoolExecutor(processes) as threads,
         Judges(examiner.judge, reading, processes) as judges,
     ):
         waiting: deque[_Sent] = deque()
-        for batch in chain((first, second), source):
+        for batch in chain([first], [] if second is None else [second], source):
             waiting.append(_send(threads, lane, examiner.begin(batch)))
             for sent in waiting:
                 sent.hand_on(judges)
@@ -152,10 +157,10 @@ class _Sent(msgspec.Struct, frozen=True):
                 one.hand_on(judges)
 
 
-def _send(threads: ThreadPoolExecutor, lane: QuickLane, part: _Part) -> _Sent:
+def _send(threads: ThreadPoolExecutor, lane: Lane, part: _Part) -> _Sent:
     starts = range(0, part.tasks.num_rows, TASKS_A_PART)
     slices = [part.tasks.slice(at, TASKS_A_PART) for at in starts]
-    return _Sent(part, [Slice(tasks, threads.submit(lane.settle, tasks)) for tasks in slices])
+    return _Sent(part, [Slice(tasks, threads.submit(lane, tasks)) for tasks in slices])
 
 
 def _is_much(waiting: Sequence[_Sent]) -> bool:

@@ -28,6 +28,8 @@ _LABELS = ("kind", "exchange", "network", "asset", "type", "message", "scheme")
 
 Settled = tuple[pa.RecordBatch, Numbers]
 """Verdicts (``VERDICTS``) and the places, among the tasks, of those that they are about."""
+Lane = Callable[[pa.RecordBatch], Settled]
+"""What settles some of its tasks (``TASKS``) without the judge."""
 
 
 class QuickLane:
@@ -122,6 +124,7 @@ def _verdicts(settled: lanes.Settled, scheme: str, *, is_pinned: bool) -> Settle
         "detail": settled.detail[:LONGEST_DETAIL],
         "pinned": is_pinned,
         "asked": b"",
+        "carried": False,
     }
     columns = {name: pa.repeat(pa.scalar(value), count) for name, value in same.items()}
     columns |= {

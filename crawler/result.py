@@ -271,7 +271,11 @@ class EvidencePointer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
-    """When, how and of whom it was asked."""
+    """When, how and of whom it was asked.
+
+    ``carried``: the earlier ``run`` whose signature results were used again, and for how many
+    ``rows``; empty where none were.
+    """
 
     run: str
     started: str
@@ -280,6 +284,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     endpoints: tuple[EndpointLine, ...]
     evidence: tuple[EvidencePointer, ...]
+    carried: Mapping[str, str | int] = {}
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
