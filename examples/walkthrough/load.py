@@ -346,7 +346,12 @@ def world_toml(world: World, exchange: str, twins: Mapping[ChainId, Twin]) -> st
     for asset in world.assets.values():
         if asset.chain in twins:
             fields = msgspec.to_builtins(asset)
-            moved = _moved(fields.pop("id"), fields.pop("chain"), twins[asset.chain].spec.id)
+            to = twins[asset.chain].spec.id
+            moved = _moved(fields.pop("id"), fields["chain"], to)
+            share = fields.pop("share", None)
+            if share is not None:
+                fields["share"] = share | {"of": _moved(share["of"], fields["chain"], to)}
+            del fields["chain"]
             lines.append(f"{_toml(moved)} = {_toml(fields)}")
     fields = msgspec.to_builtins(world.exchanges[exchange])
     for rule in fields["networks"]:

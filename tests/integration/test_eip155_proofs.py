@@ -13,11 +13,11 @@ import msgspec
 import pytest
 from aiohttp import web
 from anvil import DEV_ACCOUNT, INSTALL, Anvil, find_anvil, running_anvil
-from evm_bytecode import token
 from evm_crawl import Crawler, chain, endpoint, pinned, token_asset
 from made_up_run import recount
 
 from chains.model import Gap, Method, Observation, QueryKind, Questions, Source
+from chains.simulated.evm_bytecode import token
 from crawler.doctor import probe, trial_of
 
 pytestmark = [

@@ -397,7 +397,7 @@ async def test_control_of_keys_contracts_and_safes() -> None:
         )
         assert '"threshold":2' in by_account[accounts[1]]
         assert f'"eip7702_delegate":"0x{owners[1].hex()}"' in by_account[accounts[2]]
-        assert by_account[accounts[3]] == '{"exists":false}'
+        assert by_account[accounts[3]] == '{"exists":false,"plain":true}'
         evm.pruned_below = HEIGHT + 1
         found = await crawler.ask(QueryKind.CONTROL, SPEC.native, accounts)
         assert {a.reason for a in found.values() if isinstance(a, Gap)} == {"state-pruned"}

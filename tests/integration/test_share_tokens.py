@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from anvil import DEV_ACCOUNT, INSTALL, Anvil, find_anvil, running_anvil
-from evm_bytecode import answering, text_words
 from made_up_run import recount
+
+from chains.simulated.evm_bytecode import answering, text_words
 
 pytestmark = [
     pytest.mark.integration,

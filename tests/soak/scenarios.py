@@ -441,7 +441,8 @@ def data_byte(file: Path, number: int) -> int:
     """Choose a position within a Parquet file whose change matters: the data of a column."""
     group = pq.ParquetFile(file).metadata.row_group(0)
     column = group.column(number % group.num_columns)
-    return column.data_page_offset + column.total_compressed_size // 2
+    first = column.dictionary_page_offset or column.data_page_offset
+    return first + column.total_compressed_size - 1
 
 
 async def two_processes(soak: Soak) -> None:
