@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,15 +25,16 @@ from crawler import captured
 from crawler import recount as pure
 from crawler.answers import Place
 from crawler.circumstances import keep_circumstances, stored_circumstances
+from crawler.cluster.coordinator import Cluster
 from crawler.controllers import controllers_asked
 from crawler.endpoints import PUBLIC, load_endpoints, load_public
-from crawler.engine import stored_pins
+from crawler.engine import Engine, stored_pins
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.hygiene import Seen
 from crawler.inputs import Opened, Options, input_digests, open_inputs, versions
 from crawler.ledger import LEDGER
 from crawler.lists import PublishedList
-from crawler.ownership import examine
+from crawler.ownership import Submit, examine
 from crawler.plan import capabilities, questions
 from crawler.progress import Progress
 from crawler.recount import Inputs
@@ -42,6 +44,7 @@ from crawler.rounds import crawl
 from crawler.runs import FORMAT, Manifest, RunDirectory
 from crawler.settings import World
 from crawler.spool import PIECE
+from crawler.storage import RunPlace, storage_at
 
 CLAIM_COLUMNS = [
     "row", "kind", "network", "asset", "address", "amount", "chain", "asset_id", "counts_as",
@@ -57,8 +60,10 @@ Parts = Iterable[tuple[pa.Table, pa.Table]]
 """Claims and signature results of a list, part by part; may be read several times."""
 
 
-def start(options: Options, path: Path, progress: Progress) -> Report:
-    """Make a new run and bring it to its report."""
+def start(
+    options: Options, path: RunPlace, progress: Progress, cluster: Cluster | None = None
+) -> Report:
+    """Make a new run and bring it to its report, with the help of a cluster if there is one."""
     opened = open_inputs(options)
     endpoint_specs(options, opened.inputs.world)  # mistakes show before there is a directory
     captured.check(options.captured)
@@ -73,12 +78,14 @@ def start(options: Options, path: Path, progress: Progress) -> Report:
     )
     run = RunDirectory.create(path, manifest)
     try:
-        return _finish(run, options, opened, progress)
+        return _finish(run, options, opened, progress, cluster)
     finally:
         run.close()
 
 
-def resume(path: Path, progress: Progress, *, endpoints: str = "") -> Report:
+def resume(
+    path: RunPlace, progress: Progress, *, endpoints: str = "", cluster: Cluster | None = None
+) -> Report:
     """Continue a run: what is finished stays, the rest and retryable Gaps are asked again."""
     run = RunDirectory.open(path)
     try:
@@ -95,12 +102,12 @@ def resume(path: Path, progress: Progress, *, endpoints: str = "") -> Report:
                 raise UsageError(f"an input of {path} has changed since it began; start a new run")
             if opened.inputs.world.digest != run.manifest.config_sha256:
                 raise UsageError(f"the configuration has changed since {path} began; start anew")
-        return _finish(run, options, opened, progress)
+        return _finish(run, options, opened, progress, cluster)
     finally:
         run.close()
 
 
-def replay(path: Path) -> Result:
+def replay(path: RunPlace) -> Result:
     """Decode the stored evidence again, offline, and return the result it gives.
 
     Raises ``EnvironmentFault`` where evidence is missing, damaged or gives another answer.
@@ -119,11 +126,12 @@ def replay(path: Path) -> Result:
         run.close()
 
 
-def stored_report(path: Path) -> Report:
+def stored_report(path: RunPlace) -> Report:
     """Read a finished run's report."""
     file = path / "report.json"
     try:
-        return document.decode(file.read_bytes())
+        with storage_at(path).reading(file.name) as found:
+            return document.decode(found.read_bytes())
     except OSError as error:
         raise UsageError(
             f"{file} cannot be read ({error.strerror}); finish the run with 'recount resume {path}'"
@@ -226,29 +234,28 @@ def _estimate(
 
 
 def _finish(
-    run: RunDirectory, options: Options, opened: Opened | None, progress: Progress
+    run: RunDirectory,
+    options: Options,
+    opened: Opened | None,
+    progress: Progress,
+    cluster: Cluster | None,
 ) -> Report:
     if run.manifest.examined is None:
         if opened is None:
             raise EnvironmentFault(f"{run.path}: the list was not opened")
         captured.take_in(run, options.captured, opened.inputs.world)
-        examine_list(run, options, opened, progress)
+        judges = cluster.judges(opened.reading) if cluster else None
+        examine_list(run, options, opened, progress, judges)
     inputs = stored_inputs(run)
     specs = endpoint_specs(options, inputs.world)
     run.manifest.endpoints = tuple(spec.redacted() for spec in specs)
     run.save()
     parts = examined_parts(run)
-    pinned, statistics, rejected = asyncio.run(
-        crawl(
-            run,
-            inputs.world,
-            parts,
-            specs=specs,
-            retry=options.retry,
-            progress=progress,
-            proofs=options.proofs,
-        )
+    engine = (cluster.engine if cluster else Engine)(
+        run, inputs.world.chains, specs, progress, options.retry
     )
+    crawling = crawl(run, inputs.world, parts, engine, proofs=options.proofs)
+    pinned, statistics, rejected = asyncio.run(crawling)
     keep_circumstances(run, specs, statistics, rejected)
     taken = captured.stored(run)
     stored = captured.joined(pure.stored_shards(run, pinned), pinned, taken)
@@ -261,13 +268,19 @@ def _finish(
     return _report(run, result, places)
 
 
-def examine_list(run: RunDirectory, options: Options, opened: Opened, progress: Progress) -> None:
+def examine_list(
+    run: RunDirectory,
+    options: Options,
+    opened: Opened,
+    progress: Progress,
+    judges: AbstractContextManager[Submit] | None = None,
+) -> None:
     """Read the list and judge its signatures, part by part, into the run directory."""
     published: PublishedList = opened.published
     progress.begin("signatures", None)
     rows = part = 0
     for claims, signatures in examine(
-        published.batches(), opened.reading, processes=options.processes or None
+        published.batches(), opened.reading, processes=options.processes or None, judges=judges
     ):
         run.write_table(f"claims/part-{part:06d}.parquet", pa.Table.from_batches([claims]))
         run.write_table(f"signatures/part-{part:06d}.parquet", pa.Table.from_batches([signatures]))
@@ -355,7 +368,7 @@ def stored_inputs(run: RunDirectory) -> Inputs:
     """Read what a run was given, besides the list; raises ``EnvironmentFault``."""
     file = run.path / INPUTS
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Inputs)
+        return msgspec.json.decode(run.read(INPUTS), type=Inputs)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise EnvironmentFault(
             f"{file} is missing or damaged ({error}); continue the run with "

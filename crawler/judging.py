@@ -310,15 +310,24 @@ def start_worker(packed: bytes) -> None:
     global _judge  # noqa: PLW0603 - one per worker process, set once by the pool
     gc.freeze()  # what was imported stays; looking through it again costs a tenth of the time
     gc.set_threshold(100_000, 50, 100)
-    _judge = Judge(Meanings(msgspec.json.decode(zlib.decompress(packed), type=Reading)))
+    _judge = judge_of(packed)
+
+
+def judge_of(packed: bytes) -> Judge:
+    """Return a judge for the ``Reading`` that ``compressed`` packed."""
+    return Judge(Meanings(msgspec.json.decode(zlib.decompress(packed), type=Reading)))
 
 
 def work(tasks: bytes) -> bytes:
     """Judge tasks in a worker process; both sides travel as one Arrow message of their rows."""
     if _judge is None:
         raise RuntimeError("the worker was not initialised")
-    verdicts = _judge.judge(pa.ipc.read_record_batch(pa.py_buffer(tasks), TASKS))
-    return message(verdicts)
+    return judged(_judge, tasks)
+
+
+def judged(judge: Judge, tasks: bytes) -> bytes:
+    """Judge tasks; both sides are one Arrow message of their rows."""
+    return message(judge.judge(pa.ipc.read_record_batch(pa.py_buffer(tasks), TASKS)))
 
 
 def message(batch: pa.RecordBatch) -> bytes:

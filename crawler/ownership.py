@@ -14,8 +14,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from hashlib import blake2b
 from itertools import chain
 
@@ -97,10 +98,21 @@ _POSITION = (1 << _POSITION_BITS) - 1
 _KEY = ("scheme", "address", "message", "signatures", "script", "public_key", "owners")
 
 
+Submit = Callable[[bytes], Future[bytes]]
+"""Has tasks judged elsewhere: an Arrow message of ``TASKS``, answered by one of ``VERDICTS``."""
+
+
 def examine(
-    batches: Iterable[pa.RecordBatch], reading: Reading, *, processes: int | None = None
+    batches: Iterable[pa.RecordBatch],
+    reading: Reading,
+    *,
+    processes: int | None = None,
+    judges: AbstractContextManager[Submit] | None = None,
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-    """Yield (``EXAMINED``, ``SIGNATURES``) for each batch of claims, in order."""
+    """Yield (``EXAMINED``, ``SIGNATURES``) for each batch of claims, in order.
+
+    ``judges`` stand instead of processes of this machine.
+    """
     processes = processes or os.cpu_count() or 1
     examiner = Examiner(reading)
     source = iter(batches)
@@ -108,12 +120,28 @@ def examine(
     if first is None:
         return
     second = next(source, None)
-    if second is None or processes == 1:
+    if judges is None and (second is None or processes == 1):
         yield examiner.examine(first)
         if second is not None:
             yield examiner.examine(second)
         yield from map(examiner.examine, source)
         return
+    begun = (first,) if second is None else (first, second)
+    with judges or _own_processes(reading, processes) as submit:
+        waiting: deque[_Sent] = deque()
+        for batch in chain(begun, source):
+            waiting.append(_send(submit, examiner.begin(batch)))
+            while waiting[0].is_done() or _is_much(waiting):
+                yield _collect(examiner, waiting.popleft())
+                if not waiting:
+                    break
+        while waiting:
+            yield _collect(examiner, waiting.popleft())
+
+
+@contextmanager
+def _own_processes(reading: Reading, processes: int) -> Iterator[Submit]:
+    """Give what submits tasks to processes of this machine."""
     with ProcessPoolExecutor(
         processes,
         mp_context=multiprocessing.get_context("spawn"),
@@ -123,15 +151,7 @@ def examine(
         nothing = message(pa.RecordBatch.from_pylist([], TASKS))
         for _ in range(processes):
             pool.submit(work, nothing)  # they start meanwhile
-        waiting: deque[_Sent] = deque()
-        for batch in chain((first, second), source):
-            waiting.append(_send(pool, examiner.begin(batch)))
-            while waiting[0].is_done() or _is_much(waiting):
-                yield _collect(examiner, waiting.popleft())
-                if not waiting:
-                    break
-        while waiting:
-            yield _collect(examiner, waiting.popleft())
+        yield lambda tasks: pool.submit(work, tasks)
 
 
 class _Sent(msgspec.Struct, frozen=True):
@@ -145,10 +165,10 @@ class _Sent(msgspec.Struct, frozen=True):
         return all(future.done() for future in self.futures)
 
 
-def _send(pool: ProcessPoolExecutor, part: _Part) -> _Sent:
+def _send(submit: Submit, part: _Part) -> _Sent:
     starts = range(0, part.tasks.num_rows, TASKS_A_PART)
     slices = (part.tasks.slice(at, TASKS_A_PART) for at in starts)
-    return _Sent(part, [pool.submit(work, message(tasks)) for tasks in slices])
+    return _Sent(part, [submit(message(tasks)) for tasks in slices])
 
 
 def _is_much(waiting: Sequence[_Sent]) -> bool:
