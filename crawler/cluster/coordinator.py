@@ -39,8 +39,8 @@ ANSWER_S = 3.0
 """How long a worker may take to answer a lease."""
 BRISK_S, CALM_S = 0.1, 2.0
 """Between two rounds of leases: while something changes, and while nothing does."""
-CONNECT_S, WORKERS_S, VISIBLE_S = 10, 30, 90.0
-"""How long a scheduler, a first worker, and a file that a worker wrote are waited for."""
+WORKERS_S, VISIBLE_S = 30, 90.0
+"""How long a first worker, and a file that a worker wrote, are waited for."""
 
 
 class Cluster:
@@ -65,7 +65,6 @@ class Cluster:
             self.address,
             asynchronous=asynchronous,
             set_as_default=False,
-            timeout=CONNECT_S,
             name="recount",
         )
 
@@ -215,7 +214,8 @@ class _Spread(Engine):
             leasing = asyncio.create_task(self._leasing())
             try:
                 await asyncio.wait((asking, leasing), return_when=asyncio.FIRST_COMPLETED)
-                (leasing if leasing.done() else asking).result()
+                with self._cluster.losing():
+                    (leasing if leasing.done() else asking).result()
             finally:
                 for task in (asking, leasing):
                     task.cancel()
@@ -268,7 +268,10 @@ class _Spread(Engine):
             try:
                 yield
             finally:
-                ended = await client.run(work.end, self._setup.epoch, on_error="return")
+                ended: Mapping[str, Any] = {}
+                with contextlib.suppress(OSError, CancelledError):
+                    async with asyncio.timeout(ANSWER_S):
+                        ended = await client.run(work.end, self._setup.epoch, on_error="return")
                 for worker, told in ended.items():
                     if isinstance(told, bytes):
                         self._told[worker] = msgspec.json.decode(told, type=Told)
@@ -278,12 +281,6 @@ class _Spread(Engine):
         with self._cluster.losing():
             try:
                 attempts: int = await submitted
-            except CancelledError as error:
-                if submitted.cancelled():
-                    raise EnvironmentFault(
-                        f"the cluster gave up a shard ({_first_line(error)}); resume"
-                    ) from error
-                raise
             except ImportError as error:
                 check_builds({"that was given a shard": error})
                 raise

@@ -103,14 +103,22 @@ def difference(here: Mapping[str, str], there: Mapping[str, str]) -> str:
 def check_secrets(endpoints: Sequence[EndpointSpec]) -> None:
     """Raise ``ConfigError`` for an endpoint whose secret would travel."""
     for spec in endpoints:
-        literal = redact_url(_TEMPLATE.sub("x", spec.url))
-        values = [value for value in spec.headers.values() if not _TEMPLATE.search(value)]
-        if values or HIDDEN in literal:
-            where = "a header" if values else "the URL"
+        headers = any(not _TEMPLATE.search(value) for value in spec.headers.values())
+        if headers or _shows_secret(_TEMPLATE.sub("", spec.url)):
+            where = "a header" if headers else "the URL"
             raise ConfigError(
                 f"endpoint {spec.name}: {where} seems to hold a secret, which would travel through "
                 "the cluster; write it as ${NAME}, and set NAME or NAME_FILE on every worker"
             )
+
+
+def _shows_secret(url: str) -> bool:
+    """Tell whether a URL without its templates still holds what may be a secret."""
+    parts = urlsplit(url)
+    pairs = [pair.partition("=") for pair in parts.query.split("&") if pair]
+    asked = any(value or not equals for _, equals, value in pairs)
+    path = redact_url(f"{parts.scheme}://host{parts.path}")
+    return bool(parts.username or parts.password) or asked or HIDDEN in path
 
 
 def check_address(address: str, *, plain: bool) -> None:

@@ -15,7 +15,15 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-BENCHES = ("bench_ownership", "bench_evm", "bench_lists", "bench_dump", "bench_verify", "bench_bls")
+BENCHES = (
+    "bench_ownership",
+    "bench_evm",
+    "bench_lists",
+    "bench_dump",
+    "bench_verify",
+    "bench_bls",
+    "bench_cluster",
+)
 RESULTS = Path("bench-results.json")
 VERSIONS = ("coincurve", "pynacl", "pyarrow", "aiohttp", "numba", "reserve-recount")
 

@@ -207,7 +207,10 @@ async def test_a_secret_that_is_written_out_does_not_travel(cluster, tmp_path):
 async def test_no_scheduler_is_one_sentence(tmp_path):
     async with exchange(tmp_path / "inputs") as made_up:
         code, _, err = await recount(
-            *made_up.arguments(tmp_path / "run"), "--cluster", "tcp://127.0.0.1:9"
+            *made_up.arguments(tmp_path / "run"),
+            "--cluster",
+            "tcp://127.0.0.1:9",
+            env=environment(DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="1s"),
         )
     assert code == 4
     assert "no Dask scheduler with workers answers at tcp://127.0.0.1:9" in err
