@@ -65,7 +65,10 @@ def start(
 ) -> Report:
     """Make a new run and bring it to its report, with the help of a cluster if there is one."""
     opened = open_inputs(options)
-    endpoint_specs(options, opened.inputs.world)  # mistakes show before there is a directory
+    world = opened.inputs.world
+    specs = endpoint_specs(options, world)  # mistakes show before there is a directory
+    if cluster is not None:
+        cluster.shared(world.chains, specs)
     captured.check(options.captured)
     manifest = Manifest(
         format=FORMAT,

@@ -20,7 +20,7 @@ import msgspec
 
 from chains import adapters
 from chains.endpoints import EndpointSpec
-from chains.model import ChainId, Questions, Snapshot
+from chains.model import ChainId, ChainSpec, Questions, Snapshot
 from chains.transport import EndpointStatistics, RetryPolicy
 from crawler.cluster import wire, work
 from crawler.cluster.leases import Leases, Shares
@@ -94,6 +94,14 @@ class Cluster:
         """Return an engine whose shards the workers ask."""
         return _Spread(run, specs, endpoints, progress, retry, cluster=self)
 
+    def shared(
+        self, specs: Mapping[ChainId, ChainSpec], endpoints: Sequence[EndpointSpec]
+    ) -> tuple[EndpointSpec, ...]:
+        """Return the endpoints that workers ask; raises ``ConfigError`` for a secret in one."""
+        found = [one for one in endpoints if not asked_from_here(specs[one.chain], endpoints)]
+        wire.check_secrets(found)
+        return tuple(found)
+
     def check_workers(self, workers: Iterable[str]) -> tuple[str, ...]:
         """Return the workers' addresses; raises ``UsageError`` for one reached without TLS."""
         found = tuple(workers)
@@ -132,6 +140,14 @@ class Cluster:
                 f"the cluster at {self.address} was lost ({_first_line(error)}); start it again, "
                 "then resume: nothing that was finished is lost"
             ) from error
+
+
+def asked_from_here(spec: ChainSpec, endpoints: Sequence[EndpointSpec]) -> bool:
+    """Tell whether a chain is asked by the command: its sources are files or whole scans."""
+    if spec.adapter == "none":
+        return True
+    files = any(one.is_file for one in endpoints if one.chain == spec.id)
+    return files or adapters.load(spec.adapter).capabilities.history == "bulk"
 
 
 def check_builds(told: Mapping[str, Any]) -> None:
@@ -176,8 +192,7 @@ class _Spread(Engine):
     ) -> None:
         super().__init__(run, specs, endpoints, progress, retry)
         self._cluster = cluster
-        shared = tuple(spec for spec in endpoints if not self._asks_itself(spec.chain))
-        wire.check_secrets(shared)
+        shared = cluster.shared(specs, endpoints)
         self._leases = Leases(shared)
         self._setup = Setup(
             epoch=secrets.token_hex(8),
@@ -191,7 +206,6 @@ class _Spread(Engine):
         self._client: Any = None
         self._packed: Any = None
         self._stir = asyncio.Event()
-        self._in_flight = 0
 
     @property
     def statistics(self) -> Mapping[str, EndpointStatistics]:
@@ -236,20 +250,12 @@ class _Spread(Engine):
             return
         task = msgspec.json.encode(ShardTask(entry=entry, at=at))
         key = f"recount-{entry.digest[:16]}-{self._setup.epoch}"
-        self._in_flight += 1
+        submitted = self._client.submit(work.complete, self._packed, task, key=key, pure=False)
         self._stir.set()
-        try:
-            submitted = self._client.submit(work.complete, self._packed, task, key=key, pure=False)
-            attempts = await self._outcome(submitted)
-        finally:
-            self._in_flight -= 1
-        await self._visible(entry, attempts)
+        await self._visible(entry, await self._outcome(submitted))
 
     def _asks_itself(self, chain: ChainId) -> bool:
-        """Tell whether a chain is asked from here: its sources are files or whole scans."""
-        history = adapters.load(self._specs[chain].adapter).capabilities.history
-        mine = (spec for spec in self._endpoints if spec.chain == chain)
-        return history == "bulk" or any(spec.is_file for spec in mine)
+        return asked_from_here(self._specs[chain], self._endpoints)
 
     @contextlib.asynccontextmanager
     async def _working(self) -> AsyncIterator[None]:

@@ -104,7 +104,7 @@ async def test_a_run_by_a_cluster_in_a_store_ends_as_the_one_on_disk(store, plac
             process = await start(*arguments, "--cluster", cluster.address)
             while not files.glob(f"{place}/shards/*.parquet"):
                 assert process.returncode is None
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.2)
             process.kill()
             await process.communicate()
             code, _, err = await recount("resume", place, "--cluster", cluster.address, "--quiet")
