@@ -1,9 +1,10 @@
 """A cluster of one and of two workers on this machine, and what an estimate for more needs.
 
-``python -m tests.bench.bench_cluster`` prints one JSON line. The CPU-bound part (signatures of
-made-up EVM rows, every one distinct, and the decoding of balances) is done by one Dask worker and
-by two, each a process with one thread; the coordinator reads, writes and joins meanwhile. What
-cannot be shared out is measured apart, in processor seconds. docs/cluster.md says how to use them.
+``python -m tests.bench.bench_cluster`` prints one JSON line. The signatures of made-up EVM rows, every
+one distinct, are checked by one Dask worker and by two, each a process with one thread. ``speed_up``
+is of the whole stage: on two cores the command, which numbers the rows and puts the verdicts beside
+them, has to share these with two workers. ``speed_up_of_checks`` is of the signatures alone.
+Processor seconds are given for each; docs/cluster.md says how to use them.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from pathlib import Path
 import psutil
 
 from crawler.cluster.coordinator import Cluster
-from crawler.judging import Reading
-from crawler.ownership import examine
+from crawler.judging import TASKS, Reading, message
+from crawler.ownership import TASKS_A_PART, examine
 from crawler.settings import load_world
 from tests.bench.bench_ownership import BATCH, batches, make_rows
 from tests.integration.dask_cluster import DaskCluster, dask_cluster
@@ -71,8 +72,25 @@ def judge(claims: list, reading: Reading, workers: int) -> list[dict[str, float]
             after = own_cpu(), cpu_of(cluster.scheduler.pid), sum(map(cpu_of, pids))
             names = ("coordinator_cpu_s", "scheduler_cpu_s", "workers_cpu_s")
             spent = {n: b - a for n, a, b in zip(names, before, after, strict=True)}
-            rounds.append({"s": seconds, **spent})
+            checks = checked(claims, reading, Cluster(cluster.address))
+            rounds.append({"s": seconds, "checks_s": checks, **spent})
     return rounds[1:]
+
+
+def checked(claims: list, reading: Reading, cluster: Cluster) -> float:
+    """Return the seconds of the checks alone: what is sent was made before."""
+    tasks = [one.select(TASKS.names) for one in claims]
+    sent = [
+        message(one.slice(start, TASKS_A_PART))
+        for one in tasks
+        for start in range(0, one.num_rows, TASKS_A_PART)
+    ]
+    with cluster.judges(reading) as submit:
+        submit(message(tasks[0].slice(0, 1))).result()
+        started = time.perf_counter()
+        for future in [submit(one) for one in sent]:
+            future.result()
+        return time.perf_counter() - started
 
 
 def middle(rounds: list[dict[str, float]], name: str) -> float:
@@ -95,6 +113,7 @@ def measure() -> dict[str, object]:
         "one_worker_s": round(middle(one, "s"), 2),
         "two_workers_s": round(middle(two, "s"), 2),
         "speed_up": round(middle(one, "s") / middle(two, "s"), 2),
+        "speed_up_of_checks": round(middle(one, "checks_s") / middle(two, "checks_s"), 2),
     }
     for name in ("workers", "coordinator", "scheduler"):
         figures[f"{name}_us_per_row"] = round(middle(two, f"{name}_cpu_s") * per_row, 2)
