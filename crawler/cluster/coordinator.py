@@ -223,17 +223,19 @@ class _Spread(Engine):
         if all(self._asks_itself(questions.chain) for _, questions in plan):
             await super().crawl(plan, pinned)
             return
-        async with self._working():
-            asking = asyncio.create_task(super().crawl(plan, pinned))
-            leasing = asyncio.create_task(self._leasing())
-            try:
-                await asyncio.wait((asking, leasing), return_when=asyncio.FIRST_COMPLETED)
-                with self._cluster.losing():
-                    (leasing if leasing.done() else asking).result()
-            finally:
-                for task in (asking, leasing):
-                    task.cancel()
-                await asyncio.gather(asking, leasing, return_exceptions=True)
+        if self._client is None:
+            await self._stack.enter_async_context(self._working())
+        asking = asyncio.create_task(super().crawl(plan, pinned))
+        leasing = asyncio.create_task(self._leasing())
+        try:
+            await asyncio.wait((asking, leasing), return_when=asyncio.FIRST_COMPLETED)
+            with self._cluster.losing():
+                (leasing if leasing.done() else asking).result()
+        finally:
+            for task in (asking, leasing):
+                task.cancel()
+            await asyncio.gather(asking, leasing, return_exceptions=True)
+        await asyncio.gather(*(self._lease(one, {}) for one in self._told))  # their last news
 
     def shards_at_once(self, chain: ChainId) -> int:
         """Return how many shards of a moment are with the workers."""
@@ -274,13 +276,9 @@ class _Spread(Engine):
             try:
                 yield
             finally:
-                ended: Mapping[str, Any] = {}
                 with contextlib.suppress(OSError, CancelledError):
                     async with asyncio.timeout(ANSWER_S):
-                        ended = await client.run(work.end, self._setup.epoch, on_error="return")
-                for worker, told in ended.items():
-                    if isinstance(told, bytes):
-                        self._told[worker] = msgspec.json.decode(told, type=Told)
+                        await client.run(work.end, self._setup.epoch, on_error="return")
 
     async def _outcome(self, submitted: Any) -> int:
         """Wait for a shard; raises ``EnvironmentFault`` where the cluster lost it for good."""

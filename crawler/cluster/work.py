@@ -98,15 +98,12 @@ async def hear(packed: bytes) -> bytes:
     return msgspec.json.encode(told)
 
 
-def end(epoch: str) -> bytes:
-    """Close the station of a command; returns what it has to tell at last."""
+def end(epoch: str) -> None:
+    """Close the station of a command."""
     with _one:
         station = _stations.get(epoch)
-    if station is None:
-        return msgspec.json.encode(Told())
-    told = msgspec.json.encode(station.told())
-    station.close()
-    return told
+    if station is not None:
+        station.close()
 
 
 @lru_cache(maxsize=4)
@@ -196,10 +193,6 @@ class Station:
     async def _take(self, lease: Lease) -> Told:
         self._until = time.monotonic() + lease.lasting_s
         await self._allow(lease.shares)
-        return self.told()
-
-    def told(self) -> Told:
-        """Say what it does."""
         return Told(
             wanted={chain: count for chain, count in self._wanted.items() if count},
             under_way=self._engine.under_way(),

@@ -1,10 +1,10 @@
 """A cluster of one and of two workers on this machine, and what an estimate for more needs.
 
-``python -m tests.bench.bench_cluster`` prints one JSON line. The signatures of made-up EVM rows, every
-one distinct, are checked by one Dask worker and by two, each a process with one thread. ``speed_up``
-is of the whole stage: on two cores the command, which numbers the rows and puts the verdicts beside
-them, has to share these with two workers. ``speed_up_of_checks`` is of the signatures alone.
-Processor seconds are given for each; docs/cluster.md says how to use them.
+``python -m tests.bench.bench_cluster`` prints one JSON line. The signatures of made-up EVM rows,
+every one distinct, are checked by one Dask worker and by two, each a process with one thread.
+``speed_up`` is of the whole stage: on two cores the command, which numbers the rows and puts the
+verdicts beside them, shares these with two workers. ``speed_up_of_checks`` is of the signatures
+alone. Processor seconds are given for each; docs/cluster.md says how to use them.
 """
 
 from __future__ import annotations
