@@ -57,8 +57,10 @@ async def exchange(folder: Path, **ethereum: str):
         file = Path(made_up.options.endpoints)
         head, name, tail = file.read_text().partition('name = "ethereum-one"\n')  # noqa: ASYNC240
         assert name
-        lines = "".join(f"{key} = {value}\n" for key, value in ethereum.items())
-        file.write_text(head + name + lines + tail)  # noqa: ASYNC240
+        own, following, others = tail.partition("[[endpoints]]")
+        kept = [one for one in own.splitlines() if one.partition(" = ")[0] not in ethereum]
+        lines = [*kept, *(f"{key} = {value}" for key, value in ethereum.items()), ""]
+        file.write_text(head + name + "\n".join(lines) + following + others)  # noqa: ASYNC240
         yield made_up
 
 
