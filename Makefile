@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+FUZZING := .venv-fuzz
 
-.PHONY: demo test fuzz soak lint types tables bench lock clean
+.PHONY: demo test fuzz fuzz-guided soak lint types tables bench lock clean
 
 demo: $(READY)
 	$(BIN)/recount demo
@@ -16,6 +17,17 @@ test: $(READY) lint types
 FUZZ ?= 20
 fuzz: $(READY)
 	RECOUNT_FUZZ=$(FUZZ) $(BIN)/python -m pytest -n 2 -m property --timeout 3600
+
+# Every parser and decoder, guided by coverage, SECONDS each; atheris needs an environment of its own.
+SECONDS ?= 30
+fuzz-guided: $(FUZZING)/.ready
+	$(FUZZING)/bin/python -m tests.fuzz --seconds $(SECONDS)
+
+$(FUZZING)/.ready: requirements.lock
+	test -x $(FUZZING)/bin/python || $(PYTHON) -m venv $(FUZZING)
+	$(FUZZING)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(FUZZING)/bin/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
+	touch $@
 
 # Whole runs that are killed, starved and lied to; RECOUNT_SOAK_SEED repeats an earlier one.
 soak: $(READY)
@@ -48,4 +60,4 @@ lock:
 	  --no-header --group dev --extra cluster --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) runs build dist
+	rm -rf $(VENV) $(FUZZING) fuzz-failures runs build dist

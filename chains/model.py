@@ -281,8 +281,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     is the sentence that says what makes a zero believable. ``nested_control``: who controls an
     account may be an account (of the chain's ``controllers``) that others control, which the
     adapter does not follow. ``requests`` are how many requests one question of a kind takes where
-    ``batch`` does not say it, without those that only an answer asks for. ``answering`` are HTTP
-    statuses by
+    the following do not say it, without those that only an answer asks for: a question takes
+    ``requests_each`` (a number or a fraction, as text), a batch ``requests_a_batch`` more, canaries
+    counted, and a moment's pin ``pinning`` of each endpoint. ``answering`` are HTTP statuses by
     which the protocol itself answers (nodeos says 500 for an unknown account): they are handed
     over like a 404, as ``refused`` with status and body, and not retried. ``proof_questions``: it
     answers ``proof`` questions, on the chains whose ``params.proofs`` say that their blocks are
@@ -299,6 +300,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     control: tuple[str, ...] = ()
     nested_control: bool = False
     requests: Mapping[QueryKind, int] = {}
+    requests_each: str = "0"
+    requests_a_batch: int = 1
+    pinning: int = 6
     answering: tuple[int, ...] = ()
     proof_questions: bool = False
 

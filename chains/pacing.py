@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import math
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Coroutine
 from fractions import Fraction
 
@@ -18,13 +19,15 @@ from aiolimiter import AsyncLimiter
 class Slot:
     """Concurrency of one endpoint: additive increase, multiplicative decrease.
 
-    ``allow`` sets another most; with none at all, whoever wants in waits.
+    Who waits is let in first come, first served, and a release wakes nobody else: with thousands
+    waiting, waking all of them for each answer would cost more than the answers. ``allow`` sets
+    another most; with none at all, whoever wants in waits.
     """
 
     def __init__(self, limit: int) -> None:
         self._most = float(limit)
         self._limit = float(limit)
-        self._free = asyncio.Condition()
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._paused_until = 0.0
         self.active = 0
 
@@ -33,37 +36,58 @@ class Slot:
         """Share of the present limit that is taken; above 1 while shrinking."""
         return self.active / self._limit if self._most else math.inf
 
-    async def allow(self, most: int) -> None:
+    def allow(self, most: int) -> None:
         """Let ``most`` through at once from now on; what is under way goes on."""
         if most:
             scaled = self._limit * most / self._most if self._most else self._limit
             self._limit = max(1.0, min(scaled, float(most)))
         self._most = float(most)
-        async with self._free:
-            self._free.notify_all()
-
-    def _has_room(self) -> bool:
-        return self.active < min(self._most, max(1, int(self._limit)))
+        self._admit()
 
     @contextlib.asynccontextmanager
     async def take(self) -> AsyncIterator[None]:
         """Hold one unit of concurrency."""
-        async with self._free:
-            await self._free.wait_for(self._has_room)
-            self.active += 1
+        await self._enter()
         try:
             pause = self._paused_until - time.monotonic()
             if pause > 0:
                 await asyncio.sleep(pause)
             yield
         finally:
-            async with self._free:
-                self.active -= 1
-                self._free.notify_all()
+            self._leave()
+
+    async def _enter(self) -> None:
+        if not self._waiting and self._has_room:
+            self.active += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._leave()  # it was this one's turn already
+            raise
+
+    def _leave(self) -> None:
+        self.active -= 1
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and self._has_room:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self.active += 1
+                turn.set_result(None)
+
+    @property
+    def _has_room(self) -> bool:
+        return self.active < min(self._most, max(1, int(self._limit)))
 
     def widen(self) -> None:
         """Grow slowly after a good answer."""
         self._limit = max(1.0, min(self._most, self._limit + 1.0 / max(self._limit, 1.0)))
+        self._admit()
 
     def narrow(self, pause_s: float) -> None:
         """Shrink at once after push-back, and let nobody through for ``pause_s``."""

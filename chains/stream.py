@@ -166,5 +166,5 @@ def _is_notification(line: bytes) -> bool:
         return False
     try:
         return bool(_head(line).method)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False

@@ -78,6 +78,7 @@ class _Endpoint:
         self.spec = spec
         self.url = spec.resolved_url().rstrip("/")
         self.secrets = () if spec.is_file else spec.secrets()
+        self.headers = {} if spec.is_file else dict(spec.resolved_headers())
         self.lines = Lines.of(self.url, spec.protocol)
         self.slot = Slot(spec.concurrency)
         self.pace = Pace(spec.per_second)
@@ -170,7 +171,7 @@ class HttpTransport:
         """
         state = self._endpoints[endpoint]
         await state.pace.allow(rate if slots else None)
-        await state.slot.allow(slots)
+        state.slot.allow(slots)
 
     def under_way(self, endpoint: str) -> int:
         """Count the requests that hold a slot of an endpoint."""
@@ -199,33 +200,48 @@ class HttpTransport:
         own = state.spec.own_node
         if (request.method == "LINE") != (state.lines is not None):
             return Exchange(request=request, endpoint=endpoint, own_node=own, failure="refused")
+        started = time.monotonic()
         try:
-            async for attempt in self._retrying():
-                with attempt:
-                    if attempt.retry_state.attempt_number > 1:
-                        state.statistics.retries += 1
-                    status, body, failure = await self._send(state, request)
-                    state.succeeded()
-                    return Exchange(
-                        request=request,
-                        endpoint=endpoint,
-                        own_node=own,
-                        status=status,
-                        body=body,
-                        failure=failure,
-                    )
-        except Transient as error:
-            state.failed()
-            return Exchange(
-                request=request,
-                endpoint=endpoint,
-                own_node=own,
-                failure=error.code,
-                retryable=True,
-            )
+            status, body, failure = await self._send(state, request)
+        except Transient as first:
+            try:
+                status, body, failure = await self._again(state, request, first, started)
+            except Transient as error:
+                state.failed()
+                return Exchange(
+                    request=request,
+                    endpoint=endpoint,
+                    own_node=own,
+                    failure=error.code,
+                    retryable=True,
+                )
+        state.succeeded()
+        return Exchange(
+            request=request,
+            endpoint=endpoint,
+            own_node=own,
+            status=status,
+            body=body,
+            failure=failure,
+        )
+
+    async def _again(
+        self, state: _Endpoint, request: Request, first: Transient, started: float
+    ) -> tuple[int, bytes, str]:
+        """Send once more where the policy says so; raises ``Transient`` where it gives up.
+
+        Most requests need no second attempt, so that only then the machinery is set up.
+        """
+        async for attempt in self._retrying(time.monotonic() - started):
+            with attempt:
+                if attempt.retry_state.attempt_number == 1:
+                    raise first
+                state.statistics.retries += 1
+                return await self._send(state, request)
         raise AssertionError("tenacity ended without a result")  # pragma: no cover
 
-    def _retrying(self) -> AsyncRetrying:
+    def _retrying(self, elapsed: float) -> AsyncRetrying:
+        """Return the policy after a first attempt that took ``elapsed`` seconds."""
         policy = self._policy
         backoff = wait_random_exponential(multiplier=policy.first_wait_s, max=policy.longest_wait_s)
 
@@ -237,7 +253,7 @@ class HttpTransport:
 
         return AsyncRetrying(
             retry=retry_if_exception_type(Transient),
-            stop=stop_after_attempt(policy.attempts) | stop_after_delay(policy.total_s),
+            stop=stop_after_attempt(policy.attempts) | stop_after_delay(policy.total_s - elapsed),
             wait=wait,
             reraise=True,
         )
@@ -304,8 +320,8 @@ def retry_after_seconds(text: str | None) -> float | None:
     return min(float(text.strip()[:9]), LONGEST_PAUSE_S)
 
 
-def _headers(spec: EndpointSpec, request: Request) -> dict[str, str]:
-    headers = dict(spec.resolved_headers())
+def _headers(state: _Endpoint, request: Request) -> dict[str, str]:
+    headers = dict(state.headers)
     if request.method == "POST":
         headers.setdefault("Content-Type", "application/json")
     return headers
@@ -319,7 +335,7 @@ async def _over_http(
         request.method,
         state.url + request.path,
         data=request.body if request.method == "POST" else None,
-        headers=_headers(state.spec, request),
+        headers=_headers(state, request),
         timeout=aiohttp.ClientTimeout(total=state.spec.timeout_s),
         allow_redirects=False,
     ) as response:

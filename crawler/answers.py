@@ -6,9 +6,11 @@ question stop the run, because one of them is wrong and nothing tells which.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from chains.model import Answers, Gap, Part, Questions, Source
@@ -34,6 +36,11 @@ ANSWERS = pa.schema(
     ]
 )
 
+ALIKE = ("parts", "facts", "source", "method", "endpoint", "gap", "detail", "extract")
+"""Columns that hold few different values."""
+
+T = TypeVar("T")
+
 
 class Place(msgspec.Struct, frozen=True):
     """Where an answer lies: shard, attempt, and line of the attempt's evidence pack."""
@@ -54,44 +61,71 @@ class AnswerColumns:
     ) -> None:
         self._redact = redact
         count = len(positions)
-        self._positions = list(positions)
+        self._positions = positions
         self._units: list[str | None] = [None] * count
-        self._gaps: list[Gap | None] = [None] * count
-        self._extract = [-1] * count
+        self._gaps: dict[int, Gap] = {}
+        self._extract = np.full(count, -1, np.int32)
         self._done = bytearray(count)
         self._subjects: dict[int, bytes] = {}
         self._parts: dict[int, tuple[Part, ...]] = {}
         self._facts: dict[int, str] = {}
-        self._origin: list[tuple[str, str, str]] = [("", "", "")] * count
+        self._origins: dict[tuple[str, str, str], int] = {("", "", ""): 0}
+        self._origin = np.zeros(count, np.int32)  # by its number in ``_origins``
+
+    @property
+    def may_be_asked_again(self) -> bool:
+        """Whether a position has a Gap that may pass."""
+        return any(gap.retryable for gap in self._gaps.values())
 
     def add(self, answers: Answers, extract: int) -> None:
         """Take in the answers of one extract; raises ``EnvironmentFault`` for a second answer."""
+        positions = answers.positions
+        gaps = {i: gap for i, gap in answers.gaps.items() if 0 <= i < len(positions)}
+        if None in answers.units:
+            neither = Gap("adapter-error", detail="neither units nor a gap")
+            for i, units in enumerate(answers.units):
+                if units is None:
+                    gaps.setdefault(i, neither)
+            texts = [None if units is None else str(units) for units in answers.units]
+        else:
+            texts = list(map(str, answers.units))
+        for i in gaps:
+            texts[i] = None
+        self._place(positions, texts)
+        where = _numbers(positions)
+        self._extract[where] = extract
         origin = (answers.source.value, answers.method.value, answers.endpoint)
-        for i, position in enumerate(answers.positions):
+        self._origin[where] = self._origin_number(origin)
+        self._gaps.update(_placed(gaps, positions))
+        self._subjects.update(_placed(answers.subjects, positions))
+        self._parts.update(_placed(answers.parts, positions))
+        self._facts.update(_placed(answers.facts, positions))
+
+    def _place(self, positions: Sequence[int], texts: Sequence[str | None]) -> None:
+        """Put the units into their places, a run of positions at once."""
+        count = len(positions)
+        if count and positions[-1] - positions[0] == count - 1 and _are_in_turn(positions):
+            places = slice(positions[0], positions[0] + count)
+            if self._done.find(1, places.start, places.stop) < 0:
+                self._done[places] = b"\1" * count
+                self._units[places] = texts
+                return
+        for position, text in zip(positions, texts, strict=True):
             if self._done[position]:
                 raise EnvironmentFault(f"the adapter answered position {position} twice")
             self._done[position] = 1
-            self._extract[position] = extract
-            self._origin[position] = origin
-            units = answers.units[i]
-            gap = answers.gaps.get(i)
-            if gap is None and units is None:
-                gap = Gap("adapter-error", detail="neither units nor a gap")
-            self._gaps[position] = gap
-            self._units[position] = None if gap is not None else str(units)
-        for i, subject in answers.subjects.items():
-            self._subjects[answers.positions[i]] = subject
-        for i, parts in answers.parts.items():
-            self._parts[answers.positions[i]] = parts
-        for i, facts in answers.facts.items():
-            self._facts[answers.positions[i]] = facts
+            self._units[position] = text
+
+    def _origin_number(self, origin: tuple[str, str, str]) -> int:
+        return self._origins.setdefault(origin, len(self._origins))
 
     def fill(self, gap: Gap) -> None:
         """Give every position that has no answer yet this Gap."""
-        for position, done in enumerate(self._done):
-            if not done:
-                self._done[position] = 1
-                self._gaps[position] = gap
+        position = self._done.find(0)
+        while position >= 0:
+            self._done[position] = 1
+            self._gaps[position] = gap
+            position = self._done.find(0, position + 1)
 
     def restore(self, stored: pa.Table) -> None:
         """Take over the stored Gaps that rest on no exchange (nobody could be asked)."""
@@ -103,14 +137,15 @@ class AnswerColumns:
 
     def confirm(self, witness: AnswerColumns) -> None:
         """Compare with a witness: equal answers become ``quorum``, unequal ones a Gap."""
-        for position, gap in enumerate(self._gaps):
-            if gap is not None or witness._gaps[position] is not None:
+        own, others = list(self._origins), list(witness._origins)
+        for position in range(len(self._positions)):
+            if position in self._gaps or position in witness._gaps:
                 continue
-            same = self._said(position) == witness._said(position)
-            _, method, endpoint = self._origin[position]
-            other = witness._origin[position][2]
-            if same:
-                self._origin[position] = (Source.QUORUM.value, method, f"{endpoint}+{other}")
+            _, method, endpoint = own[self._origin[position]]
+            other = others[witness._origin[position]][2]
+            if self._said(position) == witness._said(position):
+                both = (Source.QUORUM.value, method, f"{endpoint}+{other}")
+                self._origin[position] = self._origin_number(both)
             else:
                 self._gaps[position] = Gap(
                     "witness-disagrees",
@@ -130,35 +165,66 @@ class AnswerColumns:
 
     def table(self, asked: Questions) -> pa.Table:
         """Return the attempt as a table in position order."""
-        accounts = asked.accounts
+        accounts = pa.array(asked.accounts, pa.binary())
+        origins = [pa.array(column, pa.string()) for column in zip(*self._origins, strict=True)]
+        source, method, endpoint = (column.take(pa.array(self._origin)) for column in origins)
+        parts = {i: _parts.encode(found).decode() for i, found in self._parts.items()}
         gaps = self._gaps
+        columns = {
+            "position": pa.array(_numbers(self._positions)),
+            "account": accounts,
+            "subject": self._subject_column(asked.accounts) if self._subjects else accounts,
+            "units": pa.array(self._units, pa.string()),
+            "parts": self._texts(parts),
+            "facts": self._texts(self._facts),
+            "source": source,
+            "method": method,
+            "endpoint": endpoint,
+            "gap": self._texts({i: gap.reason for i, gap in gaps.items()}),
+            "retryable": self._retryable(),
+            "detail": self._texts({i: self._redact(gap.detail) for i, gap in gaps.items()}),
+            "extract": pa.array(self._extract),
+        }
+        return pa.table(columns, schema=ANSWERS)
+
+    def _subject_column(self, accounts: Sequence[bytes]) -> pa.Array:
         subjects = list(accounts)
         for position, subject in self._subjects.items():
             subjects[position] = subject
-        parts = [""] * len(accounts)
-        for position, found in self._parts.items():
-            parts[position] = _parts.encode(found).decode()
-        facts = [""] * len(accounts)
-        for position, text in self._facts.items():
-            facts[position] = text
-        return pa.Table.from_arrays(
-            [
-                pa.array(self._positions, pa.int32()),
-                pa.array(accounts, pa.binary()),
-                pa.array(subjects, pa.binary()),
-                pa.array(self._units, pa.string()),
-                pa.array(parts, pa.string()),
-                pa.array(facts, pa.string()),
-                pa.array([origin[0] for origin in self._origin], pa.string()),
-                pa.array([origin[1] for origin in self._origin], pa.string()),
-                pa.array([origin[2] for origin in self._origin], pa.string()),
-                pa.array(["" if gap is None else gap.reason for gap in gaps], pa.string()),
-                pa.array([gap is not None and gap.retryable for gap in gaps], pa.bool_()),
-                pa.array(["" if g is None else self._redact(g.detail) for g in gaps], pa.string()),
-                pa.array(self._extract, pa.int32()),
-            ],
-            schema=ANSWERS,
-        )
+        return pa.array(subjects, pa.binary())
+
+    def _texts(self, sparse: Mapping[int, str]) -> pa.Array:
+        """Make a column of few texts, empty where there is none."""
+        count = len(self._positions)
+        if not sparse:
+            return pa.repeat(pa.scalar(""), count)
+        texts = [""] * count
+        for position, text in sparse.items():
+            texts[position] = text
+        return pa.array(texts, pa.string())
+
+    def _retryable(self) -> pa.Array:
+        flags = np.zeros(len(self._positions), np.bool_)
+        flags[[position for position, gap in self._gaps.items() if gap.retryable]] = True
+        return pa.array(flags)
+
+
+def _numbers(positions: Sequence[int]) -> np.ndarray[Any, np.dtype[np.int32]]:
+    if isinstance(positions, range):  # not number by number
+        return np.arange(positions.start, positions.stop, positions.step, dtype=np.int32)
+    return np.asarray(positions, np.int32)
+
+
+def _placed(sparse: Mapping[int, T], positions: Sequence[int]) -> Mapping[int, T]:
+    """Key what is said of the i-th answer by its position."""
+    return {positions[i]: value for i, value in sparse.items()}
+
+
+def _are_in_turn(positions: Sequence[int]) -> bool:
+    """Tell whether positions, whose ends fit, follow each other."""
+    if isinstance(positions, range):
+        return positions.step == 1
+    return list(positions) == list(range(positions[0], positions[0] + len(positions)))
 
 
 class MergedShard(msgspec.Struct, frozen=True):
@@ -189,16 +255,19 @@ def read_shard(run: RunDirectory, digest: str) -> MergedShard | None:
     return merge(tables, attempts, digest)
 
 
-def keep_answers(run: RunDirectory, digest: str, attempt: int, table: pa.Table) -> None:
+def keep_answers(run: RunDirectory, digest: str, attempt: int, table: pa.Table) -> bool:
     """Store the answers of an attempt, unless another machine has stored its own before.
 
-    Raises ``EnvironmentFault`` where the two observed different things.
+    Tells whether these were stored. Raises ``EnvironmentFault`` where the two observed different
+    things.
     """
     name = shard_name(digest, attempt)
     try:
-        run.create_table(name, table)
+        run.create_table(name, table, alike=ALIKE)
     except AlreadyThere:
         agree(run.read_table(name, schema=ANSWERS), table, attempt, digest)
+        return False
+    return True
 
 
 def agree(first: pa.Table, second: pa.Table, attempt: int, digest: str) -> None:

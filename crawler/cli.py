@@ -23,6 +23,7 @@ from crawler import (
     explain,
     inputs,
     jobs,
+    plan_summary,
     pruning,
     repeat,
     support,
@@ -313,11 +314,11 @@ def plan(
         processes=processes,
     )
     with Live(quiet=quiet) as progress:
-        entries = jobs.planned(options, progress)
+        found = jobs.planned(options, progress)
     if as_json:
-        print_json(entries)
+        print_json(found)
     else:
-        verify_summary.render_plan(entries, Console())
+        plan_summary.render(found, Console())
 
 
 app.command("capture")(cli_nodes.take)
@@ -359,13 +360,19 @@ def demo(
     rows: Annotated[int, typer.Option(min=60, help="rows of the made-up list")] = 60,
     run_path: Annotated[Path | None, typer.Option("--run", help="run directory")] = None,
     keep: Annotated[bool, typer.Option(help="keep the made-up list and nodes' data")] = False,
+    anvil: Annotated[
+        bool | None,
+        typer.Option(help="serve Ethereum by anvil; of itself from 1,000 rows on if installed"),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Recount a small made-up exchange against simulated nodes on loopback."""
     from crawler import demo as demonstration  # noqa: PLC0415 - heavy, and only for this command
 
     with Live(quiet=quiet) as progress:
-        shown = demonstration.run(rows=rows, path=run_path, keep=keep, progress=progress)
+        shown = demonstration.run(
+            rows=rows, path=run_path, keep=keep, anvil=anvil, progress=progress
+        )
     terminal.render(shown.report, Console())
     sys.stdout.write(shown.text())
     raise typer.Exit(0 if shown.complete else 4)

@@ -25,6 +25,13 @@ CAIP_2 = re.compile(r"[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
 CAIP_19 = re.compile(rf"({CAIP_2.pattern})/([-a-z0-9]{{3,8}}):([-.%a-zA-Z0-9]{{1,128}})")
 """Spec: https://chainagnostic.org/CAIPs/caip-19 (groups: chain, asset namespace, reference)"""
 
+LARGEST_FILE = 4 << 20
+"""Bytes; what ships has a twentieth of that."""
+_ENDLESS_KEY = re.compile(
+    rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}"""
+)
+"""A key of so many parts (or such a text): the parser's time grows with the square of them."""
+
 _DECIMAL = re.compile(r"[0-9]{1,78}(\.[0-9]{1,78})?")
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -37,25 +44,40 @@ def fault(file: str, key: str, problem: str) -> ConfigError:
 
 
 def read_bytes(path: Path, file: str) -> bytes:
-    """Read a declaration; raises ``ConfigError`` where it cannot be read."""
+    """Read a declaration; raises ``ConfigError`` where it cannot be read or is too large."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as stream:
+            raw = stream.read(LARGEST_FILE + 1)
     except OSError as error:
         raise fault(file, "", f"cannot be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise fault(file, "", f"cannot be read ({error})") from error  # a NUL in its name
+    if len(raw) > LARGEST_FILE:
+        raise fault(file, "", f"has more than {LARGEST_FILE >> 20} MiB, which no declaration needs")
+    return raw
 
 
 def parse(raw: bytes, file: str) -> dict[str, Any]:
     """Parse TOML bytes; raises ``ConfigError`` for bad syntax (with its line) and for floats."""
+    endless = _ENDLESS_KEY.search(raw)
+    if endless is not None:
+        line = raw[: endless.start()].count(b"\n") + 1
+        raise fault(file, "", f"line {line}: a key of more than 64 parts")
     try:
         table = tomllib.loads(raw.decode("utf-8"))
+        with_a_point = next(_floats(table, ""), None)
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise fault(file, "", f"line {line}: is not UTF-8 text") from error
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise fault(file, "", "is nested too deeply") from error
+    except ValueError as error:  # bad syntax, or an integer of thousands of digits
         raise fault(file, "", f"is not valid TOML: {error}") from error
-    for key in _floats(table, ""):
+    if with_a_point is not None:
         raise fault(
-            file, key, 'is a number with a point or exponent; write it as text, for example "0.95"'
+            file,
+            with_a_point,
+            'is a number with a point or exponent; write it as text, for example "0.95"',
         )
     return table
 

@@ -49,7 +49,9 @@ def _fitting(answers: Answers, extract: Extract) -> Answers:
     """Return ``answers``; raises ``ValueError`` where they are not about the extract."""
     if len(answers.units) != len(answers.positions):
         raise ValueError(f"{len(answers.units)} units for {len(answers.positions)} positions")
-    if not set(answers.positions) <= set(extract.positions):
+    if answers.positions is not extract.positions and not (
+        set(answers.positions) <= set(extract.positions)
+    ):
         raise ValueError("positions that the extract is not about")
     return answers
 

@@ -41,6 +41,8 @@ from crawler.storage import AlreadyThere
 ATTEMPTS = 3
 """Attempts of a shard within one command; ``resume`` starts anew where Gaps are left."""
 SHARDS_AT_ONCE = 4
+LONG = 1 << 16
+"""Bytes of an extract's exchanges from which a thread packs them."""
 SNAPSHOT_DECODER = "snapshot"
 
 
@@ -212,7 +214,8 @@ class Engine:
             if not positions:
                 return
             attempt += 1
-            await self._attempt(entry, questions, positions, at, attempt)
+            if not await self._attempt(entry, questions, positions, at, attempt):
+                return
 
     async def _attempt(
         self,
@@ -221,22 +224,29 @@ class Engine:
         positions: Sequence[int],
         at: Snapshot,
         attempt: int,
-    ) -> None:
+    ) -> bool:
+        """Ask once about these positions and store it; tells whether any may be asked again."""
         transport = await self._transport(questions.chain)
         primaries = tuple(name for name in at.endpoints if not transport.is_witness(name))
         witnesses = tuple(name for name in at.endpoints if transport.is_witness(name))
-        accounts = tuple(questions.accounts[p] for p in positions)
+        told = questions
+        if len(positions) < len(questions.accounts):
+            accounts = tuple(questions.accounts[p] for p in positions)
+            told = msgspec.structs.replace(questions, accounts=accounts)
         asked = Asked(
-            shard=entry.digest,
-            attempt=attempt,
-            questions=msgspec.structs.replace(questions, accounts=accounts),
-            positions=positions,
-            at=at,
+            shard=entry.digest, attempt=attempt, questions=told, positions=positions, at=at
         )
         columns = await self._ask(asked, primaries, witness=False)
         if witnesses:
             columns.confirm(await self._ask(asked, witnesses, witness=True))
-        keep_answers(self._run, entry.digest, attempt, columns.table(asked.questions))
+        # In a thread: while one shard goes to the disk, others are asked.
+        is_ours = await asyncio.to_thread(self._store, asked, columns)
+        return columns.may_be_asked_again or not is_ours
+
+    def _store(self, asked: Asked, columns: AnswerColumns) -> bool:
+        """Store an attempt; tells whether it is ours that stands there, not another machine's."""
+        table = columns.table(asked.questions)
+        return keep_answers(self._run, asked.shard, asked.attempt, table)
 
     async def _ask(
         self, asked: Asked, endpoints: tuple[str, ...], *, witness: bool
@@ -260,8 +270,10 @@ class Engine:
         if self._run.holds(name):
             return self._left_behind(name, adapter, asked)
         try:
-            with self._run.creating(name) as path:
+            with contextlib.ExitStack() as stored:
+                path = stored.enter_context(self._run.creating(name))
                 await self._extract(adapter, asked, columns, path, witness=witness)
+                await asyncio.to_thread(stored.close)  # synced and in its place, as on leaving
         except AlreadyThere:
             theirs = self._left_behind(name, adapter, asked)
             told = asked.questions
@@ -289,8 +301,11 @@ class Engine:
         count = 0
         try:
             async for extract in adapter.extract(asked.questions, asked.at):
-                positions = [asked.positions[p] for p in extract.positions]
-                pack.add(msgspec.structs.replace(extract, positions=positions))
+                line = _within_shard(extract, asked.positions)
+                if _size(line) < LONG:
+                    pack.add(line)
+                else:  # packing does not hold up the others
+                    await asyncio.to_thread(pack.add, line)
                 columns.add(decode(adapter, asked.questions, extract, asked.at), count)
                 count += 1
         except Fatal:
@@ -320,11 +335,25 @@ class Engine:
         return self._adapters[chain]
 
 
-def open_positions(run: RunDirectory, digest: str, questions: Questions) -> list[int]:
-    """Return the positions that were never answered or whose Gap may be asked again."""
+def _size(extract: Extract) -> int:
+    return sum(len(one.body) + len(one.request.body) for one in extract.exchanges)
+
+
+def _within_shard(extract: Extract, positions: Sequence[int]) -> Extract:
+    """Count an extract's positions within the shard instead of within the attempt."""
+    if isinstance(positions, range):  # the first attempt asks about all
+        return extract
+    return msgspec.structs.replace(extract, positions=[positions[p] for p in extract.positions])
+
+
+def open_positions(run: RunDirectory, digest: str, questions: Questions) -> Sequence[int]:
+    """Return the positions that were never answered or whose Gap may be asked again.
+
+    A range where nothing was answered yet.
+    """
     answered = read_shard(run, digest)
     if answered is None:
-        return list(range(len(questions.accounts)))
+        return range(len(questions.accounts))
     return answered.open_positions(len(questions.accounts))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from chains.transport import RetryPolicy
+from crawler import declarations
 from crawler.errors import UsageError
 from crawler.liabilities.table import load_liabilities
 from crawler.lists import open_list
@@ -118,8 +119,8 @@ def _messages_for(
 def _messages(path: str) -> tuple[str, ...]:
     """Read expected texts, one a line, exactly as they stand."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = declarations.read_bytes(Path(path), path).decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
         raise UsageError(f"{path}: cannot be read as UTF-8 text ({error})") from error
     lines = tuple(line for line in text.split("\n") if line)
     if not lines:

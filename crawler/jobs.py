@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -20,7 +19,6 @@ import pyarrow.parquet as pq
 from msgspec.structs import replace
 
 from chains.endpoints import EndpointSpec
-from chains.model import Questions
 from crawler import captured
 from crawler import recount as pure
 from crawler.answers import Place
@@ -30,12 +28,14 @@ from crawler.controllers import controllers_asked
 from crawler.endpoints import PUBLIC, load_endpoints, load_public
 from crawler.engine import Engine, stored_pins
 from crawler.errors import EnvironmentFault, UsageError
+from crawler.forecast import Forecast, forecast
 from crawler.hygiene import Seen
 from crawler.inputs import Opened, Options, input_digests, open_inputs, versions
+from crawler.judges import Judging
 from crawler.ledger import LEDGER
 from crawler.lists import PublishedList
-from crawler.ownership import Submit, examine
-from crawler.plan import capabilities, questions
+from crawler.ownership import examine
+from crawler.plan import questions
 from crawler.progress import Progress
 from crawler.recount import Inputs
 from crawler.reports import document, html
@@ -163,8 +163,8 @@ def _nowhere(_: pa.Table) -> None:
     """Keep nothing."""
 
 
-def planned(options: Options, progress: Progress) -> list[Mapping[str, Any]]:
-    """Say what would be asked: one entry per kind, moment and asset, with calls and seconds.
+def planned(options: Options, progress: Progress) -> Forecast:
+    """Say what would be asked, of whom, and how long that takes; asks nobody.
 
     What only the answers will ask, about those in control, stands at the end: not ``certain``, and
     as if every account in question had one controller who did not sign.
@@ -173,11 +173,8 @@ def planned(options: Options, progress: Progress) -> list[Mapping[str, Any]]:
     world = opened.inputs.world
     specs = endpoint_specs(options, world)
     asked = questions(world, examined(options, opened, progress), options.proofs)
-    later = controllers_asked(world, asked)
-    return [
-        *(_estimate(world, q, specs, len(q.accounts)) for q in asked),
-        *(_estimate(world, q, specs, count, certain=False) for q, count in later),
-    ]
+    certain = [(q, len(q.accounts)) for q in asked]
+    return forecast(world, certain, list(controllers_asked(world, asked)), specs)
 
 
 def examined(
@@ -192,7 +189,10 @@ def examined(
     if seen is not None:
         seen.begin(opened.published.path.name)
     for claims, signatures in examine(
-        opened.published.batches(), opened.reading, processes=options.processes or None
+        opened.published.batches(),
+        opened.reading,
+        processes=options.processes or None,
+        note=progress.note,
     ):
         progress.advance("signatures", claims.num_rows)
         if seen is not None:
@@ -204,36 +204,6 @@ def examined(
             pending = []
     if pending:
         yield _joined(pending)
-
-
-def _estimate(
-    world: World,
-    asked: Questions,
-    specs: Sequence[EndpointSpec],
-    count: int,
-    *,
-    certain: bool = True,
-) -> Mapping[str, Any]:
-    spec = world.chains[asked.chain]
-    mine = [e for e in specs if e.chain == asked.chain and e.role == "primary"]
-    can = capabilities(spec)
-    batch = min((e.batch for e in mine if e.batch), default=can.batch)
-    each = can.requests.get(asked.kind)
-    calls = -(-count // batch) if each is None else each * count
-    rates = [endpoint.per_second for endpoint in mine]
-    limited = bool(rates) and all(rates)
-    return {
-        "chain": asked.chain,
-        "network": spec.name,
-        "height": asked.height,
-        "kind": asked.kind.value,
-        "asset": asked.asset,
-        "questions": count,
-        "certain": certain,
-        "calls": calls,
-        "endpoints": [endpoint.name for endpoint in mine],
-        "seconds": -(-calls // sum(rates)) if limited else None,
-    }
 
 
 def _finish(
@@ -276,23 +246,31 @@ def examine_list(
     options: Options,
     opened: Opened,
     progress: Progress,
-    judges: AbstractContextManager[Submit] | None = None,
+    judges: AbstractContextManager[Judging] | None = None,
 ) -> None:
     """Read the list and judge its signatures, part by part, into the run directory."""
     published: PublishedList = opened.published
     progress.begin("signatures", None)
     rows = part = 0
+    files: dict[str, str] = {}
     for claims, signatures in examine(
-        published.batches(), opened.reading, processes=options.processes or None, judges=judges
+        published.batches(),
+        opened.reading,
+        processes=options.processes or None,
+        note=progress.note,
+        judges=judges,
     ):
-        run.write_table(f"claims/part-{part:06d}.parquet", pa.Table.from_batches([claims]))
-        run.write_table(f"signatures/part-{part:06d}.parquet", pa.Table.from_batches([signatures]))
+        for stage, batch in (("claims", claims), ("signatures", signatures)):
+            name = f"{stage}/part-{part:06d}.parquet"
+            run.write_table(name, pa.Table.from_batches([batch]))
+            files[name] = run.digest(name)
         rows += claims.num_rows
         part += 1
         progress.advance("signatures", claims.num_rows)
     inputs = _with_lines(opened.inputs, published)
     run.write(INPUTS, msgspec.json.encode(inputs, order="sorted"))
-    run.manifest.examined = {"rows": rows, "parts": part}
+    files[INPUTS] = run.digest(INPUTS)
+    run.manifest.examined = {"rows": rows, "parts": part, "files": files}
     run.save()
 
 
@@ -324,11 +302,11 @@ class _Stored:
     def __iter__(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         pending: list[tuple[pa.Table, pa.Table]] = []
         claimed, signed = self._run.parts("claims"), self._run.parts("signatures")
-        expected = (self._run.manifest.examined or {}).get("parts", len(claimed))
-        if not len(claimed) == len(signed) == expected:
+        examined = self._run.manifest.examined or {}
+        if {*claimed, *signed} != {*examined.get("files", ())} - {INPUTS}:
             raise EnvironmentFault(
                 f"{self._run.path} holds {len(claimed)} files of claims and {len(signed)} of "
-                f"signatures, expected {expected} of each; start a new run"
+                f"signatures, expected {examined.get('parts')} of each; start a new run"
             )
         for claims, signatures in zip(claimed, signed, strict=True):
             pending.append(
@@ -369,12 +347,11 @@ def endpoint_specs(options: Options, world: World) -> tuple[EndpointSpec, ...]:
 
 def stored_inputs(run: RunDirectory) -> Inputs:
     """Read what a run was given, besides the list; raises ``EnvironmentFault``."""
-    file = run.path / INPUTS
     try:
         return msgspec.json.decode(run.read(INPUTS), type=Inputs)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise EnvironmentFault(
-            f"{file} is missing or damaged ({error}); continue the run with "
+            f"{run.path / INPUTS} is missing or damaged ({error}); continue the run with "
             f"'recount resume {run.path}' or start a new one"
         ) from error
 

@@ -8,6 +8,9 @@ passes distinct work only; how rows become work and verdicts become columns agai
 from __future__ import annotations
 
 import gc
+import multiprocessing
+import os
+import threading
 import zlib
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -271,10 +274,9 @@ def _judge_signed(row: signatures.SignedAddress, *, pinned: bool) -> Verdict:
         return Verdict("refuted", refused.code, detail=refused.message[:LONGEST_DETAIL])
     except signatures.Unsupported as unsupported:
         return Verdict("unsupported", unsupported.code, detail=unsupported.message[:LONGEST_DETAIL])
-    unpinned_bound = not pinned and outcome.status is Ownership.BOUND
     return Verdict(
         outcome.status.value,
-        "message-not-pinned" if unpinned_bound else outcome.reason,
+        reason_of(outcome.status, outcome.reason, is_pinned=pinned),
         outcome.scheme,
         outcome.keys,
         outcome.signers,
@@ -283,6 +285,11 @@ def _judge_signed(row: signatures.SignedAddress, *, pinned: bool) -> Verdict:
         outcome.silent,
         outcome.asked,
     )
+
+
+def reason_of(status: Ownership, reason: str, *, is_pinned: bool) -> str:
+    """Return the reason to give: a binding signature of a text that nobody expects says so."""
+    return reason if is_pinned or status is not Ownership.BOUND else "message-not-pinned"
 
 
 def _columns(accounts: list[bytes], verdicts: list[Verdict]) -> pa.RecordBatch:
@@ -310,26 +317,35 @@ def start_worker(packed: bytes) -> None:
     global _judge  # noqa: PLW0603 - one per worker process, set once by the pool
     gc.freeze()  # what was imported stays; looking through it again costs a tenth of the time
     gc.set_threshold(100_000, 50, 100)
-    _judge = judge_of(packed)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _judge = Judge(Meanings(unpacked(packed)))
 
 
-def judge_of(packed: bytes) -> Judge:
-    """Return a judge for the ``Reading`` that ``compressed`` packed."""
-    return Judge(Meanings(msgspec.json.decode(zlib.decompress(packed), type=Reading)))
+def unpacked(packed: bytes) -> Reading:
+    """Return the ``Reading`` that ``compressed`` packed."""
+    return msgspec.json.decode(zlib.decompress(packed), type=Reading)
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as its parent is gone, even killed: nothing else tells it so."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def work(tasks: bytes) -> bytes:
     """Judge tasks in a worker process; both sides travel as one Arrow message of their rows."""
     if _judge is None:
         raise RuntimeError("the worker was not initialised")
-    return judged(_judge, tasks)
-
-
-def judged(judge: Judge, tasks: bytes) -> bytes:
-    """Judge tasks; both sides are one Arrow message of their rows."""
-    return message(judge.judge(pa.ipc.read_record_batch(pa.py_buffer(tasks), TASKS)))
+    return message(_judge.judge(read_message(tasks, TASKS)))
 
 
 def message(batch: pa.RecordBatch) -> bytes:
     """Return the rows of a batch as bytes, without those that a slice leaves out."""
     return bytes(batch.serialize())
+
+
+def read_message(sent: bytes, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the rows that ``message`` made to bytes."""
+    return pa.ipc.read_record_batch(pa.py_buffer(sent), schema)

@@ -2,22 +2,20 @@
 
 Whole columns are dealt with here: labels are resolved, amounts turned into base units and heights
 read once for each distinct text. Rows that must be judged alike (same chain, address, text,
-signatures, keys) become one task; tasks go in small parts to worker processes, which decode
-addresses and check signatures (``judging``). The same task is not done again within the list,
-however far apart its rows lie. Two batches come back for each batch of claims: the claims with what
-they mean (``EXAMINED``) and the signature results (``SIGNATURES``). The work is offline and
-deterministic; results keep the order of the list.
+signatures, keys) become one task (``known``); the same task is not done again within the list,
+however far apart its rows lie. Tasks of long lists are settled in threads where they are plain
+(``quick``); the others are judged one by one (``judging``), in processes where they are many. Two
+batches come back for each batch of claims: the claims with what they mean (``EXAMINED``) and the
+signature results (``SIGNATURES``). The work is offline and deterministic; results keep the order
+of the list.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
-from hashlib import blake2b
+from contextlib import AbstractContextManager
 from itertools import chain
 
 import msgspec
@@ -26,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crawler.columns import Numbers, distinct
+from crawler.judges import Judging, Pending, on_this_machine
 from crawler.judging import (
     LONGEST_DETAIL,
     TASKS,
@@ -35,13 +34,11 @@ from crawler.judging import (
     Meaning,
     Meanings,
     Reading,
-    compressed,
-    message,
-    start_worker,
-    work,
 )
+from crawler.known import KnownTasks, OneByOne, for_long_list
 from crawler.lists.amounts import amounts_to_units
-from crawler.model import CLAIMS, RowKind
+from crawler.model import CLAIMS
+from crawler.quick import one_batch
 
 __all__ = [
     "EXAMINED",
@@ -86,8 +83,8 @@ SIGNATURES = pa.schema(
 )
 """What the signatures of each row show; final but for control on chain."""
 
-TASKS_A_PART = 1024
-"""Tasks that a worker gets at a time: some tens of milliseconds."""
+TASKS_A_PART = 4096
+"""Tasks that a thread, or a worker of a cluster, settles at a time: some tenths of a second."""
 TASKS_AHEAD, BATCHES_AHEAD = 1 << 16, 16
 """What is begun at most before the first of it is finished: some seconds of work."""
 REMEMBERED = 1 << 20
@@ -95,11 +92,6 @@ REMEMBERED = 1 << 20
 _POSITION_BITS = 24
 _POSITION = (1 << _POSITION_BITS) - 1
 """A verdict is named by one number: that of its batch, and in these bits its position there."""
-_KEY = ("scheme", "address", "message", "signatures", "script", "public_key", "owners")
-
-
-Submit = Callable[[bytes], Future[bytes]]
-"""Has tasks judged elsewhere: an Arrow message of ``TASKS``, answered by one of ``VERDICTS``."""
 
 
 def examine(
@@ -107,80 +99,72 @@ def examine(
     reading: Reading,
     *,
     processes: int | None = None,
-    judges: AbstractContextManager[Submit] | None = None,
+    note: Callable[[str], None] = lambda _: None,
+    judges: AbstractContextManager[Judging] | None = None,
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
     """Yield (``EXAMINED``, ``SIGNATURES``) for each batch of claims, in order.
 
-    ``judges`` stand instead of processes of this machine.
+    ``processes`` is how many cores to use. ``note`` is told what a person should know. ``judges``
+    work instead of this machine.
     """
     processes = processes or os.cpu_count() or 1
-    examiner = Examiner(reading)
     source = iter(batches)
     first = next(source, None)
     if first is None:
         return
     second = next(source, None)
-    if judges is None and (second is None or processes == 1):
-        yield examiner.examine(first)
-        if second is not None:
-            yield examiner.examine(second)
-        yield from map(examiner.examine, source)
+    if second is None and judges is None:
+        yield Examiner(reading).examine(first)
         return
     begun = (first,) if second is None else (first, second)
-    with judges or _own_processes(reading, processes) as submit:
+    examiner = Examiner(reading, for_long_list)
+    with judges or on_this_machine(reading, processes, note) as judging:
         waiting: deque[_Sent] = deque()
         for batch in chain(begun, source):
-            waiting.append(_send(submit, examiner.begin(batch)))
+            waiting.append(_send(judging, examiner.begin(batch)))
+            for sent in waiting:
+                sent.hand_on(wait=False)
             while waiting[0].is_done() or _is_much(waiting):
                 yield _collect(examiner, waiting.popleft())
                 if not waiting:
                     break
         while waiting:
+            for sent in waiting:
+                sent.hand_on(wait=False)
             yield _collect(examiner, waiting.popleft())
 
 
-@contextmanager
-def _own_processes(reading: Reading, processes: int) -> Iterator[Submit]:
-    """Give what submits tasks to processes of this machine."""
-    with ProcessPoolExecutor(
-        processes,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=start_worker,
-        initargs=(compressed(reading),),
-    ) as pool:
-        nothing = message(pa.RecordBatch.from_pylist([], TASKS))
-        for _ in range(processes):
-            pool.submit(work, nothing)  # they start meanwhile
-        yield lambda tasks: pool.submit(work, tasks)
-
-
 class _Sent(msgspec.Struct, frozen=True):
-    """A batch whose tasks are with the workers."""
+    """A batch whose tasks are being settled and judged."""
 
     part: _Part
-    futures: Sequence[Future[bytes]]
+    slices: Sequence[Pending]
 
     def is_done(self) -> bool:
         """Tell whether all its verdicts are there."""
-        return all(future.done() for future in self.futures)
+        return all(one.is_done() for one in self.slices)
+
+    def hand_on(self, *, wait: bool) -> None:
+        """Let its slices take their next step (``Pending``)."""
+        for one in self.slices:
+            one.hand_on(wait=wait)
 
 
-def _send(submit: Submit, part: _Part) -> _Sent:
+def _send(judging: Judging, part: _Part) -> _Sent:
     starts = range(0, part.tasks.num_rows, TASKS_A_PART)
-    slices = (part.tasks.slice(at, TASKS_A_PART) for at in starts)
-    return _Sent(part, [submit(message(tasks)) for tasks in slices])
+    return _Sent(part, [judging(part.tasks.slice(at, TASKS_A_PART)) for at in starts])
 
 
 def _is_much(waiting: Sequence[_Sent]) -> bool:
-    """Tell whether enough is under way to keep the workers busy."""
+    """Tell whether enough is under way to keep the threads busy."""
     tasks = sum(sent.part.tasks.num_rows for sent in waiting)
     return tasks > TASKS_AHEAD or len(waiting) > BATCHES_AHEAD
 
 
 def _collect(examiner: Examiner, sent: _Sent) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    answers = (pa.py_buffer(future.result()) for future in sent.futures)
-    found = [pa.ipc.read_record_batch(answer, VERDICTS) for answer in answers]
-    return examiner.finish(sent.part, _one_batch(found))
+    sent.hand_on(wait=True)
+    found = [one.verdicts() for one in sent.slices]
+    return examiner.finish(sent.part, one_batch(pa.Table.from_batches(found, VERDICTS)))
 
 
 class _Results:
@@ -208,17 +192,18 @@ class _Part(msgspec.Struct, frozen=True):
 class Examiner:
     """Examines the batches of one list, in their order."""
 
-    def __init__(self, reading: Reading) -> None:
-        self._meanings = Meanings(reading)
-        self._judge = Judge(self._meanings)
-        self._known: dict[bytes, int] = {}
+    def __init__(self, reading: Reading, known: Callable[[], KnownTasks] = OneByOne) -> None:
+        """``known`` makes what tells new tasks from those that were there before."""
+        self.meanings = Meanings(reading)
+        self.judge = Judge(self.meanings).judge
+        self._new_known, self._known = known, known()
         self._groups: dict[str, int] = {}
         self._results: list[_Results] = []
 
     def examine(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         """Examine one batch of ``CLAIMS`` in this process."""
         part = self.begin(batch)
-        return self.finish(part, self._judge.judge(part.tasks))
+        return self.finish(part, self.judge(part.tasks))
 
     def begin(self, batch: pa.RecordBatch) -> _Part:
         """Find out what the rows mean and which tasks they bring that are new."""
@@ -226,25 +211,16 @@ class Examiner:
         own = len(self._results) << _POSITION_BITS
         self._results.append(_Results())
         if len(self._known) > REMEMBERED:
-            self._known.clear()
+            self._known = self._new_known()
             self._results = [*[_Results()] * (len(self._results) - 1), self._results[-1]]
-        known = self._known
         groups = [self._groups.setdefault(one.group, len(self._groups)) for one in meanings]
-        verdicts: list[int] = []
-        new: list[int] = []
-        for row, key in enumerate(_keys(batch, np.array(groups)[codes].tolist())):
-            verdict = own + len(new)
-            if key is not None:
-                verdict = known.setdefault(key, verdict)
-            if verdict == own + len(new):
-                new.append(row)
-            verdicts.append(verdict)
-        resting = np.array(verdicts, np.int64)
+        resting, is_new = self._known.number(batch, np.array(groups)[codes], own)
+        new = np.flatnonzero(is_new)
         numbers = np.unique(resting >> _POSITION_BITS).tolist()
         return _Part(
             batch=batch,
             meant=self._columns(batch, pa.array(codes), meanings),
-            tasks=batch.select(TASKS.names).take(pa.array(new, pa.int64())),
+            tasks=batch.select(TASKS.names).take(pa.array(new)),
             results=self._results[-1],
             sources={number: self._results[number] for number in numbers},
             verdicts=resting,
@@ -270,7 +246,7 @@ class Examiner:
         codes, firsts = distinct([batch.column(name) for name in names])
         labels = batch.select(names).take(pa.array(firsts))
         texts = zip(*(column.to_pylist() for column in labels.columns), strict=True)
-        return codes, [self._meanings.of(*text) for text in texts]
+        return codes, [self.meanings.of(*text) for text in texts]
 
     def _columns(
         self, batch: pa.RecordBatch, codes: pa.Array, meanings: list[Meaning]
@@ -296,7 +272,7 @@ class Examiner:
         texts = batch.select(names).take(pa.array(firsts)).to_pydict()
         of_firsts = [meanings[code] for code in codes.take(pa.array(firsts)).to_pylist()]
         columns = (texts[name] for name in names)
-        found = [self._meanings.height(*row) for row in zip(*columns, of_firsts, strict=True)]
+        found = [self.meanings.height(*row) for row in zip(*columns, of_firsts, strict=True)]
         return pa.array(found, pa.int64()).take(pa.array(numbers))
 
 
@@ -332,18 +308,6 @@ def _possible(amounts: pa.Array, decimals: int, most: int) -> pa.Array:
     return pc.if_else(fits, units, pa.scalar(None, pa.string()))
 
 
-def _keys(batch: pa.RecordBatch, groups: list[int]) -> Iterator[bytes | None]:
-    """Yield, per row, a digest of all on which its verdict rests; none for malformed rows."""
-    encode = msgspec.msgpack.Encoder().encode  # lengths stand before texts: nothing runs together
-    kinds = batch.column("kind").to_pylist()
-    columns = [batch.column(name).to_pylist() for name in _KEY]
-    for kind, *texts in zip(kinds, groups, *columns, strict=True):
-        if kind == RowKind.MALFORMED:
-            yield None
-        else:
-            yield blake2b(encode(texts), digest_size=16).digest()
-
-
 def _gathered(part: _Part) -> pa.RecordBatch:
     """Return the verdict of each row."""
     numbers, positions = part.verdicts >> _POSITION_BITS, part.verdicts & _POSITION
@@ -358,10 +322,6 @@ def _gathered(part: _Part) -> pa.RecordBatch:
         pieces.append(results.verdicts.take(pa.array(chosen)))
     starts = np.array([offsets[number] for number in part.sources], np.int64)
     order = np.searchsorted(np.array(list(part.sources), np.int64), numbers)
-    return _one_batch(pieces).take(pa.array(starts[order] + positions))
-
-
-def _one_batch(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    """Join batches of ``VERDICTS`` into one."""
-    whole = pa.Table.from_batches(batches, VERDICTS).combine_chunks()
-    return next(iter(whole.to_batches()), pa.RecordBatch.from_pylist([], VERDICTS))
+    return one_batch(pa.Table.from_batches(pieces, VERDICTS)).take(
+        pa.array(starts[order] + positions)
+    )

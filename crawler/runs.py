@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ FORMAT = "recount/run/1"
 PARTS = ("inputs", "claims", "signatures", "plan", "shards", "evidence")
 EXAMINED = ("claims/", "signatures/")
 """Where the examined list lies; a resumed run cannot make it again."""
+NAME = b"recount.name"
+"""Key of a table's own name in its metadata: the same questions are asked about several assets."""
 
 
 class ShardEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,8 +60,9 @@ class Manifest(msgspec.Struct, kw_only=True):
 
     ``kind`` is ``run`` or ``capture``; ``heights`` are those at which a capture takes each chain.
     ``options`` are the run's own settings; ``inputs`` maps a role (list, policy, …) to file name
-    and digest. ``snapshots`` maps ``<chain>@<height>`` to the pinned moment or to the reason why
-    there is none.
+    and digest. ``examined`` counts rows and parts; ``files`` in it maps the files that hold them,
+    and the inputs, to their digests. ``snapshots`` maps ``<chain>@<height>`` to the pinned moment
+    or to the reason why there is none. ``sha256`` is ``digest`` of all this, as it was saved.
     """
 
     format: str
@@ -75,6 +78,12 @@ class Manifest(msgspec.Struct, kw_only=True):
     plan: tuple[ShardEntry, ...] | None = None
     kind: str = "run"
     heights: Mapping[str, int] | None = None
+    sha256: str = ""
+
+    def digest(self) -> str:
+        """Digest all but ``options``, whose paths may be removed before a run is published."""
+        covered = msgspec.structs.replace(self, options={}, sha256="")
+        return hashlib.sha256(msgspec.json.encode(covered, order="sorted")).hexdigest()
 
 
 class RunDirectory:
@@ -119,6 +128,10 @@ class RunDirectory:
             raise EnvironmentFault(f"{file} is damaged: {error}") from error
         if manifest.format != FORMAT:
             raise UsageError(f"{file}: format {manifest.format!r}; this version reads {FORMAT!r}")
+        if manifest.sha256 != manifest.digest():
+            raise EnvironmentFault(
+                f"{file} is damaged: it is not what its own digest says; start a new run"
+            )
         run = cls(path, manifest)
         if lock:
             run.lock()
@@ -135,7 +148,8 @@ class RunDirectory:
             self._unlock = None
 
     def save(self) -> None:
-        """Write the manifest."""
+        """Write the manifest, with its digest."""
+        self.manifest.sha256 = self.manifest.digest()
         encoded = msgspec.json.format(msgspec.json.encode(self.manifest, order="sorted"), indent=2)
         self.write("manifest.json", encoded + b"\n")
 
@@ -144,32 +158,56 @@ class RunDirectory:
         with self.replacing(name) as beside:
             beside.write_bytes(content)
 
-    def write_table(self, name: str, table: pa.Table) -> None:
-        """Write one Parquet file atomically."""
-        with self.replacing(name) as beside:
-            _to_parquet(table, beside)
+    def write_table(
+        self, name: str, table: pa.Table, *, alike: Sequence[str] | bool = True
+    ) -> None:
+        """Write one Parquet file atomically; it carries the name under which it is to be read.
 
-    def create_table(self, name: str, table: pa.Table) -> None:
-        """Write one Parquet file atomically; raises ``AlreadyThere`` where there is one."""
+        ``alike`` are the columns that hold few different values: only to those a dictionary is
+        worth its work.
+        """
+        with self.replacing(name) as beside:
+            _to_parquet(table, beside, name, alike=alike)
+
+    def create_table(
+        self, name: str, table: pa.Table, *, alike: Sequence[str] | bool = True
+    ) -> None:
+        """Do as ``write_table``; raises ``AlreadyThere`` where there is such a file."""
         with self.creating(name) as beside:
-            _to_parquet(table, beside)
+            _to_parquet(table, beside, name, alike=alike)
+
+    def digest(self, name: str) -> str:
+        """Digest a file of this run, hex."""
+        with self.reading(name) as found:
+            return sha256_file(found)
+
+    def read(self, name: str) -> bytes:
+        """Read one file; raises ``OSError``.
+
+        Raises ``ValueError`` where it is not the one that was examined.
+        """
+        with self.reading(name) as found:
+            content = found.read_bytes()
+        expected = ((self.manifest.examined or {}).get("files") or {}).get(name)
+        if expected is not None and hashlib.sha256(content).hexdigest() != expected:
+            raise ValueError("it is not what its digest in the manifest says")
+        return content
 
     def read_table(
         self, name: str, columns: list[str] | None = None, schema: pa.Schema | None = None
     ) -> pa.Table:
-        """Read one Parquet file; raises ``EnvironmentFault`` naming a damaged one.
+        """Read one Parquet file; raises ``EnvironmentFault`` naming a damaged or exchanged one.
 
         Checksums cover the pages; a damaged footer shows in other columns than ``columns`` or
-        another schema than ``schema``.
+        another schema than ``schema``. What was examined is held against its digest as well.
         """
         file = self.path / name
         try:
-            with self.reading(name) as found:
-                table = pq.read_table(
-                    found, columns=columns, memory_map=False, page_checksum_verification=True
-                )
-            return _as_written(table, columns, schema)
-        except (OSError, pa.ArrowException) as error:
+            content = pa.BufferReader(self.read(name))
+            with pq.ParquetFile(content, page_checksum_verification=True) as parquet:
+                table = parquet.read(columns, use_threads=False)  # Arrow's may abort the exit
+            return _as_written(table, name, columns, schema)
+        except (OSError, ValueError, pa.ArrowException) as error:
             again = f"delete it and run 'recount resume {self.path}' to make it again"
             if name.startswith(EXAMINED):
                 again = "the list is not read twice: start a new run"
@@ -180,11 +218,6 @@ class RunDirectory:
     def holds(self, name: str) -> bool:
         """Tell whether there is such a file."""
         return self.storage.holds(name)
-
-    def read(self, name: str) -> bytes:
-        """Read one small file; raises ``OSError``."""
-        with self.reading(name) as found:
-            return found.read_bytes()
 
     def reading(self, name: str) -> contextlib.AbstractContextManager[Path]:
         """Give a path of this machine to read a file from; ``OSError`` where there is none."""
@@ -229,17 +262,29 @@ class RunDirectory:
         return known and not any(self.storage.names(name) for name in entries if name in PARTS)
 
 
-def _to_parquet(table: pa.Table, path: Path) -> None:
-    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+def _to_parquet(table: pa.Table, path: Path, name: str, *, alike: Sequence[str] | bool) -> None:
+    pq.write_table(
+        table.replace_schema_metadata({NAME: name}),
+        path,
+        compression="zstd",
+        use_dictionary=alike if isinstance(alike, bool) else list(alike),
+        write_statistics=False,  # nothing looks for rows by their values
+        write_page_checksum=True,
+    )
 
 
-def _as_written(table: pa.Table, columns: list[str] | None, schema: pa.Schema | None) -> pa.Table:
-    """Return the table; raises ``ArrowInvalid`` where its columns are not those expected."""
+def _as_written(
+    table: pa.Table, name: str, columns: list[str] | None, schema: pa.Schema | None
+) -> pa.Table:
+    """Return the table; raises ``ArrowInvalid`` where it has another name or other columns."""
+    written = (table.schema.metadata or {}).get(NAME, b"")
+    if written != name.encode():
+        raise pa.ArrowInvalid(f"it was written as {written.decode(errors='replace')!r}")
     if schema is not None and table.schema != schema:
         raise pa.ArrowInvalid("other columns than were written")
     if columns is not None and table.column_names != columns:
         raise pa.ArrowInvalid("a column is missing")
-    return table
+    return table.replace_schema_metadata(None)
 
 
 def shard_name(digest: str, attempt: int) -> str:

@@ -9,8 +9,6 @@ another of them, whatever their order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crawler.columns import Flags, Numbers, flags, members, numbers, whole
+from crawler.digests import Halves, digests
 from crawler.model import RowKind, Validity
 
 _VALID, _SIGNER, _BAD, _REPEAT, _CONFLICT = range(5)
@@ -30,7 +29,6 @@ _TEXTS = pa.array(
         f"{Validity.CONFLICT.value}:",
     ]
 )
-_DIGEST = 16
 _COMPARED = 1 << 20
 """Rows compared at a time, at least: whole groups."""
 
@@ -57,7 +55,7 @@ class Subjects:
     """What each row is about, and what it claims: 33 bytes a row, however long the list."""
 
     def __init__(self) -> None:
-        self._digests: list[bytes] = []
+        self._digests: list[Halves] = []
         self._rows: list[Numbers] = []
         self._claims: list[Numbers] = []
         self._kinds: list[Numbers] = []
@@ -79,13 +77,9 @@ class Subjects:
         found[is_bad], found[is_signer] = _BAD, _SIGNER
         self._kinds.append(found)
         self._rows.append(numbers(claims["row"]))
-        marks = (hash(text) or 1 if text is not None else 0 for text in units.to_pylist())
-        self._claims.append(np.fromiter(marks, np.int64, count))
+        self._claims.append(_marks(units))
         self._proven.append(np.zeros(count, np.bool_) if proven is None else np.array(proven, bool))
-        subjects = _subjects(claims).to_pylist()
-        self._digests.append(
-            b"".join(blake2b(one, digest_size=_DIGEST).digest() for one in subjects)
-        )
+        self._digests.append(digests(_subjects(claims)))
 
     def judge(self) -> Judged:
         """Compare all rows; a row that claims no amount at all repeats one that does.
@@ -93,7 +87,7 @@ class Subjects:
         What was taken in is given up: nothing can be added behind it.
         """
         kinds = np.concatenate([np.zeros(0, np.int8), *self._kinds])
-        halves = np.frombuffer(b"".join(self._digests), np.int64).reshape(-1, 2)
+        halves = np.concatenate([np.zeros((0, 2), np.int64), *self._digests])
         self._digests, self._kinds = [], []
         groups = _groups(halves)
         del halves
@@ -133,14 +127,22 @@ class Subjects:
                 judged.others[together[i]] = rows[other]
 
 
-def _groups(digests: np.ndarray[Any, np.dtype[np.int64]]) -> Numbers:
+def _marks(units: pa.Array) -> Numbers:
+    """Return numbers that are equal exactly for equal amounts, 0 for none."""
+    marks = digests(pc.fill_null(units, ""))[:, 0]
+    marks[marks == 0] = 1
+    marks[~flags(pc.is_valid(units))] = 0
+    return marks
+
+
+def _groups(halves: Halves) -> Numbers:
     """Give equal digests, two halves each, the same number."""
-    order = np.lexsort((digests[:, 0], digests[:, 1]))
-    changed = np.zeros(len(digests), np.bool_)
+    order = np.lexsort((halves[:, 0], halves[:, 1]))
+    changed = np.zeros(len(halves), np.bool_)
     for half in (0, 1):
-        column = digests[:, half][order]
+        column = halves[:, half][order]
         changed[1:] |= column[1:] != column[:-1]
-    groups = np.zeros(len(digests), np.int64)
+    groups = np.zeros(len(halves), np.int64)
     groups[order] = np.cumsum(changed)
     return groups
 

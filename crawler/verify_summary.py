@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from crawler.control import AWAITING
 from crawler.hygiene import Reuse
@@ -170,29 +168,3 @@ def _totals(summary: VerifySummary, console: Console) -> None:
             markup=False,
             highlight=False,
         )
-
-
-def render_plan(entries: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """Print what a run would ask."""
-    table = Table(title="What would be asked")
-    for name in ("network", "height", "kind", "asset", "questions", "calls", "endpoints", "time"):
-        table.add_column(name, justify="right" if name in ("questions", "calls") else "left")
-    for entry in entries:
-        seconds = entry["seconds"]
-        table.add_row(
-            entry["network"],
-            str(entry["height"]),
-            entry["kind"] if entry["certain"] else f"{entry['kind']} (may follow)",
-            entry["asset"].partition("/")[2],
-            str(entry["questions"]),
-            str(entry["calls"]),
-            ", ".join(entry["endpoints"]) or "none configured",
-            _time(entry, seconds),
-        )
-    console.print(table)
-
-
-def _time(entry: Mapping[str, Any], seconds: int | None) -> str:
-    if not entry["endpoints"]:
-        return "nobody to ask"
-    return "as fast as it answers" if seconds is None else f"{seconds} s at the declared rate"

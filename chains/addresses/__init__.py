@@ -8,6 +8,7 @@ human-readable parts). A format module has two functions::
     def encode(account: bytes, params: Mapping[str, Any]) -> str
 
 Two texts of one account decode to the same bytes; that is how duplicates are found.
+A module may also have ``decode_column``, for whole columns (see the function of that name).
 Nothing is trimmed, and no letter case is folded unless the format itself ignores case.
 """
 
@@ -20,6 +21,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol, cast
 
+from chains.bulk import Bytes, Flags, Texts
 from chains.model import ChainSpec
 
 _MODULE_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
@@ -63,6 +65,16 @@ def encode(spec: ChainSpec, account: bytes) -> str:
     Raises ``AddressError`` where the bytes cannot be an account of this format.
     """
     return _format(spec.address).encode(account, spec.address_params)
+
+
+def decode_column(spec: ChainSpec, column: Texts) -> tuple[Bytes, Flags] | None:
+    """Return the canonical bytes of many addresses, one account a row, and which were decoded.
+
+    A text that is left out may still be an address: ``decode`` decides. ``None`` where the format
+    has no such rule for whole columns.
+    """
+    of_column = getattr(_format(spec.address), "decode_column", None)
+    return None if of_column is None else of_column(column, spec.address_params)
 
 
 @lru_cache(maxsize=64)

@@ -11,6 +11,7 @@ from hashlib import sha256
 from operator import mul
 
 from chains.addresses import AddressError
+from chains.bulk import Bytes, Flags, Texts, rows_as_texts
 
 ALPHABET = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 """Spec: https://datatracker.ietf.org/doc/html/draft-msporny-base58-03"""
@@ -66,3 +67,21 @@ def bytes_to_base58check(payload: bytes) -> str:
     """Return the Base58Check text of ``payload``, version bytes included."""
     checksum = sha256(sha256(payload).digest()).digest()[:CHECKSUM_LENGTH]
     return bytes_to_base58(payload + checksum)
+
+
+def base58_column(column: Texts, width: int, *, longest: int = _LONGEST) -> tuple[Bytes, Flags]:
+    """Return the bytes of each text that stands for ``width`` bytes, and which texts do."""
+    from chains.bulk.encodings import base58, digit_table  # noqa: PLC0415 - for whole columns only
+
+    return base58(column, width, digit_table(ALPHABET), longest)
+
+
+def base58check_column(column: Texts, width: int) -> tuple[Bytes, Flags]:
+    """Return the payloads of ``width`` bytes of Base58Check texts, and which texts hold one."""
+    from chains.bulk.hashes import sha256 as sha256_column  # noqa: PLC0415 - for columns only
+
+    raw, good = base58_column(column, width + CHECKSUM_LENGTH)
+    payloads = raw[:, :width]
+    digests = sha256_column(rows_as_texts(sha256_column(rows_as_texts(payloads))))
+    good &= (digests[:, :CHECKSUM_LENGTH] == raw[:, width:]).all(axis=1)
+    return payloads, good

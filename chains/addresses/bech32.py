@@ -10,7 +10,10 @@ from __future__ import annotations
 from functools import lru_cache, reduce
 from operator import getitem, xor
 
+import numpy as np
+
 from chains.addresses import AddressError
+from chains.bulk import Bytes, Flags, Texts
 
 CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 """Spec: https://github.com/bitcoin/bips/blob/master/bip-0173.mediawiki"""
@@ -169,3 +172,15 @@ def _bech32_start(hrp: str) -> int:
 @lru_cache(maxsize=256)
 def _cashaddr_start(prefix: str) -> int:
     return _cashaddr_residue(1, bytes(ord(c) & 31 for c in prefix) + b"\0")
+
+
+def segwit_column(column: Texts, hrp: str, width: int) -> tuple[Bytes, Flags]:
+    """Return the witness programs of version 0 of ``width`` bytes, and which texts are that.
+
+    Lower case only.
+    """
+    from chains.bulk.encodings import digit_table, segwit  # noqa: PLC0415
+
+    feedback = np.array(_BECH32_FEEDBACK, np.int64)
+    checksum = (feedback, _bech32_start(hrp), BECH32)
+    return segwit(column, width, f"{hrp}1".encode(), digit_table(_ALPHABET), checksum)

@@ -14,9 +14,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from chains.addresses import AddressError
-from chains.addresses.base58 import base58check_to_bytes, bytes_to_base58check
+from chains.addresses.base58 import (
+    base58check_column,
+    base58check_to_bytes,
+    bytes_to_base58check,
+)
 from chains.addresses.bech32 import (
     BECH32,
     BECH32M,
@@ -26,7 +31,9 @@ from chains.addresses.bech32 import (
     digits_to_bech32,
     digits_to_bytes,
     payload_to_cashaddr,
+    segwit_column,
 )
+from chains.bulk import Bytes, Flags, Texts
 from chains.errors import ConfigError
 
 HASH_LENGTH = 20
@@ -98,6 +105,8 @@ def encode(account: bytes, params: Mapping[str, Any]) -> str:
         raise AddressError("a script without an address", code="unsupported-address-type")
     payload = account[len(head) : -len(tail)]
     if forms.cashaddr:
+        if len(payload) not in (HASH_LENGTH, LONG_HASH_LENGTH):
+            raise AddressError("no hash of a length that CashAddr has")
         kind = 0 if head == P2PKH_HEAD else 8
         size = 3 if len(payload) == LONG_HASH_LENGTH else 0
         return payload_to_cashaddr(bytes((kind | size,)) + payload, forms.cashaddr)
@@ -105,6 +114,32 @@ def encode(account: bytes, params: Mapping[str, Any]) -> str:
     if not version_bytes or len(payload) != HASH_LENGTH:
         raise AddressError("this chain has no address of this type")
     return bytes_to_base58check(version_bytes + payload)
+
+
+def script_hash_columns(
+    column: Texts, params: Mapping[str, Any]
+) -> tuple[tuple[Bytes, Flags], tuple[Bytes, Flags]]:
+    """Return the witness programs of P2WSH texts and the hashes of P2SH texts, each as rows.
+
+    Both with which texts are that. No text at all where the chain has CashAddr or types of address
+    without a rule: there a text must be looked at one by one.
+    """
+    forms = _forms(params)
+    programs = np.zeros((len(column), LONG_HASH_LENGTH), np.uint8)
+    are_programs = np.zeros(len(column), np.bool_)
+    payloads, are_hashes = base58check_column(column, 1 + HASH_LENGTH)
+    if forms.cashaddr or forms.unsupported:
+        return (programs, are_programs), (payloads[:, 1:], are_programs.copy())
+    versions = [
+        head[0] for head, form in forms.heads.items() if form[0] == P2SH_HEAD and len(head) == 1
+    ]
+    are_hashes &= np.isin(payloads[:, 0], versions)
+    if forms.hrp:
+        programs, are_programs = segwit_column(column, forms.hrp, LONG_HASH_LENGTH)
+        hashes = np.flatnonzero(are_hashes)
+        first = column.data[column.offsets[hashes]] | 0x20
+        are_hashes[hashes] = first != ord(forms.hrp[0])  # it might be meant as bech32
+    return (programs, are_programs), (payloads[:, 1:], are_hashes)
 
 
 def _from_bech32(text: str, hrp: str) -> bytes:

@@ -55,6 +55,8 @@ def encode(account: bytes, params: Mapping[str, Any]) -> str:
     """Return the lower-case text without a type."""
     if len(account) != LENGTH:
         raise AddressError(f"a Conflux account has 20 bytes, not {len(account)}")
+    if any(account) and account[0] >> 4 not in _TYPES:
+        raise AddressError("unknown type of a Conflux address", code="unsupported-address-type")
     name = _name(params)
     data = payload_to_cashaddr(_VERSION + account, name).removeprefix(f"{name}:")
     return f"{name}:{data.translate(_TO_CONFLUX)}"

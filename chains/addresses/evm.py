@@ -14,10 +14,12 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
+import numpy as np
 from sha3 import keccak_256
 
 from chains.addresses import AddressError
 from chains.addresses.bech32 import BECH32, bech32_to_digits, digits_to_bytes
+from chains.bulk import Bytes, Flags, Texts, rows_as_texts
 
 LENGTH = 20
 _TEXT_LENGTH = 42
@@ -42,6 +44,32 @@ def decode(text: str, params: Mapping[str, Any]) -> bytes:
     if network is not None and text.startswith(f"{network}410f"):
         return _from_delegated(text[len(network) + 4 :])
     raise AddressError("not an EVM address: expected 0x and 40 hex digits")
+
+
+def decode_column(column: Texts, params: Mapping[str, Any]) -> tuple[Bytes, Flags]:  # noqa: ARG001 - one form
+    """Return the 20 bytes of each text of ``0x`` and 40 hex digits, and which texts are that."""
+    from chains.bulk.encodings import (  # noqa: PLC0415 - machine code, for whole columns only
+        LOWER,
+        PREFIXED,
+        UPPER,
+        HexBytes,
+    )
+    from chains.bulk.hashes import keccak256  # noqa: PLC0415
+
+    digits = HexBytes(column)
+    accounts, good = digits.rows(LENGTH)
+    good &= (digits.seen & PREFIXED) != 0
+    mixed = np.flatnonzero(good & ((digits.seen & (LOWER | UPPER)) == LOWER | UPPER))
+    if mixed.size:
+        places = column.offsets[mixed][:, None] + np.arange(_TEXT_LENGTH - _DIGITS, _TEXT_LENGTH)
+        letters = column.data[places]
+        is_letter = letters >= ord("A")
+        lower = np.where(is_letter, letters | 0x20, letters)
+        hashed = keccak256(rows_as_texts(lower))[:, : _DIGITS // 2]
+        nibbles = np.stack([hashed >> 4, hashed & 15], axis=2).reshape(-1, _DIGITS)
+        wanted_upper = is_letter & (nibbles >= int(_UPPER_FROM, 16))
+        good[mixed] = ((is_letter & (letters < ord("a"))) == wanted_upper).all(axis=1)
+    return accounts, good
 
 
 def encode(account: bytes, params: Mapping[str, Any]) -> str:  # noqa: ARG001 - one form

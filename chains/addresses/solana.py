@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from chains.addresses import AddressError
-from chains.addresses.base58 import base58_to_bytes, bytes_to_base58
+from chains.addresses.base58 import base58_column, base58_to_bytes, bytes_to_base58
+from chains.bulk import Bytes, Flags, Texts
 
 LENGTH = 32
 _LONGEST_TEXT = 44
@@ -27,6 +28,11 @@ def decode(text: str, params: Mapping[str, Any]) -> bytes:  # noqa: ARG001 - no 
     if len(account) != LENGTH:
         raise AddressError(f"a Solana address has 32 bytes, this one {len(account)}")
     return account
+
+
+def decode_column(column: Texts, params: Mapping[str, Any]) -> tuple[Bytes, Flags]:  # noqa: ARG001 - no parameters
+    """Return the 32 bytes of each text, and which texts are an account."""
+    return base58_column(column, LENGTH, longest=_LONGEST_TEXT)
 
 
 def encode(account: bytes, params: Mapping[str, Any]) -> str:  # noqa: ARG001 - no parameters

@@ -11,7 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from chains.addresses import AddressError
-from chains.addresses.base58 import base58check_to_bytes, bytes_to_base58check
+from chains.addresses.base58 import (
+    base58check_column,
+    base58check_to_bytes,
+    bytes_to_base58check,
+)
+from chains.bulk import Bytes, Flags, Texts
 
 LENGTH = 20
 MAINNET_VERSION = 0x41
@@ -25,6 +30,13 @@ def decode(text: str, params: Mapping[str, Any]) -> bytes:
     if len(payload) != _PAYLOAD_LENGTH or payload[0] != params.get("version", MAINNET_VERSION):
         raise AddressError("not a TRON address: wrong length or version byte")
     return payload[1:]
+
+
+def decode_column(column: Texts, params: Mapping[str, Any]) -> tuple[Bytes, Flags]:
+    """Return the 20 bytes of each ``T…`` text, and which texts are that."""
+    payloads, good = base58check_column(column, _PAYLOAD_LENGTH)
+    good &= payloads[:, 0] == params.get("version", MAINNET_VERSION)
+    return payloads[:, 1:], good
 
 
 def encode(account: bytes, params: Mapping[str, Any]) -> str:

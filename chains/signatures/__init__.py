@@ -118,6 +118,18 @@ _JUDGES: dict[str, Callable[[SignedAddress, str], Outcome]] = {
     scheme.name: family.judge for family in _FAMILIES for scheme in family.SCHEMES
 }
 
+_FAMILY_OF = {
+    scheme.name: family.__name__.rpartition(".")[2]
+    for family in _FAMILIES
+    for scheme in family.SCHEMES
+}
+
+
+def family_of(scheme: str) -> str | None:
+    """Return the module of this package that judges a scheme, by its stable name."""
+    return _FAMILY_OF.get(scheme)
+
+
 _TELLING = (
     "below-threshold",
     "wrong-key",

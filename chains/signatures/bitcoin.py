@@ -24,7 +24,7 @@ from chains.addresses.bitcoin import (
     P2WPKH_HEAD,
     P2WSH_HEAD,
 )
-from chains.model import Ownership
+from chains.model import ChainSpec, Ownership
 from chains.signatures.digests import bitcoin_message, okx_ecdsa
 from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
 from chains.signatures.rows import Signer, given, judge_row
@@ -49,11 +49,11 @@ Spec: https://github.com/okx/proof-of-reserves (common/coin.go at 2962a89)
 
 _MPC_RECOVERY_IDS = {27: 0, 28: 1, 31: 0, 32: 1}
 """OKX's checker also takes v + 4 (common/utxo.go at 2962a89)."""
-_SIGNATURE_LENGTH = 65
+SIGNATURE_LENGTH = 65
 _NESTED_PROGRAM = re.compile(r"(0x)?0014[0-9a-fA-F]{40}\Z")
 _NO_HEADER = 0
 """Stands for the header of MPC signatures, which do not say how the key is serialised."""
-_FIRST_HEADER, _FIRST_SHORT, _FIRST_NESTED, _FIRST_WITNESS, _END = 27, 31, 35, 39, 43
+FIRST_HEADER, FIRST_SHORT, FIRST_NESTED, _FIRST_WITNESS, _END = 27, 31, 35, 39, 43
 _LONG, _SHORT, _NESTED, _WITNESS = "p2pkh-uncompressed", "p2pkh", "p2sh-p2wpkh", "p2wpkh"
 
 SCHEMES = (
@@ -153,15 +153,15 @@ def _script_hashes_to(script: bytes, row: SignedAddress) -> bool:
     program = P2WSH_HEAD + sha256(script).digest()
     if row.account == program:
         return True
-    if _has_segwit(row) and row.account == P2SH_HEAD + hash160(program) + P2SH_TAIL:
+    if has_segwit(row.spec) and row.account == P2SH_HEAD + hash160(program) + P2SH_TAIL:
         return True
     is_short = len(script) <= LARGEST_P2SH_SCRIPT
     return is_short and row.account == P2SH_HEAD + hash160(script) + P2SH_TAIL
 
 
-def _has_segwit(row: SignedAddress) -> bool:
+def has_segwit(spec: ChainSpec) -> bool:
     """Tell whether the chain knows witness programs: elsewhere anyone could spend them."""
-    return bool(row.spec.address_params.get("hrp"))
+    return bool(spec.address_params.get("hrp"))
 
 
 def _signed(row: SignedAddress, signature: str, account: bytes, *, scheme: str) -> Signer:
@@ -187,7 +187,7 @@ def _serialised(
         if _SHORT in forms and hash160(short) == digest:
             return short
         return key if _LONG in forms and hash160(key) == digest else None
-    if not _has_segwit(row):
+    if not has_segwit(row.spec):
         return None
     witness = P2WPKH_HEAD + hash160(short)
     if _is_p2wpkh(account):
@@ -204,12 +204,12 @@ def _admitted(header: int, scheme: str) -> frozenset[str]:
     """
     if header == _NO_HEADER:
         return frozenset((_LONG, _SHORT, _NESTED, _WITNESS))
-    is_short = header >= _FIRST_SHORT
+    is_short = header >= FIRST_SHORT
     if scheme == LOOSE:
         return frozenset((_SHORT if is_short else _LONG, _NESTED, _WITNESS))
     if not is_short:
         return frozenset((_LONG,))
-    if header < _FIRST_NESTED:
+    if header < FIRST_NESTED:
         return frozenset((_SHORT, _NESTED, _WITNESS))
     return frozenset((_NESTED if header < _FIRST_WITNESS else _WITNESS,))
 
@@ -220,10 +220,10 @@ def _recovered(row: SignedAddress, signature: str, scheme: str) -> Iterator[tupl
         raw = parse_hex_signature(signature, _MPC_RECOVERY_IDS, low_s=False)
         yield recover(okx_ecdsa(row.message), raw), _NO_HEADER, "mpc"
         return
-    end = _FIRST_NESTED if scheme in (CORE, OKX) else _END
+    end = FIRST_NESTED if scheme in (CORE, OKX) else _END
     header, body = _parse_base64(signature, end)
-    raw = body + bytes(((header - _FIRST_HEADER) & 3,))
-    words = _header_words(row)
+    raw = body + bytes(((header - FIRST_HEADER) & 3,))
+    words = header_words(row.spec)
     for word in words:
         key = recover(bitcoin_message(word, row.message), raw)
         yield key, header, f"header {word}" if len(words) > 1 else ""
@@ -235,17 +235,18 @@ def _parse_base64(text: str, end: int) -> tuple[int, bytes]:
         raw = a2b_base64(text, strict_mode=True)
     except (BinasciiError, ValueError):
         raise Refused("bad-signature", "the signature is not base64") from None
-    if len(raw) != _SIGNATURE_LENGTH or b64encode(raw).decode() != text:
+    if len(raw) != SIGNATURE_LENGTH or b64encode(raw).decode() != text:
         raise Refused("bad-signature", "expected exact base64 of 65 bytes")
-    if not _FIRST_HEADER <= raw[0] < end:
+    if not FIRST_HEADER <= raw[0] < end:
         raise Refused("bad-recovery-id", f"header {raw[0]}, expected 27 to {end - 1}")
     return raw[0], raw[1:]
 
 
-def _header_words(row: SignedAddress) -> tuple[str, ...]:
-    words = row.spec.address_params.get("message_header")
+def header_words(spec: ChainSpec) -> tuple[str, ...]:
+    """Return the words that may head a message; raises ``Unsupported`` where none are known."""
+    words = spec.address_params.get("message_header")
     if words is None:
-        words = MESSAGE_HEADERS.get(row.spec.id)
+        words = MESSAGE_HEADERS.get(spec.id)
     if words is None:
         raise Unsupported("unsupported-scheme", "no message header is configured for this chain")
     return (words,) if isinstance(words, str) else tuple(words)
@@ -253,7 +254,7 @@ def _header_words(row: SignedAddress) -> tuple[str, ...]:
 
 def _looseness(header: int, account: bytes) -> str:
     """Return ``loose`` where the header names another address type than the one matched."""
-    if header < _FIRST_NESTED:
+    if header < FIRST_NESTED:
         fits = _is_p2pkh(account)
     else:
         fits = _is_p2sh(account) if header < _FIRST_WITNESS else _is_p2wpkh(account)

@@ -31,7 +31,7 @@ FIELD = 2**255 - 19
 _REMEMBERED = 1 << 14
 _LONGEST_REMEMBERED = 256
 _BASE64_LENGTH = 88
-_SIGN_BIT = 0x80
+SIGN_BIT = 0x80
 
 _ORDER_EIGHT = bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05")
 """The y of a point of order 8. Spec: https://cr.yp.to/ecdh.html#validate"""
@@ -102,7 +102,8 @@ class AddressRule(msgspec.Struct, frozen=True):
     name: Callable[[bytes], str] = _unnamed
 
 
-def _same(key: bytes, account: bytes) -> str | None:
+def same(key: bytes, account: bytes) -> str | None:
+    """Derive the account that is the key itself."""
     return "" if key == account else None
 
 
@@ -143,13 +144,13 @@ def _cardano_may_obey(key: bytes, account: bytes) -> bool:
 
 
 RULES: Mapping[str, AddressRule] = {
-    "solana": AddressRule(_same, _itself),
-    "ss58": AddressRule(_same, _itself),
+    "solana": AddressRule(same, _itself),
+    "ss58": AddressRule(same, _itself),
     "sui": AddressRule(_sui),
     "aptos": AddressRule(_aptos, may_obey=_perhaps, name=_aptos_name),
     "ton": AddressRule(_ton, may_obey=_perhaps, name=_hex_name),
-    "stellar": AddressRule(_same, _itself, _perhaps),
-    "algorand": AddressRule(_same, _itself, _perhaps),
+    "stellar": AddressRule(same, _itself, _perhaps),
+    "algorand": AddressRule(same, _itself, _perhaps),
     "near": AddressRule(_near, near.implicit_key, _perhaps, _near_name),
     "cardano": AddressRule(_cardano, may_obey=_cardano_may_obey),
     "hedera": AddressRule(_underivable, may_obey=_perhaps, name=_hex_name),
@@ -157,10 +158,11 @@ RULES: Mapping[str, AddressRule] = {
 """By address format. Aptos, Algorand and NEAR keys can be rotated, Stellar accounts can have
 other signers, TON addresses are those of any contract, Hedera accounts are numbers."""
 
-_FORMATS = {
+FORMATS = {
     "okx-ed25519": frozenset(RULES),
     "ed25519-raw": frozenset({"solana", "ss58", "algorand"}),
 }
+"""Address formats, by scheme."""
 
 SCHEMES = (
     Scheme(
@@ -182,7 +184,7 @@ SCHEMES = (
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of a chain with Ed25519 keys by one of these schemes."""
-    if row.spec.address not in _FORMATS[scheme]:
+    if row.spec.address not in FORMATS[scheme]:
         raise Unsupported(
             "unsupported-scheme", f"{scheme} has no rule for {row.spec.address!r} addresses yet"
         )
@@ -283,7 +285,7 @@ def signer(address_format: str, key: bytes, account: bytes, detail: str = "") ->
 
 def _is_weak(point: bytes) -> bool:
     """Tell whether an encoded point is of small order or its y is not below the field."""
-    top = point[31] & ~_SIGN_BIT
+    top = point[31] & ~SIGN_BIT
     if point[:31] + bytes((top,)) in SMALL_ORDER:
         return True
     return top == 0x7F and int.from_bytes(point, "little") & (2**255 - 1) >= FIELD  # noqa: PLR2004
@@ -298,7 +300,6 @@ def _raw(text: str) -> bytes:
     return text.encode()
 
 
-_SIGNED = {
-    "okx-ed25519": partial(_signed, payload=_framed),
-    "ed25519-raw": partial(_signed, payload=_raw),
-}
+PAYLOADS: Mapping[str, Callable[[str], bytes]] = {"okx-ed25519": _framed, "ed25519-raw": _raw}
+"""What is signed, by scheme."""
+_SIGNED = {name: partial(_signed, payload=payload) for name, payload in PAYLOADS.items()}

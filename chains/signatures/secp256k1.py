@@ -42,7 +42,7 @@ def keccak256(payload: bytes) -> bytes:
 
 def hash160(payload: bytes) -> bytes:
     """Return RIPEMD-160 of SHA-256, the short hash of Bitcoin and its relatives."""
-    return _ripemd160(sha256(payload).digest())
+    return ripemd160(sha256(payload).digest())
 
 
 def sha256d(payload: bytes) -> bytes:
@@ -121,7 +121,8 @@ def parse_hex_signature(text: str, recovery_ids: Mapping[int, int], *, low_s: bo
     return raw[:64] + (b"\x01" if recovery_id else b"\x00")
 
 
-def _ripemd160(payload: bytes) -> bytes:
+def ripemd160(payload: bytes) -> bytes:
+    """Return the RIPEMD-160 of ``payload``."""
     try:
         return new("ripemd160", payload, usedforsecurity=False).digest()
     except ValueError:  # an OpenSSL built without it

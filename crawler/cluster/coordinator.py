@@ -27,8 +27,8 @@ from crawler.cluster.leases import Leases, Shares
 from crawler.cluster.wire import Lease, Setup, ShardTask, Told
 from crawler.engine import Engine, Pinned, open_positions
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.judging import Reading, compressed
-from crawler.ownership import Submit
+from crawler.judges import Elsewhere, Judging
+from crawler.judging import Reading, compressed, message
 from crawler.progress import Progress
 from crawler.runs import RunDirectory, ShardEntry
 from crawler.storage import Url, links
@@ -69,8 +69,8 @@ class Cluster:
         )
 
     @contextlib.contextmanager
-    def judges(self, reading: Reading) -> Iterator[Submit]:
-        """Give what submits signatures to the workers; raises ``EnvironmentFault``."""
+    def judges(self, reading: Reading) -> Iterator[Judging]:
+        """Give what has the workers settle and judge tasks; raises ``EnvironmentFault``."""
         with self.connecting():
             client = self.client(asynchronous=False)
         with client, self.losing():
@@ -81,7 +81,7 @@ class Cluster:
             packed = client.submit(work.as_is, compressed(reading), pure=False)
             here = dict(wire.build())
             executor = client.get_executor(pure=False)
-            yield lambda tasks: executor.submit(work.judge, here, packed, tasks)
+            yield lambda tasks: Elsewhere(executor.submit(work.judge, here, packed, message(tasks)))
 
     def engine(
         self,

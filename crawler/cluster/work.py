@@ -9,6 +9,7 @@ when that has run out it waits, and gives up when nobody comes back.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import Counter
@@ -24,7 +25,8 @@ from chains.transport import HttpTransport
 from crawler.cluster.wire import Lease, Setup, ShardTask, Share, Told, build, difference
 from crawler.engine import Engine
 from crawler.errors import EnvironmentFault, RecountError
-from crawler.judging import Judge, judge_of, judged
+from crawler.judges import LaneThenJudge
+from crawler.judging import TASKS, message, read_message, unpacked
 from crawler.progress import Silent
 from crawler.recount import planned
 from crawler.runs import RunDirectory
@@ -33,6 +35,7 @@ from crawler.storage import place_of
 ABANDONED_AFTER_S = 30.0
 """Seconds without a lease after which a station gives up its shards."""
 _T = TypeVar("_T")
+_log = logging.getLogger(__name__)
 
 _stations: dict[str, Station] = {}
 _one = threading.Lock()
@@ -49,14 +52,18 @@ def identity() -> Mapping[str, str]:
 
 
 def judge(here: Mapping[str, str], reading: bytes, tasks: bytes) -> bytes:
-    """Judge tasks (``crawler.judging.work``); raises ``EnvironmentFault`` in another build."""
+    """Settle and judge tasks; both sides travel as one Arrow message of their rows.
+
+    ``reading`` is what ``crawler.judging.compressed`` returned. Raises ``EnvironmentFault`` in
+    another build.
+    """
     _check_build(here)
-    return judged(_judge(reading), tasks)
+    return message(_judge(reading).judge(read_message(tasks, TASKS)))
 
 
 @lru_cache(maxsize=4)
-def _judge(reading: bytes) -> Judge:
-    return judge_of(reading)
+def _judge(reading: bytes) -> LaneThenJudge:
+    return LaneThenJudge(unpacked(reading), _log.warning)
 
 
 def begin(packed: bytes) -> str:

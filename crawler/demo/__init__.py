@@ -16,17 +16,15 @@ from pathlib import Path
 
 import msgspec
 
-from chains.transport import RetryPolicy
+from chains.simulated.anvil import INSTALL, find_anvil
 from crawler import jobs
-from crawler.demo.declarations import endpoints_toml, world_toml
-from crawler.demo.exchange import MadeUp, Planted, made_up
-from crawler.demo.nodes import Listening
-from crawler.errors import EnvironmentFault
-from crawler.inputs import Options
+from crawler.demo import inputs
+from crawler.demo.exchange import Planted
+from crawler.demo.making import WIDE_FROM
+from crawler.demo.serving import Serving
+from crawler.errors import EnvironmentFault, UsageError
 from crawler.progress import Progress
 from crawler.result import Report
-
-RETRY = RetryPolicy(attempts=4, first_wait_s=0.02, longest_wait_s=0.2, total_s=3)
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,8 +56,17 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
         return "\n".join(lines) + "\n"
 
 
-def run(*, rows: int, path: Path | None, keep: bool, progress: Progress) -> Shown:
-    """Make the exchange, start its nodes, recount it, compare."""
+def run(
+    *, rows: int, path: Path | None, keep: bool, progress: Progress, anvil: bool | None = None
+) -> Shown:
+    """Make the exchange, start its nodes, recount it, compare.
+
+    ``anvil``: Ethereum is served by anvil; ``None``: in a large demo where it is installed.
+    """
+    if anvil is None:
+        anvil = rows >= WIDE_FROM and find_anvil() is not None
+    elif anvil and find_anvil() is None:
+        raise UsageError(f"anvil is not installed: {INSTALL}")
     target = path or _free_path(Path("runs"))
     with contextlib.ExitStack() as stack:
         directory = target.with_name(f"{target.name}-inputs")
@@ -67,38 +74,16 @@ def run(*, rows: int, path: Path | None, keep: bool, progress: Progress) -> Show
             directory.mkdir(parents=True, exist_ok=True)
         else:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recount-")))
-        listening = stack.enter_context(_serving(rows, directory))
         progress.begin("made-up list", rows)
-        world = made_up(rows)
+        made = stack.enter_context(serving(rows, directory, anvil=anvil))
         progress.advance("made-up list", rows)
-        options = write_inputs(world, listening, directory)
-        report = jobs.start(options, target, progress)
-    named, unexpected = compare(world, report)
+        report = jobs.start(inputs.options(directory), target, progress)
+    named, unexpected = compare(made, report)
     return Shown(report=report, path=target, named=named, unexpected=unexpected)
 
 
-def write_inputs(world: MadeUp, listening: Listening, directory: Path) -> Options:
-    """Write list, declarations, endpoints and liabilities; return the run's options."""
-    files = {
-        "list.csv": world.list_text(),
-        "world.toml": world_toml(listening),
-        "endpoints.toml": endpoints_toml(listening),
-        "liabilities.toml": world.liabilities_text(),
-    }
-    for name, text in files.items():
-        (directory / name).write_text(text, encoding="utf-8")
-    return Options(
-        list_path=str(directory / "list.csv"),
-        config=(str(directory / "world.toml"),),
-        endpoints=str(directory / "endpoints.toml"),
-        liabilities=str(directory / "liabilities.toml"),
-        exchange="demo",
-        retry=RETRY,
-    )
-
-
 def compare(
-    world: MadeUp, report: Report
+    made: Serving, report: Report
 ) -> tuple[tuple[tuple[str, str, bool], ...], tuple[str, ...]]:
     """Compare what was planted with what the report names, rows included."""
     named: dict[str, set[int]] = {
@@ -112,11 +97,11 @@ def compare(
         for code in (*line.troubles, *([line.rejected] if line.rejected else []))
     }
     found = tuple(
-        (planted.what, planted.code, _is_named(planted, world.first_row, named, troubles))
-        for planted in world.planted
+        (planted.what, planted.code, _is_named(planted, made.first_row, named, troubles))
+        for planted in made.planted
     )
-    codes = {planted.code for planted in world.planted}
-    expected_troubles = {(p.endpoint, p.code) for p in world.planted if p.endpoint}
+    codes = {planted.code for planted in made.planted}
+    expected_troubles = {(p.endpoint, p.code) for p in made.planted if p.endpoint}
     unexpected = sorted(set(named) - codes)
     unexpected += sorted(f"{name}: {code}" for name, code in troubles - expected_troubles)
     return found, tuple(unexpected)
@@ -131,9 +116,12 @@ def _is_named(
 
 
 @contextlib.contextmanager
-def _serving(rows: int, directory: Path) -> Iterator[Listening]:
-    """Run the nodes in a process of their own while the block lasts."""
-    command = [sys.executable, "-m", "crawler.demo", str(rows), str(directory)]
+def serving(
+    rows: int, directory: Path, *, delay_s: float = 0.0, anvil: bool = False
+) -> Iterator[Serving]:
+    """Make the exchange and run its nodes in processes of their own while the block lasts."""
+    options = [str(rows), str(directory), str(delay_s), "anvil" if anvil else "simulated"]
+    command = [sys.executable, "-m", "crawler.demo", *options]
     with subprocess.Popen(  # noqa: S603 - our own module, no shell
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -141,7 +129,7 @@ def _serving(rows: int, directory: Path) -> Iterator[Listening]:
             line = process.stdout.readline() if process.stdout else b""
             if not line:
                 raise EnvironmentFault("the demo's nodes did not start; see the message above")
-            yield msgspec.json.decode(line, type=Listening)
+            yield msgspec.json.decode(line, type=Serving)
         finally:
             if process.stdin is not None:
                 process.stdin.close()

@@ -1,9 +1,10 @@
-"""The demo's nodes as a process of their own; see ``crawler.demo.nodes``."""
+"""The made-up exchange as a process of its own; see ``crawler.demo.serving``."""
 
-import asyncio
 import sys
 from pathlib import Path
 
-from crawler.demo.nodes import serve
+from crawler.demo.serving import serve
 
-asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2])))
+if __name__ == "__main__":
+    rows, directory, delay_s, anvil = sys.argv[1:]
+    serve(int(rows), Path(directory), delay_s=float(delay_s), anvil=anvil == "anvil")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from string import Template
+from typing import Any
+
+import msgspec
 
 from crawler.demo.keys import MESSAGE
+from crawler.demo.networks import Network, by_label
 from crawler.demo.nodes import CHAIN_ID, Listening
 
 BITCOIN, ETHEREUM, TRON, SOLANA = "bip122:demo", f"eip155:{CHAIN_ID}", "tron:demo", "solana:demo"
@@ -45,6 +50,7 @@ native = "$solana/slip44:501"
 source = "made up"
 params = { genesis = "$solana_genesis" }
 
+$others
 $assets
 [[exchanges]]
 name = "demo"
@@ -56,6 +62,7 @@ networks = [
     { network = "ETH", chain = "$ethereum", schemes = ["okx-evm"] },
     { network = "TRON", chain = "$tron", schemes = ["okx-tron"] },
     { network = "SOL", chain = "$solana", schemes = ["okx-ed25519"] },
+$more_networks
 ]
 labels = [
     { asset = "BTC", id = "$bitcoin/slip44:0" },
@@ -64,7 +71,21 @@ labels = [
     { asset = "SOL", id = "$solana/slip44:501" },
     { asset = "USDT-ERC20", id = "$ethereum/erc20:0xdAC17F958D2ee523a2206206994597C13D831ec7" },
     { asset = "USDC", id = "$ethereum/erc20:0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48" },
+$more_labels
 ]
+"""
+)
+
+_OTHER = Template(
+    """
+[chains."$id"]
+name = "$name (demo)"
+adapter = "$adapter"
+address = "$address"
+native = "$native"
+source = "made up"
+address_params = $address_params
+params = $params
 """
 )
 
@@ -118,6 +139,7 @@ CHAIN_OF = {
 
 def world_toml(listening: Listening) -> str:
     """Return the demo's chains, assets and exchange."""
+    others = [by_label()[label] for label in listening.params]
     return _WORLD.substitute(
         bitcoin=BITCOIN,
         ethereum=ETHEREUM,
@@ -128,7 +150,19 @@ def world_toml(listening: Listening) -> str:
         message=MESSAGE,
         assets="".join(
             _ASSET.substitute(id=asset, coin=coin, decimals=decimals)
-            for asset, coin, decimals in ASSETS
+            for asset, coin, decimals in (
+                *ASSETS,
+                *((one.asset, one.coin, one.decimals) for one in others),
+            )
+        ),
+        others="".join(_other_toml(one, listening.params[one.label]) for one in others),
+        more_networks="".join(
+            f'    {{ network = "{one.label}", chain = "{one.id}", '
+            f'schemes = ["{one.family.scheme or "okx-evm"}"] }},\n'
+            for one in others
+        ),
+        more_labels="".join(
+            f'    {{ asset = "{one.label}", id = "{one.asset}" }},\n' for one in others
         ),
         bitcoin_genesis=listening.genesis["bitcoin"],
         tron_genesis=listening.genesis["tron"],
@@ -136,13 +170,38 @@ def world_toml(listening: Listening) -> str:
     )
 
 
+def _other_toml(network: Network, params: Mapping[str, Any]) -> str:
+    return _OTHER.substitute(
+        id=network.id,
+        name=network.spec.name,
+        adapter=network.spec.adapter,
+        address=network.spec.address,
+        native=network.asset,
+        address_params=_inline(network.spec.address_params),
+        params=_inline(params),
+    )
+
+
+def _inline(value: Any) -> str:
+    """Write a value as TOML, tables inline; texts and numbers are written as in JSON."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f'"{name}" = {_inline(one)}' for name, one in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_inline, value)) + "]"
+    return msgspec.json.encode(value).decode()
+
+
 def endpoints_toml(listening: Listening) -> str:
     """Return the demo's endpoints."""
+    chains = dict(CHAIN_OF)
+    for label in listening.params:
+        network = by_label()[label]
+        chains[network.endpoint] = network.id, ""
     return "".join(
         _ENDPOINT.substitute(
             name=name,
-            chain=CHAIN_OF[name][0],
-            protocol=CHAIN_OF[name][1],
+            chain=chains[name][0],
+            protocol=chains[name][1],
             url=url,
             timeout=SILENT_TIMEOUT_S if name == "solana-silent" else TIMEOUT_S,
         )

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import cache
+from math import gcd
 
 import msgspec
 
@@ -18,6 +20,7 @@ from chains.addresses.bech32 import bytes_to_digits, digits_to_bech32
 from chains.simulated.bip122 import SimulatedCoin
 from crawler.demo import keys
 from crawler.demo.keys import MESSAGE
+from crawler.demo.networks import Network, by_label, networks
 from crawler.units import to_text
 
 BITCOIN_HEIGHT, ETHEREUM_HEIGHT, TRON_HEIGHT, SOLANA_SLOT = 2_000, 20_000_000, 62_000_000, 270_000
@@ -25,17 +28,49 @@ HEADER = (
     "coin,Type,Network,Snapshot Height,address,amount,message,signature1,signature2,"
     "redeem script/ public key,EOA1,EOA2"
 )
-DECIMALS = {"BTC": 8, "ETH": 18, "USDT-ERC20": 6, "USDC": 6, "TRX": 6, "SOL": 9}
-NETWORKS = {"BTC": "BTC", "TRX": "TRON", "SOL": "SOL"}
-HEIGHTS = {"BTC": BITCOIN_HEIGHT, "ETH": ETHEREUM_HEIGHT, "TRON": TRON_HEIGHT, "SOL": SOLANA_SLOT}
-COINS = {"USDT-ERC20": "USDT"}
 RATIOS = {"BTC": "104", "ETH": "102", "USDT": "107", "USDC": "102", "TRX": "101", "SOL": "103"}
-"""Percent of the liabilities that the list claims to cover."""
+"""Percent of the liabilities that the list claims to cover; all of those of other coins."""
 USDT = bytes.fromhex("dac17f958d2ee523a2206206994597c13d831ec7")
 USDC = bytes.fromhex("a0b86991c6218b36c1d19d4a2e9eb0ce3606eb48")
 BECH32 = 1
+PLACES = 18
+"""Decimals of the liabilities."""
+PLANTED_ROWS = 9
+"""Rows that planting adds: contract rows, a repeat, a conflict, a broken address, …."""
+MAIN_SHARES = {"ETH": 1500, "USDT-ERC20": 1500, "USDC": 500, "TRX": 1200, "BTC": 1700, "SOL": 700}
+"""Rows in about ten thousand of a wide world; the further networks have the rest."""
+WIDE_NUMBERS = 20_000_000
+"""Wide worlds count from here where planted rows have numbers of their own."""
 SHORTFALL_PARTS = 40
 """The planted shortfall is one part in this many of its row."""
+
+
+class Label(msgspec.Struct, frozen=True):
+    """What an asset label of the list stands for: network label, height, decimals, coin."""
+
+    network: str
+    height: int
+    decimals: int
+    coin: str
+
+
+LABELS = {
+    "BTC": Label("BTC", BITCOIN_HEIGHT, 8, "BTC"),
+    "ETH": Label("ETH", ETHEREUM_HEIGHT, 18, "ETH"),
+    "USDT-ERC20": Label("ETH", ETHEREUM_HEIGHT, 6, "USDT"),
+    "USDC": Label("ETH", ETHEREUM_HEIGHT, 6, "USDC"),
+    "TRX": Label("TRON", TRON_HEIGHT, 6, "TRX"),
+    "SOL": Label("SOL", SOLANA_SLOT, 9, "SOL"),
+}
+
+
+@cache
+def label_of(name: str) -> Label:
+    """Return what an asset label stands for."""
+    if name in LABELS:
+        return LABELS[name]
+    network = by_label()[name]
+    return Label(name, network.family.height, network.decimals, network.coin)
 
 
 class ListedRow(msgspec.Struct, kw_only=True):
@@ -48,20 +83,15 @@ class ListedRow(msgspec.Struct, kw_only=True):
     key: str = ""
     owners: tuple[str, ...] = ()
 
-    @property
-    def network(self) -> str:
-        """The published network label."""
-        return NETWORKS.get(self.coin, "ETH")
-
     def line(self) -> str:
         """Write the row as it stands in the file."""
+        label = label_of(self.coin)
         first, second = (*self.signatures, "", "")[:2]
         owner, other = (*self.owners, "", "")[:2]
-        amount = to_text(self.units, DECIMALS[self.coin])
-        height = str(HEIGHTS[self.network])
+        amount = to_text(self.units, label.decimals)
         cells = (
-            self.coin, "Non Staking", self.network, height, self.address, amount, MESSAGE,
-            first, second, self.key, owner, other,
+            self.coin, "Non Staking", label.network, str(label.height), self.address, amount,
+            MESSAGE, first, second, self.key, owner, other,
         )  # fmt: skip
         return ",".join(cells)
 
@@ -91,6 +121,7 @@ class MadeUp(msgspec.Struct, kw_only=True):
     safes: dict[bytes, tuple[bytes, ...]] = {}
     tron: dict[bytes, int] = {}
     solana: dict[bytes, int] = {}
+    others: dict[str, dict[bytes, int]] = {}
     planted: list[Planted] = []
 
     def totals(self) -> dict[str, int]:
@@ -101,10 +132,17 @@ class MadeUp(msgspec.Struct, kw_only=True):
         return sums
 
     def list_text(self) -> str:
-        """Write the list: totals, a blank line, rows."""
-        head = ["coin,amount"]
-        head += [f"{c},{to_text(total, DECIMALS[c])}" for c, total in self.totals().items()]
-        return "\n".join([*head, "", HEADER, *(row.line() for row in self.rows)]) + "\n"
+        """Write the list."""
+        return "".join(self.list_lines())
+
+    def list_lines(self) -> Iterator[str]:
+        """Yield the lines of the list: totals, a blank line, rows."""
+        yield "coin,amount\n"
+        for name, total in self.totals().items():
+            yield f"{name},{to_text(total, label_of(name).decimals)}\n"
+        yield f"\n{HEADER}\n"
+        for row in self.rows:
+            yield row.line() + "\n"
 
     @property
     def first_row(self) -> int:
@@ -115,21 +153,63 @@ class MadeUp(msgspec.Struct, kw_only=True):
         """Write liabilities such that the list claims the ratios of ``RATIOS``."""
         lines = ['as_of = "2024-06-10"', 'source = "made up for the demo"', "[liabilities]"]
         uncounted = {i for p in self.planted if p.code in ("repeat-of", "conflict") for i in p.rows}
-        counted = [row for i, row in enumerate(self.rows) if i not in uncounted]
-        for label in self.totals():
-            coin = COINS.get(label, label)
-            total = sum(row.units for row in counted if row.coin == label)
-            owed = Fraction(total * 100, int(RATIOS[coin]))
-            lines.append(f'{coin} = "{to_text(int(owed), DECIMALS[label])}"')
+        totals: dict[str, Fraction] = {}
+        for i, row in enumerate(self.rows):
+            if i not in uncounted:
+                label = label_of(row.coin)
+                coins = Fraction(row.units, 10**label.decimals)
+                totals[label.coin] = totals.get(label.coin, Fraction(0)) + coins
+        for coin, total in totals.items():
+            owed = total * 100 / int(RATIOS.get(coin, "100"))
+            lines.append(f'{coin} = "{to_text(int(owed * 10**PLACES), PLACES)}"')
         return "\n".join(lines) + "\n"
 
 
-def made_up(rows: int, *, sign: bool = True) -> MadeUp:
-    """Make the world with ``rows`` rows; without ``sign`` only what the nodes need."""
+def made_up(rows: int, *, sign: bool = True, wide: bool = False) -> MadeUp:
+    """Make the world with ``rows`` rows; without ``sign`` only what the nodes need.
+
+    A ``wide`` one has rows on the further networks too (``crawler.demo.networks``), in the shares
+    of published lists, and is sorted by label as those are.
+    """
+    return completed(part(range(unplanted(rows)), sign=sign, wide=wide), sign=sign, wide=wide)
+
+
+def unplanted(rows: int) -> int:
+    """Return how many of the rows are in order."""
+    return rows - PLANTED_ROWS
+
+
+def part(numbers: range, *, sign: bool, wide: bool) -> MadeUp:
+    """Make the rows of these numbers and what is behind them; parts can be joined."""
     world = MadeUp()
+    if wide:
+        for number in numbers:
+            _wide_row(world, number, sign=sign)
+        return world
     makers = _makers(world, sign=sign)
-    for number in range(rows - _plant_count()):
+    for number in numbers:
         makers[number % len(makers)](number)
+    return world
+
+
+def join(world: MadeUp, more: MadeUp) -> None:
+    """Put the rows of a part behind those of another, with what is behind them."""
+    world.rows += more.rows
+    world.coins += more.coins
+    for own, other in (
+        (world.ether, more.ether),
+        (world.tron, more.tron),
+        (world.solana, more.solana),
+        *((world.tokens[token], more.tokens[token]) for token in more.tokens),
+        *((world.others.setdefault(name, {}), held) for name, held in more.others.items()),
+    ):
+        own.update(other)
+
+
+def completed(world: MadeUp, *, sign: bool, wide: bool) -> MadeUp:
+    """Sort the rows of a wide world and plant the faults."""
+    if wide:
+        world.rows.sort(key=lambda row: row.coin)
     _plant(world, sign=sign)
     return world
 
@@ -159,14 +239,63 @@ def _makers(world: MadeUp, *, sign: bool) -> list[Callable[[int], None]]:
     return [ether, tether, bitcoin, tron, ether, tether, solana, bitcoin, tron, usdc]
 
 
+@cache
+def _wide_shares() -> tuple[tuple[str, int, int], ...]:
+    """Return (label, place within its label, rows of the label) for each of a round of rows.
+
+    Each label comes once before they are mixed, so that a short list has all of them.
+    """
+    shares = MAIN_SHARES | {one.label: one.family.share for one in networks()}
+    places = [(name, i, count) for name, count in shares.items() for i in range(count)]
+    step = next(
+        step for step in range(len(places) * 3 // 8, len(places)) if gcd(step, len(places)) == 1
+    )
+    scattered = [places[i * step % len(places)] for i in range(len(places))]
+    return tuple(sorted(scattered, key=lambda one: one[1] > 0))
+
+
+def _wide_row(world: MadeUp, number: int, *, sign: bool) -> None:
+    shares = _wide_shares()
+    around, at = divmod(number, len(shares))
+    name, place, count = shares[at]
+    own = around * count + place
+    if name == "BTC":
+        _bitcoin(world, WIDE_NUMBERS + own * 10, sign=sign)
+    elif name == "TRX":
+        _tron(world, WIDE_NUMBERS + own, sign=sign)
+    elif name == "SOL":
+        _solana(world, own, sign=sign)
+    elif name in LABELS:
+        _evm(world, name, own, sign=sign, shared=own % 3 == 0)
+    else:
+        _other(world, by_label()[name], own, sign=sign)
+
+
+def _other(world: MadeUp, network: Network, number: int, *, sign: bool) -> None:
+    wallet = network.family.wallet(network, number, sign=sign)
+    unit = 10**network.decimals
+    units = _amount(unit // 100 + 1, 500 * unit, network.label, number)
+    world.others.setdefault(network.label, {})[wallet.account] = units
+    world.rows.append(
+        ListedRow(
+            coin=network.label,
+            address=network.text(wallet.account),
+            units=units,
+            signatures=wallet.signatures if network.family.scheme else (),
+            key=wallet.key,
+        )
+    )
+
+
 def _amount(least: int, most: int, *parts: object) -> int:
     return least + int.from_bytes(keys.seed("amount", *parts), "big") % (most - least)
 
 
-def _evm(world: MadeUp, coin: str, number: int, *, sign: bool) -> None:
-    key = keys.secp256k1_key("evm", number)
+def _evm(world: MadeUp, coin: str, number: int, *, sign: bool, shared: bool = True) -> None:
+    key = keys.secp256k1_key("evm", number) if shared else keys.secp256k1_key(coin, number)
     account = keys.evm_address(key)
-    units = _amount(10 ** DECIMALS[coin], 500 * 10 ** DECIMALS[coin], coin, number)
+    unit = 10 ** LABELS[coin].decimals
+    units = _amount(unit, 500 * unit, coin, number)
     _hold(world, coin, account, units)
     signature = keys.sign_evm(key) if sign else ""
     world.rows.append(
@@ -263,11 +392,6 @@ def _solana(world: MadeUp, number: int, *, sign: bool) -> None:
             key="0x" + account.hex(),
         )
     )
-
-
-def _plant_count() -> int:
-    """Rows that planting adds: contract rows, a repeat, a conflict, a broken address, …."""
-    return 9
 
 
 def _plant(world: MadeUp, *, sign: bool) -> None:

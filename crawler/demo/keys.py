@@ -13,7 +13,7 @@ from coincurve import PrivateKey
 from nacl.signing import SigningKey
 
 from chains.addresses.base58 import bytes_to_base58check
-from chains.signatures.digests import bitcoin_message, frame, okx_evm, tron_hashed
+from chains.signatures.digests import bitcoin_message, frame, okx_ecdsa, okx_evm, tron_hashed
 from chains.signatures.secp256k1 import keccak256
 
 MESSAGE = "I am the demo exchange"
@@ -69,14 +69,19 @@ def sign_evm(key: PrivateKey) -> str:
     return "0x" + _recoverable(key, okx_evm(MESSAGE)).hex()
 
 
+def sign_okx(key: PrivateKey) -> str:
+    """Sign the demo's text as rows of other secp256k1 chains do."""
+    return "0x" + _recoverable(key, okx_ecdsa(MESSAGE)).hex()
+
+
 def sign_tron(key: PrivateKey) -> str:
     """Sign the demo's text as a TRON row does."""
     return "0x" + _recoverable(key, tron_hashed(MESSAGE)).hex()
 
 
-def sign_bitcoin(key: PrivateKey) -> str:
+def sign_bitcoin(key: PrivateKey, header: str = "Bitcoin") -> str:
     """Sign the demo's text as Core's signmessage does, for a compressed key."""
-    signature = key.sign_recoverable(bitcoin_message("Bitcoin", MESSAGE), hasher=None)
+    signature = key.sign_recoverable(bitcoin_message(header, MESSAGE), hasher=None)
     return base64.b64encode(bytes([31 + signature[64]]) + signature[:64]).decode()
 
 

@@ -1,15 +1,11 @@
-"""The demo's nodes, in a process of their own: ``python -m crawler.demo ROWS DIRECTORY``.
+"""The demo's nodes: which there are, and three that are faulty on purpose.
 
-Prints one line of JSON when all are listening: endpoint name → URL, and what the declarations
-need. Runs until its standard input closes. Three endpoints are faulty on purpose.
+``crawler.demo.serving`` runs them in processes of their own.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import sys
-from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -27,8 +23,8 @@ from crawler.demo.exchange import (
     USDC,
     USDT,
     MadeUp,
-    made_up,
 )
+from crawler.demo.networks import by_label
 
 CHAIN_ID = 31337
 MOMENT = 1_717_977_600
@@ -36,10 +32,14 @@ MOMENT = 1_717_977_600
 
 
 class Listening(msgspec.Struct, frozen=True, kw_only=True):
-    """What the parent needs to know: URLs by endpoint name, genesis hashes by network."""
+    """What the declarations need: URLs by endpoint name, genesis hashes by network.
+
+    ``params`` are those of the further networks, by label.
+    """
 
     urls: dict[str, str]
     genesis: dict[str, str]
+    params: dict[str, dict[str, Any]] = {}
 
 
 def nodes(world: MadeUp) -> dict[str, SimulatedNode]:
@@ -87,25 +87,9 @@ def _evm(world: MadeUp, faults: Faults) -> SimulatedEvm:
     return node
 
 
-async def serve(rows: int, directory: Path) -> None:
-    """Serve until standard input closes."""
-    running = nodes(made_up(rows, sign=False))
-    core = running["bitcoin-core"]
-    if not isinstance(core, SimulatedCore):
-        raise TypeError("bitcoin-core")
-    dump = directory / "utxo.dat"
-    core.dump(dump, height=BITCOIN_HEIGHT)
-    async with contextlib.AsyncExitStack() as stack:
-        for node in running.values():
-            await stack.enter_async_context(node)
-        tron, solana = running["tron-one"], running["solana-one"]
-        if not (isinstance(tron, SimulatedTron) and isinstance(solana, SimulatedSolana)):
-            raise TypeError("tron-one, solana-one")
-        listening = Listening(
-            urls={name: node.url for name, node in running.items()}
-            | {"bitcoin-dump": dump.absolute().as_uri()},
-            genesis={"bitcoin": core.genesis, "tron": tron.genesis, "solana": solana.genesis},
-        )
-        sys.stdout.write(msgspec.json.encode(listening).decode() + "\n")
-        sys.stdout.flush()
-        await asyncio.to_thread(sys.stdin.buffer.read)
+def further_nodes(world: MadeUp) -> dict[str, SimulatedNode]:
+    """Make the nodes of the further networks, by label."""
+    return {
+        label: by_label()[label].family.node(by_label()[label], held)
+        for label, held in sorted(world.others.items())
+    }

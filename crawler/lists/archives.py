@@ -29,6 +29,9 @@ MAX_RATIO = 200
 RATIO_FREE = 16 << 20
 """Below this unpacked size the ratio does not matter."""
 
+LONGEST_NAME = 255
+"""Characters of a member's name; no file system takes more."""
+
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
@@ -82,7 +85,8 @@ def reading(path: Path) -> Iterator[None]:
     except OSError as error:
         raise ListError(f"{path}: cannot be read: {error.strerror or error}") from error
     except _ZIP_FAULTS as error:
-        raise ListError(f"{path}: damaged archive: {error}") from error
+        said = " ".join(str(error).split())[:300]  # it may repeat a name of the archive
+        raise ListError(f"{path}: damaged archive: {said}") from error
 
 
 def magic(path: Path) -> bytes:
@@ -127,15 +131,17 @@ def is_workbook(members: Iterable[zipfile.ZipInfo]) -> bool:
 
 def _is_debris(info: zipfile.ZipInfo) -> bool:
     """Directories, and what macOS leaves in archives."""
-    name = info.filename
-    return info.is_dir() or name.startswith("__MACOSX/") or name.rpartition("/")[2] == ".DS_Store"
+    name = info.filename  # perhaps empty, which is_dir() does not expect
+    left = name.startswith("__MACOSX/") or name.rpartition("/")[2] == ".DS_Store"
+    return left or name.endswith("/")
 
 
 def _check_member(path: Path, info: zipfile.ZipInfo) -> None:
     name = info.filename
     where = f"{path}: member {name[:120]!r}"
     parts = name.split("/")
-    if name.startswith("/") or "\\" in name or ":" in name or ".." in parts or "\0" in name:
+    unsafe = "\\" in name or ":" in name or ".." in parts or "\0" in name
+    if unsafe or name.startswith("/") or len(name) > LONGEST_NAME:
         raise ListError(f"{where} has an unsafe name; expected a plain file name")
     if stat.S_ISLNK(info.external_attr >> 16):
         raise ListError(f"{where} is a link; expected a plain file")

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from crawler.errors import ListError
 from crawler.lists import bitmex
-from crawler.lists.archives import MAX_UNPACKED, ZIP_MAGIC, Source, magic
+from crawler.lists.archives import MAX_RATIO, MAX_UNPACKED, RATIO_FREE, ZIP_MAGIC, Source, magic
 from crawler.lists.blocks import Block, Size, blocks, measure
 from crawler.lists.claims import to_claims
 from crawler.lists.generic import COLUMNS, recognise, refuse_unknown
@@ -242,7 +242,12 @@ def _parquet(source: Source) -> Iterator[None]:
     try:
         yield
     except _PARQUET_FAULTS as error:
-        raise ListError(f"{source.name}: damaged Parquet file: {str(error)[:300]}") from error
+        said = " ".join(str(error).split())[:300]
+        raise ListError(f"{source.name}: damaged Parquet file: {said}") from error
+
+
+ROWS_FREE = 100_000
+"""Below so many rows it does not matter that each takes less than a byte of the file."""
 
 
 def parquet_table(source: Source) -> ParquetTable:
@@ -255,8 +260,13 @@ def parquet_table(source: Source) -> ParquetTable:
         unpacked = sum(
             metadata.row_group(at).total_byte_size for at in range(metadata.num_row_groups)
         )
-    if unpacked > MAX_UNPACKED:
-        raise ListError(f"{source.name}: unpacks to {unpacked} bytes; at most {MAX_UNPACKED}")
+    if unpacked > MAX_UNPACKED or unpacked > max(RATIO_FREE, MAX_RATIO * size.bytes):
+        raise ListError(
+            f"{source.name}: {size.bytes} bytes unpack to {unpacked}; at most {MAX_UNPACKED} are "
+            f"read, and a ratio above {MAX_RATIO} is no wallet list"
+        )
+    if metadata.num_rows > max(ROWS_FREE, size.bytes):
+        raise ListError(f"{source.name}: {metadata.num_rows} rows in {size.bytes} bytes")
     names = list(schema.names)
     try:
         refuse_repeats(names)

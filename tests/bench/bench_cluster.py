@@ -23,7 +23,7 @@ from pathlib import Path
 import psutil
 
 from crawler.cluster.coordinator import Cluster
-from crawler.judging import TASKS, Reading, message
+from crawler.judging import TASKS, Reading
 from crawler.ownership import TASKS_A_PART, examine
 from crawler.settings import load_world
 from tests.bench.bench_ownership import BATCH, batches, make_rows
@@ -78,18 +78,18 @@ def judge(claims: list, reading: Reading, workers: int) -> list[dict[str, float]
 
 
 def checked(claims: list, reading: Reading, cluster: Cluster) -> float:
-    """Return the seconds of the checks alone: what is sent was made before."""
+    """Return the seconds of the checks alone: the tasks were told apart before."""
     tasks = [one.select(TASKS.names) for one in claims]
     sent = [
-        message(one.slice(start, TASKS_A_PART))
+        one.slice(start, TASKS_A_PART)
         for one in tasks
         for start in range(0, one.num_rows, TASKS_A_PART)
     ]
-    with cluster.judges(reading) as submit:
-        submit(message(tasks[0].slice(0, 1))).result()
+    with cluster.judges(reading) as judging:
+        judging(tasks[0].slice(0, 1)).verdicts()
         started = time.perf_counter()
-        for future in [submit(one) for one in sent]:
-            future.result()
+        for pending in [judging(one) for one in sent]:
+            pending.verdicts()
         return time.perf_counter() - started
 
 

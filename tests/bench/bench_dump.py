@@ -69,7 +69,7 @@ def make(path: Path, coins: int, wanted: int) -> list[bytes]:
     return sorted(set(scripts))
 
 
-def main(coins: int = 5_000_000, wanted: int = 300_000, rounds: int = 5) -> None:
+def main(coins: int = 5_000_000, wanted: int = 300_000, rounds: int = 3) -> None:
     """Print one line per round."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

@@ -1,12 +1,13 @@
-"""Addresses per second: the whole crawl through the adapter, beside a bare socket client.
+"""Addresses per second: the whole crawl into a run directory, beside a bare socket client.
 
 Both ask a local anvil for the native coin and one ERC-20 of the same addresses, at a block
-whose balances differ from the tip. The crawl encodes, sends, checks and decodes. The bare
-client sends the same requests, encoded beforehand, over plain sockets (no HTTP library) and
-throws the answers away: what is left is node, kernel and event loop. Rounds alternate;
-client and node share the machine. Prints one line of JSON; asserts nothing about time.
+whose balances differ from the tip. The crawl is the engine's: it encodes, sends, checks, decodes
+and stores evidence and answers, synced to the disk. The bare client sends the same requests,
+encoded beforehand, over plain sockets (no HTTP library) and throws the answers away: what is left
+is node, kernel and event loop. Rounds alternate; client and node share the machine. Prints one
+line of JSON; asserts nothing about time.
 
-    python tests/bench/bench_evm.py [--addresses 20000] [--rounds 5]
+    python -m tests.bench.bench_evm [--addresses 100000] [--rounds 5]
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import hashlib
 import json
 import statistics
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,12 +26,18 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
 from anvil import DEV_ACCOUNT, Anvil, running_anvil
-from evm_bytecode import token
 
 from chains.adapters import load
 from chains.endpoints import EndpointSpec
 from chains.model import AssetId, ChainId, ChainSpec, QueryKind, Questions, Request, Snapshot
+from chains.simulated.evm_bytecode import token
 from chains.transport import HttpTransport
+from crawler.answers import read_shard
+from crawler.engine import Engine, evidence_pack
+from crawler.evidence import Header, read_pack
+from crawler.plan import Moment, shard_digest, shards
+from crawler.progress import Silent
+from crawler.runs import FORMAT, Manifest, RunDirectory, ShardEntry
 
 CHAIN = ChainId("eip155:31337")
 TOKEN = bytes.fromhex("00000000000000000000000000000000000070ce")
@@ -66,21 +74,93 @@ def load_balances(node: Anvil, accounts: tuple[bytes, ...]) -> tuple[int, list[d
     return height, [natives, holdings]
 
 
+def questions_of(height: int, accounts: tuple[bytes, ...]) -> list[Questions]:
+    """Ask for both assets of every account."""
+    return [
+        Questions(
+            kind=QueryKind.BALANCE, chain=CHAIN, height=height, asset=asset, accounts=accounts
+        )
+        for asset in ASSETS
+    ]
+
+
+def plan_of(at: Snapshot, questions: list[Questions]) -> list[tuple[ShardEntry, Questions]]:
+    """Cut the questions into shards, as a run does."""
+    return [
+        (
+            ShardEntry(
+                digest=shard_digest(one, at.block_hash),
+                kind=one.kind.value,
+                chain=one.chain,
+                height=one.height,
+                asset=one.asset,
+                questions=len(one.accounts),
+            ),
+            one,
+        )
+        for one in shards(questions, {CHAIN: load("eip155").capabilities.shard})
+    ]
+
+
 async def crawl(
-    transport: HttpTransport, at: Snapshot, questions: list[Questions]
-) -> tuple[list[dict[int, int | None]], list[Request]]:
-    """Ask and decode everything with a fresh adapter."""
-    adapter = load("eip155")(SPEC, transport)
-    found: list[dict[int, int | None]] = []
-    sent: list[Request] = []
-    for asked in questions:
-        units: dict[int, int | None] = {}
-        async for extract in adapter.extract(asked, at):
-            answers = adapter.decode(asked, extract, at)
-            units.update(zip(answers.positions, answers.units, strict=True))
-            sent += [exchange.request for exchange in extract.exchanges]
-        found.append(units)
-    return found, sent
+    directory: Path, endpoint: EndpointSpec, height: int, questions: list[Questions]
+) -> tuple[float, float, RunDirectory, Snapshot]:
+    """Ask, check, decode and store everything in a new run directory; seconds and CPU seconds."""
+    manifest = Manifest(
+        format=FORMAT,
+        run="bench",
+        started="",
+        versions={},
+        inputs={},
+        options={},
+        config_sha256="",
+    )
+    run = RunDirectory.create(directory, manifest)
+    async with Engine(run, {CHAIN: SPEC}, [endpoint], Silent()) as engine:
+        pinned = await engine.pin([Moment(CHAIN, height)], {})
+        at = pinned[Moment(CHAIN, height).key].snapshot
+        assert at is not None
+        plan = plan_of(at, questions)
+        started, used = time.perf_counter(), time.process_time()
+        await engine.crawl(plan, pinned)
+        took = time.perf_counter() - started, time.process_time() - used
+    run.close()
+    return *took, run, at
+
+
+async def in_memory(
+    endpoint: EndpointSpec, height: int, questions: list[Questions]
+) -> tuple[float, int]:
+    """Ask, check and decode as above, but keep nothing; seconds and the number of answers."""
+    async with HttpTransport(CHAIN, [endpoint]) as transport:
+        adapter = load("eip155")(SPEC, transport)
+        at = adapter.snapshot(height, await adapter.pin(height))
+        started, found = time.perf_counter(), 0
+        for asked in questions:
+            async for extract in adapter.extract(asked, at):
+                found += len(adapter.decode(asked, extract, at).units)
+        return time.perf_counter() - started, found
+
+
+def answers(run: RunDirectory, at: Snapshot, questions: list[Questions]) -> list[list[str | None]]:
+    """Read the balances back, as stored, per question in the order of its accounts."""
+    found: dict[str, list[str | None]] = {one.asset: [] for one in questions}
+    for entry, _ in plan_of(at, questions):
+        merged = read_shard(run, entry.digest)
+        assert merged is not None
+        found[entry.asset] += merged.table["units"].to_pylist()
+    return [found[one.asset] for one in questions]
+
+
+def requests_of(run: RunDirectory, at: Snapshot, questions: list[Questions]) -> list[Request]:
+    """Return the requests of a crawl, from its evidence."""
+    return [
+        exchange.request
+        for entry, _ in plan_of(at, questions)
+        for line in read_pack(run.path / evidence_pack(entry.digest, 1))
+        if not isinstance(line, Header)
+        for exchange in line.exchanges
+    ]
 
 
 async def bare(port: int, messages: list[bytes], connections: int) -> None:
@@ -111,32 +191,27 @@ def http_message(port: int, body: bytes) -> bytes:
 async def compare(node: Anvil, count: int, rounds: int, connections: int) -> dict[str, object]:
     accounts = made_up(count)
     height, expected = load_balances(node, accounts)
-    questions = [
-        Questions(
-            kind=QueryKind.BALANCE, chain=CHAIN, height=height, asset=asset, accounts=accounts
-        )
-        for asset in ASSETS
-    ]
+    questions = questions_of(height, accounts)
     endpoint = EndpointSpec(
         name="anvil", chain=CHAIN, url=node.url, rate="0", concurrency=connections
     )
     crawls: list[float] = []
     bares: list[float] = []
-    async with HttpTransport(CHAIN, [endpoint]) as transport:
-        adapter = load("eip155")(SPEC, transport)
-        at = adapter.snapshot(height, await adapter.pin(height))
-        found, sent = await crawl(transport, at, questions)
-        wanted = [{i: each[account] for i, account in enumerate(accounts)} for each in expected]
-        if found != wanted:
+    cpu: list[float] = []
+    wanted = [[str(each[account]) for account in accounts] for each in expected]
+    with tempfile.TemporaryDirectory() as folder:
+        *_, run, at = await crawl(Path(folder, "first"), endpoint, height, questions)
+        if answers(run, at, questions) != wanted:
             raise SystemExit("the crawl brought other balances than were loaded")
+        sent = requests_of(run, at, questions)
         messages = [http_message(node.port, request.body) for request in sent]
-        for _ in range(rounds):
-            start = time.perf_counter()
-            await crawl(transport, at, questions)
-            middle = time.perf_counter()
+        for number in range(rounds):
+            seconds, used, *_ = await crawl(Path(folder, str(number)), endpoint, height, questions)
+            start, before = time.perf_counter(), time.process_time()
             await bare(node.port, messages, connections)
-            crawls.append(count / (middle - start))
-            bares.append(count / (time.perf_counter() - middle))
+            bares.append(count / (time.perf_counter() - start))
+            crawls.append(count / seconds)
+            cpu.append(used - (time.process_time() - before))
     ours, limit = statistics.median(crawls), statistics.median(bares)
     return {
         "bench": "evm",
@@ -148,13 +223,14 @@ async def compare(node: Anvil, count: int, rounds: int, connections: int) -> dic
         "crawl_rounds": [round(rate) for rate in crawls],
         "bare_addresses_per_s": round(limit),
         "bare_rounds": [round(rate) for rate in bares],
-        "ratio": round(ours / limit, 3),
+        "our_cpu_ms_per_1000": round(statistics.median(cpu) / count * 1e6, 2),
+        "ratio": round(statistics.median(a / b for a, b in zip(crawls, bares, strict=True)), 3),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--addresses", type=int, default=20_000)
+    parser.add_argument("--addresses", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=4)
     options = parser.parse_args()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import msgspec
@@ -334,3 +335,19 @@ async def test_a_certificate_that_nobody_vouches_for_is_never_accepted(case, cer
     node.tls = serving_with(certificate)
     assert await gaps_or_error(case, node, attempts=1) == {"unreachable"}
     assert node.requests == 0
+
+
+async def test_it_asks_as_often_as_it_says(case: Case) -> None:
+    can = load(case.spec.adapter).capabilities
+    node = case.node()
+    accounts = len(case.ledger)
+    async with connected(case, node) as adapter:
+        at = await pinned(case, adapter)
+        pinning = node.requests
+        await asked(adapter, questions_of(case), at)
+        asking = node.requests - pinning
+    batches = -(-accounts // can.batch)
+    said = accounts * Fraction(can.requests_each) + batches * can.requests_a_batch
+    # Accounts that hold nothing may take a request more, or fewer: a forecast is no promise.
+    assert said / 2 <= asking <= said * 2, (asking, said)
+    assert can.pinning / 2 <= pinning <= can.pinning * 2, (pinning, can.pinning)

@@ -13,7 +13,7 @@ import msgspec
 
 from chains.simulated.bip122 import SimulatedCore
 from chains.simulated.node import SimulatedNode
-from crawler.demo import exchange, write_inputs
+from crawler.demo import exchange, inputs
 from crawler.demo.nodes import Listening, nodes
 from crawler.inputs import Options
 
@@ -63,15 +63,18 @@ async def serving(directory: Path, rows: int = ROWS) -> AsyncIterator[MadeUpRun]
                 "solana": running["solana-one"].genesis,
             },
         )
-        yield MadeUpRun(running, write_inputs(world, listening, directory), world)
+        inputs.write(world, listening, directory)
+        yield MadeUpRun(running, inputs.options(directory), world)
 
 
-async def start(*arguments: str, **options: object) -> asyncio.subprocess.Process:
-    """Start the command line."""
+async def start(
+    *arguments: str, prelude: str = "", **options: object
+) -> asyncio.subprocess.Process:
+    """Start the command line; ``prelude`` is what that process executes before it."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        "from crawler.cli import main; main()",
+        f"{prelude}\nfrom crawler.cli import main; main()",
         *arguments,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -80,7 +83,7 @@ async def start(*arguments: str, **options: object) -> asyncio.subprocess.Proces
 
 
 async def recount(*arguments: str, **options: object) -> tuple[int, str, str]:
-    """Run the command line to its end: exit code, stdout, stderr."""
+    """Run the command line to its end: exit code, stdout, stderr. ``options`` as for ``start``."""
     process = await start(*arguments, **options)
     out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()

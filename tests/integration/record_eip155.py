@@ -16,10 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from anvil import DEV_ACCOUNT, Anvil, running_anvil
-from evm_bytecode import REVERTING, accepting, answering, owned, pod_manager, safe, token
 from evm_crawl import chain, endpoint, pinned, token_asset
 
 from chains.model import AssetId, ChainSpec, Exchange, Extract, QueryKind, Questions
+from chains.simulated.evm_bytecode import (
+    REVERTING,
+    accepting,
+    answering,
+    owned,
+    pod_manager,
+    safe,
+    token,
+)
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "eip155"
 CHAIN_ID = 31337

@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from anvil import INSTALL, find_anvil, running_anvil
-from evm_bytecode import token
 
 from chains.simulated.eip155 import SimulatedEvm, TokenState
+from chains.simulated.evm_bytecode import token
 from crawler import cli
 
 pytestmark = pytest.mark.integration

@@ -247,7 +247,7 @@ async def test_the_same_command_continues_a_capture(tmp_path: Path):
         assert set(heights.values()) == {HEIGHT}
         code, out, err = await recount("replay", str(tmp_path / "capture"), "--json")
         assert code == 0, err
-        assert len(json.loads(out)["chains"]) == 4
+        assert len(json.loads(out)["chains"]) == 5
         code, _, err = await recount("resume", str(tmp_path / "capture"), "--quiet")
         assert code == 2
         assert "is a capture" in err

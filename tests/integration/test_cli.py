@@ -388,8 +388,11 @@ def test_plan_is_json_and_asks_nobody(call: Any, files: Files) -> None:
         *("--endpoints", endpoints, "--json", "--quiet"),
     )
     assert code == 0
-    (entry,) = json.loads(out)
-    assert (entry["questions"], entry["endpoints"]) == (1, ["one"])
+    plan = json.loads(out)
+    (entry,), (load,) = plan["questions"], plan["endpoints"]
+    assert (entry["questions"], entry["calls"], entry["endpoints"]) == (1, 1, ["one"])
+    # One request for the question and five to pin the block.
+    assert (load["name"], load["calls"], load["seconds"]) == ("one", 6, plan["seconds"])
 
 
 def test_verify_opens_no_socket(call: Any, files: Files) -> None:

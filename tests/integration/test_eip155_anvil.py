@@ -20,11 +20,11 @@ from anvil import (
     multicall3_initcode,
     running_anvil,
 )
-from evm_bytecode import REVERTING, SHORT, owned, safe, token
 from evm_crawl import Crawler, chain, endpoint, pinned, reasons, token_asset
 
 from chains.adapters.eip155 import control
 from chains.model import Gap, Observation, QueryKind
+from chains.simulated.evm_bytecode import REVERTING, SHORT, owned, safe, token
 
 pytestmark = [
     pytest.mark.integration,

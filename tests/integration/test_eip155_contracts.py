@@ -15,10 +15,10 @@ from anvil import DEV_ACCOUNT, find_anvil, running_anvil
 from anvil import INSTALL as ANVIL
 from coincurve import PrivateKey
 from contracts import Pods, Safes, address_of, call_data, hashed, sign
-from evm_bytecode import answering
 from evm_crawl import chain, endpoint, pinned
 
 from chains.model import ChainSpec, Observation, QueryKind
+from chains.simulated.evm_bytecode import answering
 
 pytestmark = [
     pytest.mark.integration,

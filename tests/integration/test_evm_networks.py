@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 import pytest
 from anvil import INSTALL, find_anvil, running_anvil
-from evm_bytecode import token
 from evm_crawl import chain, endpoint, pinned, reasons
 
 from chains.errors import NodeBehind, Unanswerable, WrongChain
 from chains.model import ChainId, ChainSpec, Gap, QueryKind
 from chains.simulated.eip155 import Contract, EvmState, SimulatedEvm, TokenState
+from chains.simulated.evm_bytecode import token
 from crawler.settings import load_world
 
 pytestmark = pytest.mark.integration

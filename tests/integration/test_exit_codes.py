@@ -12,6 +12,7 @@ import pytest
 from test_cli import Ended, Files, assert_one_error, call, files, row, serving
 
 from crawler import jobs
+from crawler.runs import RunDirectory
 
 pytestmark = pytest.mark.integration
 
@@ -223,9 +224,10 @@ def test_other_inputs_are_refused_and_named(
     elif changed == "config":
         more += ("--config", files.write("more.toml", ""))
     else:
-        file = files.path / "run/manifest.json"
-        stored = json.loads(file.read_bytes())
-        file.write_text(json.dumps({**stored, "config_sha256": "of another version"}))
+        run = RunDirectory.open(files.path / "run")
+        run.manifest.config_sha256 = "of another version"
+        run.save()
+        run.close()
     code, out, err = call(*arguments(files, listed, *more))
     assert (code, out) == (2, "")
     assert "is not empty" in events(err)[-1]["text"]

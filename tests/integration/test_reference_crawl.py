@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 from anvil import INSTALL, find_anvil
 from coredaemons import bitcoind
-from evm_bytecode import safe
 from reference_crawl import (
     ARBITRUM,
     AVALANCHE,
@@ -42,6 +41,7 @@ from reference_crawl import (
     verified,
 )
 
+from chains.simulated.evm_bytecode import safe
 from tests.reference import ROOT, reference
 
 pytestmark = [pytest.mark.integration]

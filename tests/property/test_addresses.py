@@ -126,6 +126,30 @@ def test_any_text_decodes_or_raises_the_one_error(text):
         assert code in ("bad-address", "unsupported-address-type")
 
 
+@given(st.binary(max_size=70), st.sampled_from([b"\x76\xa9\x14", b"\xa9\x14"]))
+@example(b"\x01\x02", b"\xa9\x14")
+def test_what_is_written_can_be_read(payload, head):
+    account = head + payload + (b"\x88\xac" if head[0] == 0x76 else b"\x87")
+    for spec in (BTC, BCH, ZEC):
+        try:
+            text = encode(spec, account)
+        except AddressError:
+            continue
+        assert decode(spec, text) == account
+
+
+@given(accounts_of_20)
+@example(b"\x20" + bytes(19))
+@example(bytes(20))
+def test_what_conflux_writes_can_be_read(account):
+    try:
+        text = encode(chain("conflux"), account)
+    except AddressError:
+        assert account[0] >> 4 not in (0, 1, 8)
+    else:
+        assert decode(chain("conflux"), text) == account
+
+
 @given(accounts_of_20, st.lists(st.booleans(), min_size=40, max_size=40))
 def test_mixed_case_of_evm_is_only_good_as_eip55_writes_it(account, raised):
     spec = chain("evm")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
@@ -265,11 +266,14 @@ def test_a_workbook_that_unpacks_to_gigabytes_is_stopped_early(tmp_path: Path) -
         b'{"network": ' + b"[" * 100_000,
         b"\xff\xfec\0o\0i\0n\0",
         b"",
+        gzip.compress(HTX.encode()),
+        gzip.compress(gzip.compress(b"coin," * 1000)),
+        _rezipped(WORKBOOK, lambda name, data: WORKBOOK if name.endswith("sheet1.xml") else data),
         WORKBOOK[:3000],
         _rezipped(WORKBOOK, lambda name, data: b"" if name.endswith("sheet1.xml") else data),
         _rezipped(WORKBOOK, lambda _, __: b"<!DOCTYPE a []><a/>"),
     ],
-    ids=range(11),
+    ids=range(14),
 )
 def test_the_command_ends_with_exit_code_2_and_one_sentence(
     data: bytes,

@@ -7,8 +7,9 @@ import contextlib
 import json
 import random
 import sys
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -46,6 +47,8 @@ class Soak:
         self.rng = random.Random(seed)
         self.proxies: dict[str, FaultProxy] = {}
         self.done: Counter[str] = Counter()
+        self.left_out: list[str] = []
+        self.timings: dict[str, float] = {}
         self.whole = directory / "whole"
         self.expected = b""
         self.exchanges = 0
@@ -55,10 +58,27 @@ class Soak:
         self.exchanges += 1
         self.on_exchange()
 
-    def endpoints_file(self, name: str, *, timeout_s: int, more: str = "", but: str = "") -> str:
-        """Write an endpoints file; ``more`` is further text, ``but`` a chain to leave out."""
+    def endpoints_file(
+        self,
+        name: str,
+        *,
+        timeout_s: int = PATIENT_S,
+        more: str = "",
+        but: str = "",
+        host: str = "127.0.0.1",
+    ) -> str:
+        """Write an endpoints file.
+
+        ``more`` is further text, ``but`` a chain to leave out; ``{}`` in ``host`` stands for the
+        endpoint's name.
+        """
         text = "".join(
-            entry(endpoint, chain, self.proxies[endpoint].url, timeout_s=timeout_s)
+            entry(
+                endpoint,
+                chain,
+                f"http://{host.format(endpoint)}:{self.proxies[endpoint].port}",
+                timeout_s=timeout_s,
+            )
             for endpoint, (chain, _) in BEHIND.items()
             if chain != but
         )
@@ -68,7 +88,7 @@ class Soak:
 
     @property
     def calm(self) -> str:
-        return self.endpoints_file("calm.toml", timeout_s=PATIENT_S)
+        return self.endpoints_file("calm.toml")
 
     @property
     def hasty(self) -> str:
@@ -98,6 +118,13 @@ class Soak:
         assert b'"gap:' not in self.expected
         return self.expected
 
+    async def through(self, scenario: Callable[[Soak], Awaitable[None]]) -> None:
+        """Play one scenario, in fair weather where it does not say otherwise."""
+        self.fair_weather()
+        began = time.monotonic()
+        await scenario(self)
+        self.timings[scenario.__name__] = time.monotonic() - began
+
     def bad_weather(self, names: Iterable[str] = BEHIND) -> None:
         """Give each proxy every fault once, in random order, with fair moments between."""
         for name in names:
@@ -110,6 +137,11 @@ class Soak:
         for proxy in self.proxies.values():
             proxy.foretell(())
         self.on_exchange = lambda: None
+
+    def storm(self, kinds: Sequence[str], times: int) -> None:
+        """Let every endpoint answer so often with these faults and nothing else."""
+        for proxy in self.proxies.values():
+            proxy.foretell(kinds[number % len(kinds)] for number in range(times))
 
     async def killed(self, run: Path, exchange: int) -> bool:
         """Continue a run, kill it at exchange number ``exchange``; False where it ended before."""
@@ -159,7 +191,12 @@ class Soak:
         """Say what was caused at the endpoints, and what was done to processes and files."""
         faults = ", ".join(f"{count} {name}" for name, count in sorted(self.caused.items()))
         deeds = ", ".join(f"{count} {name}" for name, count in sorted(self.done.items()))
-        return f"soak: caused {faults or 'nothing'}; survived {deeds or 'nothing'}"
+        left_out = f"; NOT TRIED: {', '.join(self.left_out)}" if self.left_out else ""
+        took = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.timings.items())
+        return (
+            f"soak: caused {faults or 'nothing'}\nsoak: survived {deeds or 'nothing'}{left_out}\n"
+            f"soak: seconds {took}"
+        )
 
 
 @contextlib.asynccontextmanager

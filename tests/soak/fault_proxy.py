@@ -26,7 +26,9 @@ FAULTS = (
     "hang",  # the request is swallowed and nothing comes back
     "reset",  # the connection is reset before the request is passed on
     "refuse",  # this exchange and the next connections are reset
-    "429",
+    "429",  # without Retry-After
+    "429-now",  # with Retry-After: 0
+    "429-later",  # with Retry-After: 1
     "503",
 )
 REFUSED_CONNECTIONS = 3
@@ -34,11 +36,13 @@ PIECES = 24
 """A dripping answer arrives in about so many pieces."""
 CHUNK = 1 << 16
 END_OF_HEAD = b"\r\n\r\n"
+_END = b"Content-Length: 9\r\nConnection: close\r\n\r\nslow down"
+_LIMITED = b"HTTP/1.1 429 Too Many Requests\r\n"
 CANNED = {
-    "429": b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\nContent-Length: 9\r\n"
-    b"Connection: close\r\n\r\nslow down",
-    "503": b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n"
-    b"Connection: close\r\n\r\nbusy",
+    "429": _LIMITED + _END,
+    "429-now": _LIMITED + b"Retry-After: 0\r\n" + _END,
+    "429-later": _LIMITED + b"Retry-After: 1\r\n" + _END,
+    "503": b"HTTP/1.1 503 Service Unavailable\r\n" + _END,
 }
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER for which closing sends RST. Source: socket(7)."""

@@ -16,8 +16,8 @@ from tests.soak.driver import soaking
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(0)]
 
-KILLS = 10
-STOP_ROUNDS, STOP_ROWS = 5, 2_000
+KILLS = 6
+STOP_ROUNDS, STOP_ROWS = 3, 2_000
 
 
 async def test_long_soak(tmp_path):
@@ -34,4 +34,4 @@ async def test_long_soak(tmp_path):
         async with soaking(place, rows=min(rows, STOP_ROWS), seed=seed + number) as soak:
             await soak.undisturbed()
             for stop in scenarios.STOPS:
-                await stop(soak)
+                await soak.through(stop)

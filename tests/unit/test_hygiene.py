@@ -69,7 +69,7 @@ def batch(*rows: tuple[str, bytes, bytes, str]) -> tuple[pa.RecordBatch, pa.Reco
     claims = pa.RecordBatch.from_pylist(
         [
             {
-                "signatures": [text] if text else [],
+                "signatures": text.split(),
                 "chain": "eip155:1",
                 "account": account,
                 "counts_as": "ETH",
@@ -105,6 +105,15 @@ def test_what_stood_in_an_earlier_list_is_counted_once_a_row_with_its_oldest_lis
     third = seen.end()
     assert (third.signatures, third.keys, third.addresses) == (2, 1, 2)
     assert (third.oldest, third.claimed) == ("january", {"ETH": "1.75"})
+
+
+def test_of_two_signatures_of_a_row_the_older_one_tells_the_oldest_list() -> None:
+    for texts in ("s1 s2", "s2 s1"):
+        seen = Seen()
+        for name, text in (("january", "s1"), ("february", "s2"), ("march", texts)):
+            seen.begin(name)
+            seen.take(*batch((text, b"", b"", "1")))
+        assert (seen.end().signatures, seen.end().oldest) == (1, "january")
 
 
 def test_only_sums_of_decimals_are_written_exactly() -> None:

@@ -66,11 +66,28 @@ def test_two_main_lists_are_both_named(tmp_path: Path) -> None:
         ("c:list.csv", "unsafe name"),
         ("list.xlsx", "no .csv file"),
         ("inner.zip", "no .csv file"),
+        ("inner.csv.gz", "no .csv file"),
+        ("a" * 300 + ".csv", "unsafe name"),
     ],
 )
 def test_odd_members_are_refused(tmp_path: Path, name: str, what: str) -> None:
     with pytest.raises(ListError, match=what):
         open_list(archive(tmp_path / "a.zip", {"list.csv": MAIN, name: MAIN}))
+
+
+def test_a_member_without_a_name_is_no_table_and_no_debris() -> None:
+    nameless = zipfile.ZipInfo("")
+    assert not archives._is_debris(nameless)
+    with pytest.raises(ListError, match=r"no \.csv file"):
+        archives._check_member(Path("a.zip"), nameless)
+
+
+def test_a_damaged_archive_does_not_repeat_its_longest_names(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.zip", {"m" * 60_000 + ".csv": MAIN})
+    path.write_bytes(path.read_bytes().replace(b"m", b"n", 1))  # in one of its two places
+    with pytest.raises(ListError) as refused:
+        open_list(path)
+    assert len(str(refused.value)) < 1000
 
 
 def test_links_and_encryption_are_refused(tmp_path: Path) -> None:

@@ -124,3 +124,32 @@ def test_doubtful_objects_are_malformed(tmp_path: Path, line: str, problem: str)
     assert row["kind"] == "malformed"
     assert problem in row["problem"]
     assert row["message"] == line
+
+
+def test_a_damaged_parquet_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    raw = bytearray((FIXTURES / "generic.parquet").read_bytes())
+    refused = set()
+    for at in range(4, 600, 9):
+        changed = bytearray(raw)
+        changed[at] ^= 0x0D
+        path = tmp_path / "list"
+        path.write_bytes(changed)
+        try:
+            rows_of(path)
+        except ListError as error:
+            refused.add(len(str(error).splitlines()))
+    assert refused == {1}
+
+
+@pytest.mark.parametrize(
+    ("rows", "cell", "said"), [(1, 40_000_000, "a ratio above 200"), (200_000, 1, "rows in")]
+)
+def test_a_parquet_bomb_is_refused_before_it_is_unpacked(
+    tmp_path: Path, rows: int, cell: int, said: str
+) -> None:
+    path = tmp_path / "list"
+    values = {"network": "eip155:1", "address": "0x00", "message": "m" * cell}
+    table = pa.table({name: pa.array([value] * rows) for name, value in values.items()})
+    pq.write_table(table, path, compression="zstd")
+    with pytest.raises(ListError, match=said):
+        open_list(path)

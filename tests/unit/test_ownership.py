@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from crawler import judges
 from crawler.demo import keys
 from crawler.model import CLAIMS
 from crawler.ownership import (
@@ -276,7 +277,8 @@ def test_results_keep_the_order_of_the_list_in_one_process(batches: int) -> None
     assert found == [[i] for i in range(batches)]
 
 
-def test_worker_processes_say_the_same_as_one() -> None:
+def test_worker_processes_say_the_same_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judges, "PATIENCE_S", 0.0)  # else no process is started for so few
     rows = [signed(1), signed(2, message="no"), claim(3, "0xNO")]
     reading = Reading(world=WORLD, exchange="acme", messages=(MESSAGE,))
     source = [pa.RecordBatch.from_pylist([row], schema=CLAIMS) for row in rows]

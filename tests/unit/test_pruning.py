@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -79,8 +78,10 @@ def other_format(path: Path) -> None:
 
 
 def capture(path: Path) -> None:
-    file = path / "manifest.json"
-    file.write_bytes(msgspec.json.encode({**msgspec.json.decode(file.read_bytes()), "kind": "c"}))
+    run = RunDirectory.open(path)
+    run.manifest.kind = "capture"
+    run.save()
+    run.close()
 
 
 def with_notes(path: Path) -> None:

@@ -238,6 +238,44 @@ def test_a_table_without_a_column_or_of_another_schema_is_damaged(run: RunDirect
             run.read_table("shards/x.parquet", **expected)
 
 
+def test_a_table_under_another_name_is_refused(run: RunDirectory) -> None:
+    """The same accounts are asked about several assets: their answers must not change places."""
+    run.write_table("shards/x.parquet", TABLE)
+    run.write_table("shards/y.parquet", TABLE)
+    run.read_table("shards/y.parquet")
+    (run.path / "shards/x.parquet").rename(run.path / "shards/y.parquet")
+    with pytest.raises(EnvironmentFault, match=r"y\.parquet is missing or damaged.*x\.parquet"):
+        run.read_table("shards/y.parquet")
+
+
+def test_what_was_examined_is_held_against_its_digest(run: RunDirectory) -> None:
+    name = "claims/part-000000.parquet"
+    run.write_table(name, TABLE)
+    run.manifest.examined = {"files": {name: run.digest(name)}}
+    assert run.read_table(name) == TABLE
+    run.write_table(name, pa.table({"a": [1, 3]}))  # well formed, of the right name, and another
+    with pytest.raises(EnvironmentFault, match=r"digest in the manifest says.*start a new run"):
+        run.read_table(name)
+    assert run.read("manifest.json")  # what was not examined has no digest there
+
+
+def test_a_manifest_whose_numbers_were_changed_is_damaged(tmp_path: Path) -> None:
+    made = RunDirectory.create(tmp_path / "run", manifest(options={"exchange": "x"}))
+    made.manifest.snapshots = {"c@1": {"time": 17, "deep": 10**30}}
+    made.save()
+    made.close()
+    file = tmp_path / "run/manifest.json"
+    good = file.read_text()
+    RunDirectory.open(tmp_path / "run").close()
+    for old, new in ((": 17", ": 18"), ('"c"', '"d"'), (made.manifest.sha256, "")):
+        assert good.count(old) == 1
+        file.write_text(good.replace(old, new))
+        with pytest.raises(EnvironmentFault, match=r"manifest\.json is damaged"):
+            RunDirectory.open(tmp_path / "run")
+    file.write_text(good.replace('"exchange": "x"', ""))  # paths may go before it is published
+    RunDirectory.open(tmp_path / "run").close()
+
+
 @pytest.mark.parametrize("stage", ["claims", "signatures"])
 def test_nobody_is_told_to_delete_what_a_resume_cannot_make_again(
     run: RunDirectory, stage: str

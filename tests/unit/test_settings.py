@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from chains.errors import ConfigError
 from chains.model import ChainId
+from crawler import declarations
+from crawler.liabilities.table import load_liabilities
 from crawler.settings import (
     Heights,
     Policy,
@@ -139,6 +142,51 @@ def test_a_bad_file_gives_one_error_with_file_and_key(
 
 def test_bad_syntax_names_the_line(tmp_path: Path) -> None:
     assert "line 2" in refusal(tmp_path, "[chains]\nname = = 3\n")
+
+
+HOSTILE = {
+    "deep arrays": (b"a = " + b"[" * 100_000, "too deeply"),
+    "deep tables": (b"a = " + b"{a=" * 100_000, "too deeply"),
+    "deep headers": (b"[" + b"a." * 1_000_000 + b"a]", "line 1: a key of more than 64 parts"),
+    "deep keys": (b'\n"a" . ' + b"a." * 1_000_000 + b"a=1", "line 2: a key of more"),
+    "a huge integer": (b"a = " + b"9" * 100_000, "is not valid TOML"),
+    "a huge word": (b"a" * 400_000, "is not valid TOML"),
+    "infinity": (b"a = 1e999999999", "a: is a number with a point"),
+    "not a number": (b"a = [nan]", "a[0]: is a number with a point"),
+    "a key twice": (b"a = 1\na = 2", "is not valid TOML"),
+    "control characters": (b'a = "\x01"', "is not valid TOML"),
+    "more than its limit": (b"#" * (declarations.LARGEST_FILE + 1), "has more than 4 MiB"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_refused_in_bounded_time(tmp_path: Path, name: str) -> None:
+    raw, what = HOSTILE[name]
+    path = tmp_path / "extra.toml"
+    path.write_bytes(raw)
+    began = time.process_time()
+    for load in (load_policy, load_heights, load_statement, load_liabilities):
+        with pytest.raises(ConfigError, match=r"extra\.toml: ") as refused:
+            load(path)
+        assert what in str(refused.value)
+    assert time.process_time() - began < 10
+
+
+def test_a_file_without_end_and_a_name_that_is_none_are_refused() -> None:
+    with pytest.raises(ConfigError, match="has more than 4 MiB"):
+        load_policy(Path("/dev/zero"))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_policy(Path("a\0b.toml"))
+
+
+def test_keys_of_a_few_parts_and_texts_with_points_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "h.toml"
+    label = "a.b." * 15
+    path.write_text(f'[heights]\n"{label}" = 1\n"{"I own it. " * 100}" = 2\n')
+    assert load_heights(path).at == {label: 1, "I own it. " * 100: 2}
+    path.write_text('[heights]\n"c"."d" = 2\n')
+    with pytest.raises(ConfigError, match=r"heights\.c"):
+        load_heights(path)
 
 
 def test_text_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:

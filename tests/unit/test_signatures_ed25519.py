@@ -280,3 +280,11 @@ def test_owners_of_rotated_accounts():
     one = judge(row(SOL, account, given, owners=(encode(SOL, PUBLIC),)))
     assert (one.status, one.reason) == (Ownership.SIGNER_ONLY, "control-unobserved")
     assert one.signers == (encode(SOL, PUBLIC),)
+
+
+@pytest.mark.parametrize("digits", [0, 2, 62, 63, 65, 66, 128])
+def test_a_key_of_another_length_is_none(digits):
+    for prefix in ("", "0x"):
+        with pytest.raises(Refused) as caught:
+            ed25519.parse_key(prefix + ("ab" * 64)[:digits])
+        assert caught.value.code == "bad-key"

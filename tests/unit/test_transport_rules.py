@@ -13,6 +13,7 @@ from chains.endpoints import EndpointSpec
 from chains.errors import ConfigError
 from chains.model import ChainId, Request
 from chains.pacing import Pace, Slot
+from chains.stream import _is_notification
 from chains.transport import LONGEST_PAUSE_S, HttpTransport, retry_after_seconds
 
 pytestmark = pytest.mark.unit
@@ -122,7 +123,7 @@ async def test_fewer_may_be_let_in_and_more_again() -> None:
     slot = Slot(8)
     peaks = []
     for most in (2, 8, 3):
-        await slot.allow(most)
+        slot.allow(most)
         peaks.append(await taken(slot, 10))
     assert peaks == [2, 8, 3]
 
@@ -130,21 +131,21 @@ async def test_fewer_may_be_let_in_and_more_again() -> None:
 async def test_what_push_back_narrowed_stays_narrow_in_another_share() -> None:
     slot = Slot(8)
     slot.narrow(0.0)
-    await slot.allow(4)
+    slot.allow(4)
     assert await taken(slot, 10) == 2
-    await slot.allow(0)
-    await slot.allow(8)
+    slot.allow(0)
+    slot.allow(8)
     assert await taken(slot, 10) == 2
 
 
 async def test_nobody_gets_in_while_nothing_is_allowed() -> None:
     slot = Slot(2)
-    await slot.allow(0)
+    slot.allow(0)
     assert slot.load == math.inf
     waiting = asyncio.create_task(taken(slot, 3))
     await asyncio.sleep(0.02)
     assert slot.active == 0
-    await slot.allow(1)
+    slot.allow(1)
     assert await waiting == 1
 
 
@@ -228,3 +229,9 @@ def test_no_form_of_an_endpoint_shows_its_credentials(url: str) -> None:
         assert SECRET not in text
     assert SECRET not in repr(list(vars(transport).values()))
     assert "host" in repr(shown)
+
+
+@pytest.mark.parametrize("line", [b'{"me\xffthod":1}', b'{"method":"\xff"}', b"{" * 100_000, b'{"'])
+def test_a_line_that_cannot_be_read_is_an_answer_and_no_notification(line: bytes) -> None:
+    assert not _is_notification(line)
+    assert _is_notification(b'{"method":"blockchain.headers.subscribe"}')

@@ -79,6 +79,8 @@ class Adapter(AccountAdapter):
         ),
         batch=1,
         shard=1600,
+        requests_each="27/5",
+        requests_a_batch=0,
         control=permissions.WAYS,
         answering=(500,),
     )

@@ -73,6 +73,8 @@ class Adapter(AccountAdapter):
         ),
         batch=16,
         shard=4096,
+        requests_each="1",
+        requests_a_batch=2,
         control=(control.KEY, control.OWNERS),
         requests={QueryKind.CONTROL: 2},
     )

@@ -55,6 +55,8 @@ class Adapter(AccountAdapter):
         "the proposer of the pinned block must be shown in the same list and alone.",
         batch=GROUP,
         shard=5 * GROUP,
+        requests_a_batch=5,
+        pinning=5,
         control=(rules.WITHDRAWAL,),
         nested_control=True,
     )

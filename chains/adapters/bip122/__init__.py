@@ -124,6 +124,7 @@ class Adapter:
         ),
         batch=rpc.DESCRIPTORS,
         shard=1_000_000,
+        pinning=3,
     )
 
     def __init__(self, spec: ChainSpec, transport: Transport) -> None:

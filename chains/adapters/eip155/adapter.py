@@ -64,6 +64,7 @@ class Adapter:
         shard=4 * DEFAULT_BATCH,
         proofs=True,
         proof_questions=True,
+        pinning=5,
         control=("contract-owner", "safe-owners", "pod-owner", "contract-signature"),
         nested_control=True,
         requests={QueryKind.CONTROL: 7, QueryKind.SIGNATURE: 3},

@@ -255,7 +255,7 @@ class _Crawl:
         more = await self._clear_up(lane, batch, exchange)
         return (
             Extract(
-                positions=list(range(start, stop)),
+                positions=range(start, stop),
                 decoder=f"{self._kind}-{lane.way.value}",
                 exchanges=(*trail, *more),
             ),

@@ -131,7 +131,7 @@ def decode_balances(
     if extract.decoder == UNSENT:
         return all_gaps(extract, reason_unsent(extract))
     way = Way(extract.decoder.rpartition("-")[2])
-    accounts = [questions.accounts[position] for position in extract.positions]
+    accounts = _accounts(questions, extract.positions)
     batch = asked(way, quirks, at, token, accounts)
     main = find(extract.exchanges, batch.request(quirks, at))
     if main is None:
@@ -191,6 +191,12 @@ def _subjects(
         else:
             gaps.setdefault(i, refine(found))
     return subjects
+
+
+def _accounts(questions: Questions, positions: Sequence[int]) -> Sequence[bytes]:
+    if isinstance(positions, range) and positions.step == 1:
+        return questions.accounts[positions.start : positions.stop]
+    return [questions.accounts[position] for position in positions]
 
 
 def silent_canary(batch: Asked, value: int | Gap | None) -> Gap | None:

@@ -89,6 +89,8 @@ class Adapter(AccountAdapter):
         batch=1,
         shard=2000,
         control=control.KINDS,
+        requests_each="61/20",
+        requests_a_batch=0,
     )
     group = 20
 

@@ -64,6 +64,9 @@ class Adapter(AccountAdapter):
         ),
         batch=1,
         shard=2000,
+        requests_each="11/5",
+        requests_a_batch=0,
+        pinning=5,
         control=(keys.WAY,),
     )
     group = 10

@@ -59,6 +59,9 @@ class Adapter(AccountAdapter):
         ),
         batch=1,
         shard=2000,
+        requests_each="21/20",
+        requests_a_batch=0,
+        pinning=5,
         control=(wire.WAY,),
         requests={QueryKind.CONTROL: 2},
     )

@@ -85,6 +85,9 @@ class Adapter(AccountAdapter):
         ),
         batch=wire.MOST_ACCOUNTS - 1,
         shard=4950,
+        requests_each="1/10",
+        requests_a_batch=2,
+        pinning=5,
     )
     group = wire.MOST_ACCOUNTS - 1
     window = 4

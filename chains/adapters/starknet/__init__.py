@@ -61,6 +61,7 @@ class Adapter(AccountAdapter):
         ),
         batch=10,
         shard=5000,
+        pinning=4,
         control=(owners.WAY,),
     )
     group = 10

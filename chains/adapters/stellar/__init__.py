@@ -72,6 +72,9 @@ class Adapter(AccountAdapter):
         ),
         batch=1,
         shard=1000,
+        requests_each="9/8",
+        requests_a_batch=0,
+        pinning=5,
         control=("signers",),
     )
     group: ClassVar[int] = 16

@@ -88,6 +88,7 @@ class Adapter(AccountAdapter):
         shard=8000,
         proofs=True,
         proof_questions=True,
+        pinning=7,
     )
     group = wire.MOST_KEYS
     window = 4

@@ -74,6 +74,7 @@ class Adapter(AccountAdapter):
         ),
         batch=18,
         shard=4500,
+        pinning=4,
     )
     group: ClassVar[int] = 18
     window: ClassVar[int] = 16

@@ -81,6 +81,9 @@ class Adapter(AccountAdapter):
         ),
         batch=1,
         shard=2000,
+        requests_each="51/25",
+        requests_a_batch=0,
+        pinning=5,
         control=(account.OWNER, account.ACTIVE),
     )
     group = BATCH

@@ -82,6 +82,9 @@ class Adapter(AccountAdapter):
         ),
         batch=1,
         shard=2048,
+        requests_each="17/16",
+        requests_a_batch=0,
+        pinning=4,
         control=(control.KEY,),
         answering=(500,),
     )

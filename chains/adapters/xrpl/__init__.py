@@ -82,6 +82,9 @@ class Adapter(AccountAdapter):
         ),
         batch=1,
         shard=2000,
+        requests_each="17/16",
+        requests_a_batch=0,
+        pinning=5,
         control=("master-key", "regular-key", "signer-list"),
     )
     group: ClassVar[int] = 16

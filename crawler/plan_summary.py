@@ -1,0 +1,64 @@
+"""``recount plan`` on the terminal: what would be asked, and what each endpoint would get."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from crawler.forecast import EndpointLoad, Forecast
+
+MINUTE, HOUR = 60, 3600
+
+
+def render(found: Forecast, console: Console) -> None:
+    """Print the forecast."""
+    asked = Table(title="What would be asked")
+    for name in ("network", "height", "kind", "asset", "questions", "requests"):
+        asked.add_column(name, justify="right" if name in ("questions", "requests") else "left")
+    for group in found.questions:
+        asked.add_row(
+            group.network,
+            str(group.height),
+            group.kind if group.certain else f"{group.kind} (may follow)",
+            group.asset.partition("/")[2],
+            f"{group.questions:,}",
+            f"{group.calls:,}",
+        )
+    console.print(asked)
+    if found.endpoints:
+        console.print(_endpoints(found.endpoints))
+        console.print(
+            f"About {span(found.seconds)}, checking signatures apart: the slowest endpoint at its "
+            f"rate, or at {found.answer_ms} ms an answer. Retries come on top.",
+            highlight=False,
+        )
+    names = {group.chain: group.network for group in found.questions}
+    for chain in found.unasked:
+        console.print(f"{names[chain]}: no endpoint is configured, nobody to ask.", highlight=False)
+
+
+def _endpoints(loads: tuple[EndpointLoad, ...]) -> Table:
+    table = Table(title="What each endpoint would get")
+    for name in ("endpoint", "network", "role", "requests", "a second", "at once", "time"):
+        right = name in ("requests", "a second", "at once")
+        table.add_column(name, justify="right" if right else "left")
+    for one in loads:
+        table.add_row(
+            one.name,
+            one.network,
+            one.role,
+            f"{one.calls:,}",
+            "no limit" if one.rate == "0" else f"≤ {one.rate}",
+            f"≤ {one.concurrency}",
+            span(one.seconds),
+        )
+    return table
+
+
+def span(seconds: int) -> str:
+    """Write a time in the unit that a person would use, rounded up."""
+    if seconds < 2 * MINUTE:
+        return f"{seconds} s"
+    if seconds < 2 * HOUR:
+        return f"{-(-seconds // MINUTE)} min"
+    return f"{-(-seconds // HOUR)} h"

@@ -1,0 +1,58 @@
+"""``recount demo`` at the size from which every network is in it, and its parts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from chains.simulated.anvil import find_anvil
+from crawler import demo, settings
+from crawler.demo import exchange, making
+from crawler.demo.networks import FAMILIES, networks
+from crawler.progress import Silent
+from tests.nodes import note
+
+pytestmark = pytest.mark.integration
+
+
+def test_every_network_is_recounted_and_every_planted_fault_is_named(tmp_path: Path) -> None:
+    """With anvil where it is installed, as the command does of itself."""
+    if find_anvil() is not None:
+        note("anvil")
+    shown = demo.run(rows=making.WIDE_FROM, path=tmp_path / "run", keep=False, progress=Silent())
+    assert shown.text().count("named  ") == 10
+    assert shown.complete, shown.text()
+    result = shown.report.result
+    asked = {line.chain for line in result.snapshots}
+    assert asked >= {network.id for network in networks()}
+    gaps = [one.code for one in result.findings if one.code.startswith("gap:")]
+    assert not gaps
+
+
+def test_every_network_that_can_be_asked_has_a_copy() -> None:
+    world = settings.load_world()
+    askable = {spec.name for spec in world.chains.values() if spec.adapter != "none"}
+    copied = {network.spec.name for network in networks()}
+    assert askable - copied == {"Bitcoin", "Ethereum", "TRON", "Solana"}
+    assert {network.spec.adapter for network in networks()} == FAMILIES.keys()
+
+
+def test_a_world_made_in_parts_is_the_world_made_at_once() -> None:
+    whole = exchange.made_up(700, wide=True)
+    count = exchange.unplanted(700)
+    world = exchange.part(range(300), sign=True, wide=True)
+    exchange.join(world, exchange.part(range(300, count), sign=True, wide=True))
+    joined = exchange.completed(world, sign=True, wide=True)
+    assert msgspec.to_builtins(joined.rows) == msgspec.to_builtins(whole.rows)
+    assert (joined.ether, joined.others) == (whole.ether, whole.others)
+
+
+def test_a_wide_world_lists_no_account_twice_and_addresses_on_several_networks() -> None:
+    world = exchange.part(range(9000), sign=False, wide=True)
+    listed = Counter((row.coin, row.address.lower()) for row in world.rows)
+    assert max(listed.values()) == 1
+    evm = Counter(row.address for row in world.rows if row.address.startswith("0x"))
+    assert sum(count > 1 for count in evm.values()) > 300

@@ -1,0 +1,41 @@
+"""Worker processes end with the process that started them, even where that was killed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+WAITING = """
+import time
+from crawler.judges import workers
+from crawler.judging import TASKS, Reading, message, work
+from crawler.settings import load_world
+import pyarrow as pa
+
+with workers(Reading(world=load_world(), exchange=""), 2) as pool:
+    nothing = message(pa.RecordBatch.from_pylist([], TASKS))
+    for one in [pool.submit(work, nothing) for _ in range(4)]:
+        one.result()
+    print("working", flush=True)
+    time.sleep(60)
+"""
+
+
+async def test_no_worker_outlives_a_killed_process() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", WAITING),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert await process.stdout.readline() == b"working\n", await process.stderr.read()
+    process.kill()
+    # The workers have inherited both pipes: they end only when the last worker does.
+    async with asyncio.timeout(30):
+        await process.communicate()
+    assert process.returncode == -9

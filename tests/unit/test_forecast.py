@@ -1,0 +1,90 @@
+"""What ``recount plan`` says beforehand: requests and time, per endpoint."""
+
+from __future__ import annotations
+
+import pytest
+
+from chains.endpoints import EndpointSpec
+from chains.model import AssetId, ChainId, QueryKind, Questions
+from crawler import settings
+from crawler.forecast import Forecast, forecast
+from crawler.plan_summary import span
+
+pytestmark = pytest.mark.unit
+
+TRON, ETHEREUM = ChainId("tron:0x2b6653dc"), ChainId("eip155:1")
+BITCOIN = ChainId("bip122:000000000019d6689c085ae165831e93")
+
+
+def about(chain: ChainId, count: int, kind: QueryKind = QueryKind.BALANCE) -> Questions:
+    return Questions(
+        kind=kind,
+        chain=chain,
+        height=1,
+        asset=AssetId(f"{chain}/slip44:1"),
+        accounts=tuple(i.to_bytes(20, "big") for i in range(count)),
+    )
+
+
+def endpoint(name: str, chain: ChainId, **more: object) -> EndpointSpec:
+    return EndpointSpec(name=name, chain=chain, url="http://127.0.0.1:9", **more)
+
+
+def told(*asked: Questions, to: list[EndpointSpec]) -> Forecast:
+    return forecast(settings.load_world(), [(q, len(q.accounts)) for q in asked], [], to)
+
+
+def loads(found: Forecast) -> dict[str, tuple[int, int]]:
+    return {one.name: (one.calls, one.seconds) for one in found.endpoints}
+
+
+def test_primaries_share_by_their_rate_and_a_witness_is_asked_everything() -> None:
+    found = told(
+        about(TRON, 1000),  # 2,040 requests, and 5 to pin the block at each
+        to=[
+            endpoint("fast", TRON, rate="30"),
+            endpoint("slow", TRON, rate="10"),
+            endpoint("witness", TRON, rate="5", role="witness"),
+        ],
+    )
+    assert loads(found) == {"fast": (1535, 52), "slow": (515, 52), "witness": (2045, 409)}
+    assert found.seconds == 409
+
+
+def test_an_endpoint_without_a_rate_is_limited_by_what_it_answers_at_once() -> None:
+    found = told(about(TRON, 1000), to=[endpoint("own", TRON, rate="0", concurrency=4)])
+    assert loads(found) == {"own": (2045, 52)}  # 40 a second at 100 ms an answer
+
+
+def test_the_declared_batch_counts() -> None:
+    asked = about(ETHEREUM, 3000)
+    few, many = (
+        told(asked, to=[endpoint("node", ETHEREUM, rate="10", batch=batch)]) for batch in (100, 0)
+    )
+    assert (loads(few)["node"][0], loads(many)["node"][0]) == (35, 6)
+
+
+def test_control_questions_are_counted_by_their_own_measure() -> None:
+    found = told(about(ETHEREUM, 10, QueryKind.CONTROL), to=[endpoint("node", ETHEREUM, rate="10")])
+    assert loads(found) == {"node": (75, 8)}
+
+
+def test_a_dump_is_read_and_only_the_block_is_asked_for() -> None:
+    dump = EndpointSpec(name="dump", chain=BITCOIN, url="file:///utxo.dat", protocol="dump")
+    found = told(about(BITCOIN, 500_000), to=[endpoint("core", BITCOIN), dump])
+    assert loads(found) == {"core": (3, 1)}
+
+
+def test_a_chain_that_nobody_answers_for_is_named() -> None:
+    found = told(about(TRON, 1), about(ETHEREUM, 1), to=[endpoint("node", ETHEREUM)])
+    assert (found.unasked, [one.name for one in found.endpoints]) == ((TRON,), ["node"])
+
+
+def test_times_are_written_as_a_person_would() -> None:
+    assert [span(n) for n in (0, 119, 121, 7199, 7201)] == [
+        "0 s",
+        "119 s",
+        "3 min",
+        "120 min",
+        "3 h",
+    ]
