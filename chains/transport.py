@@ -14,17 +14,15 @@ headers appear in no log, no record and no error text: an endpoint is known by i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import msgspec
-from aiolimiter import AsyncLimiter
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -37,6 +35,7 @@ from tenacity import (
 from chains.endpoints import HIDDEN, EndpointSpec
 from chains.errors import ConfigError, RateLimited, Transient, Unreachable
 from chains.model import ChainId, Exchange, Request
+from chains.pacing import Pace, Slot
 from chains.stream import BrokenOff, Lines
 
 RETRIED_STATUS = frozenset({408, 425, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524})
@@ -72,76 +71,6 @@ class EndpointStatistics(msgspec.Struct, kw_only=True):
     busy_s: float = 0.0
 
 
-class Slot:
-    """Concurrency of one endpoint: additive increase, multiplicative decrease.
-
-    Who waits is let in first come, first served, and a release wakes nobody else: with thousands
-    waiting, waking all of them for each answer would cost more than the answers.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._most = float(limit)
-        self._limit = float(limit)
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._paused_until = 0.0
-        self.active = 0
-
-    @property
-    def load(self) -> float:
-        """Share of the present limit that is taken; above 1 while shrinking."""
-        return self.active / self._limit
-
-    @contextlib.asynccontextmanager
-    async def take(self) -> AsyncIterator[None]:
-        """Hold one unit of concurrency."""
-        await self._enter()
-        try:
-            pause = self._paused_until - time.monotonic()
-            if pause > 0:
-                await asyncio.sleep(pause)
-            yield
-        finally:
-            self._leave()
-
-    async def _enter(self) -> None:
-        if not self._waiting and self._has_room:
-            self.active += 1
-            return
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._leave()  # it was this one's turn already
-            raise
-
-    def _leave(self) -> None:
-        self.active -= 1
-        self._admit()
-
-    def _admit(self) -> None:
-        while self._waiting and self._has_room:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                self.active += 1
-                turn.set_result(None)
-
-    @property
-    def _has_room(self) -> bool:
-        return self.active < max(1, int(self._limit))
-
-    def widen(self) -> None:
-        """Grow slowly after a good answer."""
-        self._limit = min(self._most, self._limit + 1.0 / max(self._limit, 1.0))
-        self._admit()
-
-    def narrow(self, pause_s: float) -> None:
-        """Shrink at once after push-back, and let nobody through for ``pause_s``."""
-        self._limit = max(1.0, self._limit / 2)
-        self._paused_until = max(self._paused_until, time.monotonic() + pause_s)
-
-
 class _Endpoint:
     """One configured endpoint with its slot, rate and health."""
 
@@ -152,11 +81,7 @@ class _Endpoint:
         self.headers = {} if spec.is_file else dict(spec.resolved_headers())
         self.lines = Lines.of(self.url, spec.protocol)
         self.slot = Slot(spec.concurrency)
-        self.limiter = (
-            AsyncLimiter(max(1.0, float(spec.per_second)), max(1.0, float(1 / spec.per_second)))
-            if spec.per_second > 0
-            else None
-        )
+        self.pace = Pace(spec.per_second)
         self.statistics = EndpointStatistics()
         self._failures = 0
         self._rests_until = 0.0
@@ -238,6 +163,19 @@ class HttpTransport:
             for secret in endpoint.secrets:
                 text = text.replace(secret, HIDDEN)
         return text
+
+    async def allow(self, endpoint: str, *, slots: int, rate: Fraction) -> None:
+        """Use only so much of an endpoint from now on: a share where several processes ask it.
+
+        ``slots`` requests at once, 0: none until more is allowed; ``rate`` as in its declaration.
+        """
+        state = self._endpoints[endpoint]
+        await state.pace.allow(rate if slots else None)
+        state.slot.allow(slots)
+
+    def under_way(self, endpoint: str) -> int:
+        """Count the requests that hold a slot of an endpoint."""
+        return self._endpoints[endpoint].slot.active
 
     @property
     def statistics(self) -> Mapping[str, EndpointStatistics]:
@@ -326,8 +264,7 @@ class HttpTransport:
             raise ConfigError("the transport is used outside its context")
         spec, statistics, session = state.spec, state.statistics, self._session
         async with state.slot.take():
-            if state.limiter is not None:
-                await state.limiter.acquire()
+            await state.pace.wait()
             statistics.requests += 1
             statistics.bytes_out += len(request.body)
             started = time.monotonic()

@@ -16,6 +16,7 @@ import pyarrow as pa
 from chains.model import Answers, Gap, Part, Questions, Source
 from crawler.errors import EnvironmentFault
 from crawler.runs import RunDirectory, shard_name
+from crawler.storage import AlreadyThere
 
 ANSWERS = pa.schema(
     [
@@ -252,6 +253,26 @@ def read_shard(run: RunDirectory, digest: str) -> MergedShard | None:
     names = [shard_name(digest, attempt) for attempt in attempts]
     tables = [run.read_table(name, schema=ANSWERS) for name in names]
     return merge(tables, attempts, digest)
+
+
+def keep_answers(run: RunDirectory, digest: str, attempt: int, table: pa.Table) -> bool:
+    """Store the answers of an attempt, unless another machine has stored its own before.
+
+    Tells whether these were stored. Raises ``EnvironmentFault`` where the two observed different
+    things.
+    """
+    name = shard_name(digest, attempt)
+    try:
+        run.create_table(name, table, alike=ALIKE)
+    except AlreadyThere:
+        agree(run.read_table(name, schema=ANSWERS), table, attempt, digest)
+        return False
+    return True
+
+
+def agree(first: pa.Table, second: pa.Table, attempt: int, digest: str) -> None:
+    """Raise ``EnvironmentFault`` where two that made the same attempt observed different things."""
+    merge([first, second], [attempt, attempt], digest)
 
 
 def merge(tables: Sequence[pa.Table], attempts: Sequence[int], digest: str) -> MergedShard:

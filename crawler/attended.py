@@ -13,6 +13,7 @@ from crawler.live import Live, err
 from crawler.logs import STDERR, JsonLines, LogFormat
 from crawler.progress import Progress
 from crawler.result import Report
+from crawler.storage import RunPlace
 
 
 class Stopwatch:
@@ -48,7 +49,7 @@ class Watched:
         self._began = time.monotonic()
 
     @contextlib.contextmanager
-    def progress(self, run: Path, *, quiet: bool) -> Iterator[Progress]:
+    def progress(self, run: RunPlace, *, quiet: bool) -> Iterator[Progress]:
         """Give where the work tells how far it is."""
         STDERR.run = run.name
         if STDERR.form is LogFormat.JSON and not quiet:

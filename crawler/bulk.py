@@ -19,6 +19,7 @@ from crawler.errors import EnvironmentFault, UsageError
 from crawler.evidence import Header, read_pack
 from crawler.jobs import stored_inputs
 from crawler.runs import RunDirectory
+from crawler.storage import RunPlace
 
 
 class _Reading(msgspec.Struct, frozen=True):
@@ -32,7 +33,7 @@ class _Reading(msgspec.Struct, frozen=True):
     size: int
 
 
-def reread(path: Path, files: Sequence[Path]) -> int:
+def reread(path: RunPlace, files: Sequence[Path]) -> int:
     """Read every bulk file of a run again; returns how many readings gave the same bytes.
 
     Raises ``UsageError`` where a file that the run read is not among ``files``, and
@@ -71,9 +72,10 @@ def _readings(run: RunDirectory) -> Iterator[_Reading]:
         spec = world.chains[questions.chain]
         for attempt in run.attempts(entry.digest):
             for witness in (False, True):
-                pack = run.path / evidence_pack(entry.digest, attempt, witness=witness)
-                if pack.exists():
-                    yield from _in_pack(spec, questions, pack)
+                name = evidence_pack(entry.digest, attempt, witness=witness)
+                if run.holds(name):
+                    with run.reading(name) as pack:
+                        yield from _in_pack(spec, questions, pack)
 
 
 def _in_pack(spec: ChainSpec, questions: Questions, pack: Path) -> Iterator[_Reading]:

@@ -39,6 +39,7 @@ from crawler.recount import stored_shards
 from crawler.rounds import crawl
 from crawler.runs import FORMAT, Manifest, RunDirectory
 from crawler.settings import World
+from crawler.storage import RunPlace
 
 NOW = "now"
 FIRST_PAUSE_S, SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 0.2, 30.0
@@ -100,7 +101,7 @@ def read_height(text: str) -> int | None:
     raise UsageError(f"--at {text!r}: give a height, or 'now'")
 
 
-def is_capture(path: Path) -> bool:
+def is_capture(path: RunPlace) -> bool:
     """Tell whether a directory is a capture; raises ``UsageError`` where it is no run at all."""
     return RunDirectory.open(path, lock=False).manifest.kind == captured.CAPTURE
 
@@ -136,16 +137,9 @@ def take(options: Options, path: Path, wanted: Wanted, progress: Progress) -> Ca
         heights |= chosen
         run.manifest.heights = heights
         run.save()
+        engine = Engine(run, world.chains, specs, progress, options.retry)
         at_heights = AtHeights(parts, heights)
-        crawling = crawl(
-            run,
-            world,
-            at_heights,
-            specs=specs,
-            retry=options.retry,
-            progress=progress,
-            proofs=options.proofs,
-        )
+        crawling = crawl(run, world, at_heights, engine, proofs=options.proofs)
         pinned, statistics, rejected = asyncio.run(crawling)
         keep_circumstances(run, specs, statistics, rejected)
         return _summary(path, world, pinned, stored_shards(run, pinned), left_out)
@@ -153,7 +147,7 @@ def take(options: Options, path: Path, wanted: Wanted, progress: Progress) -> Ca
         run.close()
 
 
-def replay(path: Path) -> Capture:
+def replay(path: RunPlace) -> Capture:
     """Decode a capture's evidence again, offline; raises ``EnvironmentFault``."""
     run = RunDirectory.open(path)
     try:
@@ -302,7 +296,7 @@ def _shown(heads: Mapping[str, int | Gap]) -> str:
 
 
 def _summary(
-    path: Path,
+    path: RunPlace,
     world: World,
     pinned: Mapping[str, Pinned],
     shards: Shards,

@@ -84,7 +84,7 @@ def take_in(run: RunDirectory, paths: Sequence[str], world: World) -> None:
     for text in paths:
         source = RunDirectory.open(Path(text))
         try:
-            _copy(source.path, run)
+            _copy(Path(text), run)
         finally:
             source.close()
     replayed(run, world)
@@ -93,11 +93,10 @@ def take_in(run: RunDirectory, paths: Sequence[str], world: World) -> None:
 def _copy(source: Path, run: RunDirectory) -> None:
     """Copy what a replay needs, the manifest last: it says that the copy is whole."""
     name = f"{PLACE}/{sha256_file(source / MANIFEST)[:12]}"
-    if (run.path / name / MANIFEST).exists():
+    if run.holds(f"{name}/{MANIFEST}"):
         return
     files = [file for part in _NEEDED for file in sorted((source / part).iterdir())]
-    for part in _NEEDED:
-        (run.path / name / part).mkdir(parents=True, exist_ok=True)
+    run.storage.prepare([f"{name}/{part}" for part in _NEEDED])
     for file in (*files, source / MANIFEST):
         if file.is_symlink():
             raise EnvironmentFault(f"{file} is a link, which no capture of recount holds")
@@ -128,8 +127,10 @@ def replay(capture: RunDirectory, world: World) -> tuple[Mapping[str, Pinned], S
 
 
 def _inside(run: RunDirectory) -> Iterator[tuple[str, RunDirectory]]:
-    for file in sorted((run.path / PLACE).glob(f"*/{MANIFEST}")):
-        yield f"{PLACE}/{file.parent.name}", RunDirectory.open(file.parent, lock=False)
+    for taken in run.storage.names(PLACE):
+        name = f"{PLACE}/{taken}"
+        if run.holds(f"{name}/{MANIFEST}"):
+            yield name, RunDirectory.open(run.path / name, lock=False)
 
 
 def moments(own: Mapping[str, Pinned], taken: Sequence[Taken]) -> Mapping[str, Pinned]:

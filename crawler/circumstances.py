@@ -33,10 +33,10 @@ def keep_circumstances(
 def stored_circumstances(run: RunDirectory) -> tuple[EndpointLine, ...]:
     """Return what earlier processes and this one kept; raises ``EnvironmentFault`` if damaged."""
     file = run.path / CIRCUMSTANCES
-    if not file.exists():
+    if not run.holds(CIRCUMSTANCES):
         return ()
     try:
-        return msgspec.json.decode(file.read_bytes(), type=tuple[EndpointLine, ...])
+        return msgspec.json.decode(run.read(CIRCUMSTANCES), type=tuple[EndpointLine, ...])
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise EnvironmentFault(
             f"{file} is damaged ({error}); delete it: it holds only counts of requests"

@@ -32,6 +32,8 @@ from crawler import (
 from crawler.attended import attended
 from crawler.cli_options import (
     Captured,
+    ClusterAddress,
+    ClusterPlain,
     Companion,
     Config,
     Earlier,
@@ -44,6 +46,7 @@ from crawler.cli_options import (
     Log,
     Messages,
     Metrics,
+    NewRun,
     Policy,
     Processes,
     Proofs,
@@ -51,6 +54,7 @@ from crawler.cli_options import (
     Quiet,
     RunPath,
     StatementFile,
+    cluster_of,
     options_of,
     print_json,
     text_of,
@@ -64,6 +68,7 @@ from crawler.reports import document, terminal
 from crawler.reports.display import visible
 from crawler.result import Report
 from crawler.settings import load_world
+from crawler.storage import RunPlace, storage_at
 from crawler.verdict_files import check_suffix, verdict_file
 
 app = typer.Typer(
@@ -111,9 +116,7 @@ def main() -> None:
 @app.command()
 def run(
     list_path: ListPath,
-    run_path: Annotated[
-        Path | None, typer.Option("--run", help="run directory; named by the inputs otherwise")
-    ] = None,
+    run_path: NewRun = None,
     endpoints: Endpoints = None,
     public_endpoints: Public = False,
     companion: Companion = None,
@@ -131,12 +134,15 @@ def run(
     go_on: Annotated[
         bool, typer.Option("--resume", help="continue what --run holds of the same inputs")
     ] = False,
+    cluster: ClusterAddress = "",
+    cluster_plain: ClusterPlain = False,
     metrics: Metrics = None,
     log: Log = LogFormat.TEXT,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Verify, crawl, total, report."""
+    workers = cluster_of(cluster, plain=cluster_plain)
     options = options_of(
         list_path,
         companion=companion,
@@ -155,8 +161,8 @@ def run(
         processes=processes,
     )
     with attended(log, metrics) as watched:
-        path = run_path or inputs.default_run_path(options, Path("runs"))
-        again = (path / "manifest.json").exists()
+        path: RunPlace = run_path or inputs.default_run_path(options, Path("runs"))
+        again = storage_at(path).holds("manifest.json")
         if again and run_path is not None:
             repeat.check(options, path)
         finished = None if go_on or run_path is None or not again else repeat.finished(path)
@@ -166,9 +172,11 @@ def run(
             if finished is not None:
                 watched.report = finished
             elif again:
-                watched.report = jobs.resume(path, progress, endpoints=options.endpoints)
+                watched.report = jobs.resume(
+                    path, progress, endpoints=options.endpoints, cluster=workers
+                )
             else:
-                watched.report = jobs.start(options, path, progress)
+                watched.report = jobs.start(options, path, progress, workers)
     _show(watched.report, path, as_json=as_json)
 
 
@@ -177,17 +185,20 @@ def resume(
     run_path: RunPath,
     endpoints: Endpoints = None,
     public_endpoints: Public = False,
+    cluster: ClusterAddress = "",
+    cluster_plain: ClusterPlain = False,
     metrics: Metrics = None,
     log: Log = LogFormat.TEXT,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Continue a run: finished work stays, retryable gaps are asked again."""
+    workers = cluster_of(cluster, plain=cluster_plain)
     with attended(log, metrics) as watched:
         asked = whom(text_of(endpoints), public=public_endpoints)
         say_if_public(asked or chosen_before(run_path))
         with watched.progress(run_path, quiet=quiet) as progress:
-            watched.report = jobs.resume(run_path, progress, endpoints=asked)
+            watched.report = jobs.resume(run_path, progress, endpoints=asked, cluster=workers)
     _show(watched.report, run_path, as_json=as_json)
 
 
@@ -377,7 +388,7 @@ def verdict_path(verdicts: Path, list_path: Path, number: int, count: int) -> Pa
     return verdicts.with_name(f"{verdicts.stem}.{number + 1}.{list_path.stem}{verdicts.suffix}")
 
 
-def _show(report: Report, path: Path, *, as_json: bool) -> None:
+def _show(report: Report, path: RunPlace, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(document.encode(report).decode())
     else:

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from crawler.cluster.coordinator import Cluster
 from crawler.inputs import Options, read_proofs
 from crawler.logs import LogFormat
 from crawler.public import whom
+from crawler.storage import place_of
 
 ListPath = Annotated[Path, typer.Argument(help="the published wallet list: .csv, .zip, .jsonl, …")]
-RunPath = Annotated[Path, typer.Argument(help="a run directory")]
+RunPath = Annotated[Any, typer.Argument(help="a run directory", parser=place_of, metavar="RUN")]
+NewRun = Annotated[
+    Any,
+    typer.Option(
+        "--run",
+        help="run directory, or s3://bucket/name; named by the inputs otherwise",
+        parser=place_of,
+        metavar="RUN",
+    ),
+]
+ClusterAddress = Annotated[
+    str, typer.Option("--cluster", help="Dask scheduler: tls://host:port or tcp://host:port")
+]
+ClusterPlain = Annotated[
+    bool, typer.Option("--cluster-plain", help="accept tcp:// to other machines: no encryption")
+]
 Companion = Annotated[list[Path] | None, typer.Option(help="a further file of the same list")]
 Config = Annotated[list[Path] | None, typer.Option(help="TOML that adds chains, assets, exchanges")]
 Policy = Annotated[Path | None, typer.Option(help="policy TOML; the shipped one otherwise")]
@@ -44,6 +61,11 @@ Earlier = Annotated[
     typer.Option(help="a run whose signature results are used again where nothing differs"),
 ]
 Processes = Annotated[int, typer.Option(min=0, help="worker processes; 0 takes every core")]
+
+
+def cluster_of(address: str, *, plain: bool) -> Cluster | None:
+    """Return the cluster that the user names, if any; raises ``UsageError``."""
+    return Cluster(address, plain=plain) if address else None
 
 
 def print_json(value: object) -> None:

@@ -34,8 +34,8 @@ from chains.model import (
     Snapshot,
 )
 from chains.transport import HttpTransport, RetryPolicy
+from crawler.decoding import DEFECTS, decode
 from crawler.endpoints import is_loopback
-from crawler.engine import DEFECTS, decode
 from crawler.plan import capabilities
 
 ONCE = RetryPolicy(attempts=1, total_s=30.0)

@@ -27,9 +27,10 @@ from chains.bulk import Unavailable
 from crawler.columns import Flags, Numbers, flags
 from crawler.digests import SIZE, Halves
 from crawler.errors import EnvironmentFault, UsageError
+from crawler.judges import Judging, Pending, in_order
 from crawler.judging import TASKS, VERDICTS
 from crawler.model import RowKind
-from crawler.quick import Lane, Settled, one_batch
+from crawler.quick import Settled, one_batch
 from crawler.runs import Manifest, RunDirectory
 
 MOST = 1 << 20
@@ -66,19 +67,35 @@ class Earlier(msgspec.Struct, frozen=True):
         rows = np.flatnonzero(same & _lasting(tasks))
         return self.verdicts.take(pa.array(self.places[at[rows]])), rows
 
-    def before(self, lane: Lane) -> Lane:
-        """Return a lane that looks here first."""
+    def before(self, judging: Judging) -> Judging:
+        """Return who looks here first, and has the rest judged."""
 
-        def settle(tasks: pa.RecordBatch) -> Settled:
-            known, places = self.settle(tasks)
-            left = np.setdiff1d(np.arange(tasks.num_rows), places, assume_unique=True)
-            if not len(left):
-                return known, places
-            found, of_left = lane(tasks.take(pa.array(left)))
-            both = one_batch(pa.Table.from_batches([known, found], VERDICTS))
-            return both, np.concatenate([places, left[of_left]])
+        def begin(tasks: pa.RecordBatch) -> Pending:
+            settled = self.settle(tasks)
+            left = np.setdiff1d(np.arange(tasks.num_rows), settled[1], assume_unique=True)
+            return _Rest(settled, judging(tasks.take(pa.array(left))) if len(left) else None)
 
-        return settle
+        return begin
+
+
+class _Rest:
+    """A slice of tasks of which some were known, and the rest is being judged."""
+
+    def __init__(self, settled: Settled, rest: Pending | None) -> None:
+        self._settled, self._rest = settled, rest
+
+    def hand_on(self, *, wait: bool) -> None:
+        """Let the rest take its next step."""
+        if self._rest is not None:
+            self._rest.hand_on(wait=wait)
+
+    def is_done(self) -> bool:
+        """Tell whether the rest is judged."""
+        return self._rest is None or self._rest.is_done()
+
+    def verdicts(self) -> pa.RecordBatch:
+        """Return all verdicts, in order; waits for the rest."""
+        return in_order(self._settled, [] if self._rest is None else [self._rest.verdicts()])
 
 
 def check(path: str) -> None:

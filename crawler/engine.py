@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import msgspec
@@ -20,7 +21,6 @@ from chains.endpoints import EndpointSpec
 from chains.errors import ChainError, Fatal, Reorganised, Transient
 from chains.heads import heads
 from chains.model import (
-    Answers,
     ChainAdapter,
     ChainId,
     Exchange,
@@ -28,14 +28,15 @@ from chains.model import (
     Gap,
     Questions,
     Snapshot,
-    all_gaps,
 )
 from chains.transport import EndpointStatistics, HttpTransport, RetryPolicy
-from crawler.answers import ALIKE, AnswerColumns, read_shard
+from crawler.answers import AnswerColumns, agree, keep_answers, read_shard
+from crawler.decoding import DEFECTS, Asked, decode, decoded_pack, named
 from crawler.evidence import FORMAT, Header, PackWriter
 from crawler.plan import Moment
 from crawler.progress import Progress
-from crawler.runs import RunDirectory, ShardEntry, shard_name
+from crawler.runs import RunDirectory, ShardEntry
+from crawler.storage import AlreadyThere
 
 ATTEMPTS = 3
 """Attempts of a shard within one command; ``resume`` starts anew where Gaps are left."""
@@ -43,16 +44,6 @@ SHARDS_AT_ONCE = 4
 LONG = 1 << 16
 """Bytes of an extract's exchanges from which a thread packs them."""
 SNAPSHOT_DECODER = "snapshot"
-DEFECTS = (
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    ArithmeticError,
-    AttributeError,
-    RecursionError,
-)
-"""What an adapter may raise on an answer that nobody foresaw; it becomes a Gap, never a number."""
 
 
 class Pinned(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +135,7 @@ class Engine:
             detail = transport.redact(str(error))
             return _unpinned(known, error.code, detail, retryable=isinstance(error, Transient))
         except DEFECTS as error:
-            detail = transport.redact(_named(error))
+            detail = transport.redact(named(error))
             return _unpinned(known, "adapter-error", detail, retryable=False)
         self.rejected.update(snapshot.rejected)
         if known is None or before is None:
@@ -167,7 +158,7 @@ class Engine:
     def _keep_snapshot_evidence(self, moment: Moment, exchanges: Sequence[Exchange]) -> str:
         """Store the exchanges of one pin in a pack of their own; return its name."""
         attempt = 1
-        while (self._run.path / snapshot_pack(moment, attempt)).exists():
+        while self._run.holds(snapshot_pack(moment, attempt)):
             attempt += 1
         name = snapshot_pack(moment, attempt)
         with self._run.replacing(name) as path:
@@ -198,18 +189,22 @@ class Engine:
         spec = self._specs[snapshot.chain]
         total = sum(len(questions.accounts) for _, questions in shards)
         self._progress.begin(spec.name, total)
-        slots = asyncio.Semaphore(SHARDS_AT_ONCE)
+        slots = asyncio.Semaphore(self.shards_at_once(snapshot.chain))
 
         async def one(entry: ShardEntry, questions: Questions) -> None:
             async with slots:
-                await self._complete(entry, questions, snapshot)
+                await self.complete(entry, questions, snapshot)
                 self._progress.advance(spec.name, len(questions.accounts))
 
         async with _unwrapped_group() as group:
             for entry, questions in shards:
                 group.create_task(one(entry, questions))
 
-    async def _complete(self, entry: ShardEntry, questions: Questions, at: Snapshot) -> None:
+    def shards_at_once(self, chain: ChainId) -> int:  # noqa: ARG002 - elsewhere it matters
+        """Return how many shards of a moment of a chain run at once."""
+        return SHARDS_AT_ONCE
+
+    async def complete(self, entry: ShardEntry, questions: Questions, at: Snapshot) -> None:
         """Make attempts until nothing retryable is left or the attempts are used up."""
         attempt = len(self._run.attempts(entry.digest))
         if attempt and not at.endpoints:
@@ -234,70 +229,96 @@ class Engine:
         transport = await self._transport(questions.chain)
         primaries = tuple(name for name in at.endpoints if not transport.is_witness(name))
         witnesses = tuple(name for name in at.endpoints if transport.is_witness(name))
-        asked = questions
+        told = questions
         if len(positions) < len(questions.accounts):
             accounts = tuple(questions.accounts[p] for p in positions)
-            asked = msgspec.structs.replace(questions, accounts=accounts)
-        columns = await self._ask(
-            entry, asked, positions, at, endpoints=primaries, attempt=attempt, witness=False
+            told = msgspec.structs.replace(questions, accounts=accounts)
+        asked = Asked(
+            shard=entry.digest, attempt=attempt, questions=told, positions=positions, at=at
         )
+        columns = await self._ask(asked, primaries, witness=False)
         if witnesses:
-            second = await self._ask(
-                entry, asked, positions, at, endpoints=witnesses, attempt=attempt, witness=True
-            )
-            columns.confirm(second)
+            columns.confirm(await self._ask(asked, witnesses, witness=True))
         # In a thread: while one shard goes to the disk, others are asked.
-        await asyncio.to_thread(self._store, shard_name(entry.digest, attempt), columns, asked)
-        return columns.may_be_asked_again
+        is_ours = await asyncio.to_thread(self._store, asked, columns)
+        return columns.may_be_asked_again or not is_ours
 
-    def _store(self, name: str, columns: AnswerColumns, asked: Questions) -> None:
-        self._run.write_table(name, columns.table(asked), alike=ALIKE)
+    def _store(self, asked: Asked, columns: AnswerColumns) -> bool:
+        """Store an attempt; tells whether it is ours that stands there, not another machine's."""
+        table = columns.table(asked.questions)
+        return keep_answers(self._run, asked.shard, asked.attempt, table)
 
     async def _ask(
-        self,
-        entry: ShardEntry,
-        asked: Questions,
-        positions: Sequence[int],
-        at: Snapshot,
-        *,
-        endpoints: tuple[str, ...],
-        attempt: int,
-        witness: bool,
+        self, asked: Asked, endpoints: tuple[str, ...], *, witness: bool
     ) -> AnswerColumns:
-        columns = AnswerColumns(positions, (await self._transport(asked.chain)).redact)
+        """Return what these endpoints answer, with its evidence stored.
+
+        Evidence that is there already is that of an attempt that was broken off, or of another
+        machine that was faster: it is decoded instead of asking the same again.
+        """
+        transport = await self._transport(asked.questions.chain)
         if not endpoints:
+            columns = AnswerColumns(asked.positions, transport.redact)
             columns.fill(Gap("no-usable-endpoint", retryable=True))
             return columns
-        at = msgspec.structs.replace(at, endpoints=endpoints)
-        adapter = self._adapter(asked.chain)
-        name = evidence_pack(entry.digest, attempt, witness=witness)
-        with contextlib.ExitStack() as stored:
-            path = stored.enter_context(self._run.replacing(name))
-            header = Header(format=FORMAT, subject=entry.digest, attempt=attempt, witness=witness)
-            pack = PackWriter(path, header)
-            count = 0
-            try:
-                async for extract in adapter.extract(asked, at):
-                    line = _within_shard(extract, positions)
-                    if _size(line) < LONG:
-                        pack.add(line)
-                    else:  # packing does not hold up the others
-                        await asyncio.to_thread(pack.add, line)
-                    columns.add(decode(adapter, asked, extract, at), count)
-                    count += 1
-            except Fatal:
-                raise
-            except ChainError as error:
-                columns.fill(
-                    Gap(error.code, retryable=isinstance(error, Transient), detail=str(error)[:200])
-                )
-            except DEFECTS as error:
-                columns.fill(Gap("adapter-error", detail=_named(error)))
-            finally:
-                pack.close()
-            await asyncio.to_thread(stored.close)  # synced and in its place, as on leaving
-        columns.fill(Gap("not-answered", retryable=True))
+        asked = msgspec.structs.replace(
+            asked, at=msgspec.structs.replace(asked.at, endpoints=endpoints)
+        )
+        adapter = self._adapter(asked.questions.chain)
+        name = evidence_pack(asked.shard, asked.attempt, witness=witness)
+        columns = AnswerColumns(asked.positions, transport.redact)
+        if self._run.holds(name):
+            return self._left_behind(name, adapter, asked)
+        try:
+            with contextlib.ExitStack() as stored:
+                path = stored.enter_context(self._run.creating(name))
+                await self._extract(adapter, asked, columns, path, witness=witness)
+                await asyncio.to_thread(stored.close)  # synced and in its place, as on leaving
+        except AlreadyThere:
+            theirs = self._left_behind(name, adapter, asked)
+            told = asked.questions
+            agree(theirs.table(told), columns.table(told), asked.attempt, asked.shard)
+            return theirs
         return columns
+
+    def _left_behind(self, name: str, adapter: ChainAdapter, asked: Asked) -> AnswerColumns:
+        redact = self._transports[asked.questions.chain].redact
+        with self._run.reading(name) as path:
+            return decoded_pack(path, adapter, asked, redact)
+
+    async def _extract(
+        self,
+        adapter: ChainAdapter,
+        asked: Asked,
+        columns: AnswerColumns,
+        path: Path,
+        *,
+        witness: bool,
+    ) -> None:
+        """Ask, and fill ``columns`` and the pack at ``path``."""
+        header = Header(format=FORMAT, subject=asked.shard, attempt=asked.attempt, witness=witness)
+        pack = PackWriter(path, header)
+        count = 0
+        try:
+            async for extract in adapter.extract(asked.questions, asked.at):
+                line = _within_shard(extract, asked.positions)
+                if _size(line) < LONG:
+                    pack.add(line)
+                else:  # packing does not hold up the others
+                    await asyncio.to_thread(pack.add, line)
+                columns.add(decode(adapter, asked.questions, extract, asked.at), count)
+                count += 1
+        except Fatal:
+            raise
+        except ChainError as error:
+            columns.fill(
+                Gap(error.code, retryable=isinstance(error, Transient), detail=str(error)[:200])
+            )
+        except DEFECTS as error:
+            columns.fill(Gap("adapter-error", detail=named(error)))
+        finally:
+            pack.close()
+        columns.fill(Gap("not-answered", retryable=True))
 
     async def _transport(self, chain: ChainId) -> HttpTransport:
         if chain not in self._transports:
@@ -314,18 +335,6 @@ class Engine:
         return self._adapters[chain]
 
 
-def decode(adapter: ChainAdapter, asked: Questions, extract: Extract, at: Snapshot) -> Answers:
-    """Decode one extract; an error of the decoder becomes Gaps, never a number."""
-    try:
-        return _fitting(adapter.decode(asked, extract, at), extract)
-    except Fatal:
-        raise
-    except ChainError as error:
-        return all_gaps(extract, Gap(error.code, isinstance(error, Transient), str(error)[:200]))
-    except DEFECTS as error:
-        return all_gaps(extract, Gap("adapter-error", detail=_named(error)))
-
-
 def _size(extract: Extract) -> int:
     return sum(len(one.body) + len(one.request.body) for one in extract.exchanges)
 
@@ -335,22 +344,6 @@ def _within_shard(extract: Extract, positions: Sequence[int]) -> Extract:
     if isinstance(positions, range):  # the first attempt asks about all
         return extract
     return msgspec.structs.replace(extract, positions=[positions[p] for p in extract.positions])
-
-
-def _named(error: Exception) -> str:
-    """Describe an error that nobody foresaw, in at most 200 characters."""
-    return f"{type(error).__name__}: {error}"[:200]
-
-
-def _fitting(answers: Answers, extract: Extract) -> Answers:
-    """Return ``answers``; raises ``ValueError`` where they are not about the extract."""
-    if len(answers.units) != len(answers.positions):
-        raise ValueError(f"{len(answers.units)} units for {len(answers.positions)} positions")
-    if answers.positions is not extract.positions and not (
-        set(answers.positions) <= set(extract.positions)
-    ):
-        raise ValueError("positions that the extract is not about")
-    return answers
 
 
 def open_positions(run: RunDirectory, digest: str, questions: Questions) -> Sequence[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,13 +24,15 @@ from crawler import captured, earlier
 from crawler import recount as pure
 from crawler.answers import Place
 from crawler.circumstances import keep_circumstances, stored_circumstances
+from crawler.cluster.coordinator import Cluster
 from crawler.controllers import controllers_asked
 from crawler.endpoints import PUBLIC, load_endpoints, load_public
-from crawler.engine import stored_pins
+from crawler.engine import Engine, stored_pins
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.forecast import Forecast, forecast
 from crawler.hygiene import Seen
 from crawler.inputs import Opened, Options, input_digests, open_inputs, versions
+from crawler.judges import Judging
 from crawler.ledger import LEDGER
 from crawler.lists import PublishedList
 from crawler.ownership import examine
@@ -42,6 +45,7 @@ from crawler.rounds import crawl
 from crawler.runs import FORMAT, Manifest, RunDirectory
 from crawler.settings import World
 from crawler.spool import PIECE
+from crawler.storage import RunPlace, storage_at
 
 CLAIM_COLUMNS = [
     "row", "kind", "network", "asset", "address", "amount", "chain", "asset_id", "counts_as",
@@ -57,10 +61,15 @@ Parts = Iterable[tuple[pa.Table, pa.Table]]
 """Claims and signature results of a list, part by part; may be read several times."""
 
 
-def start(options: Options, path: Path, progress: Progress) -> Report:
-    """Make a new run and bring it to its report."""
+def start(
+    options: Options, path: RunPlace, progress: Progress, cluster: Cluster | None = None
+) -> Report:
+    """Make a new run and bring it to its report, with the help of a cluster if there is one."""
     opened = open_inputs(options)
-    endpoint_specs(options, opened.inputs.world)  # mistakes show before there is a directory
+    world = opened.inputs.world
+    specs = endpoint_specs(options, world)  # mistakes show before there is a directory
+    if cluster is not None:
+        cluster.shared(world.chains, specs)
     captured.check(options.captured)
     earlier.check(options.earlier)
     manifest = Manifest(
@@ -74,12 +83,14 @@ def start(options: Options, path: Path, progress: Progress) -> Report:
     )
     run = RunDirectory.create(path, manifest)
     try:
-        return _finish(run, options, opened, progress)
+        return _finish(run, options, opened, progress, cluster)
     finally:
         run.close()
 
 
-def resume(path: Path, progress: Progress, *, endpoints: str = "") -> Report:
+def resume(
+    path: RunPlace, progress: Progress, *, endpoints: str = "", cluster: Cluster | None = None
+) -> Report:
     """Continue a run: what is finished stays, the rest and retryable Gaps are asked again."""
     run = RunDirectory.open(path)
     try:
@@ -96,12 +107,12 @@ def resume(path: Path, progress: Progress, *, endpoints: str = "") -> Report:
                 raise UsageError(f"an input of {path} has changed since it began; start a new run")
             if opened.inputs.world.digest != run.manifest.config_sha256:
                 raise UsageError(f"the configuration has changed since {path} began; start anew")
-        return _finish(run, options, opened, progress)
+        return _finish(run, options, opened, progress, cluster)
     finally:
         run.close()
 
 
-def replay(path: Path) -> Result:
+def replay(path: RunPlace) -> Result:
     """Decode the stored evidence again, offline, and return the result it gives.
 
     Raises ``EnvironmentFault`` where evidence is missing, damaged or gives another answer.
@@ -120,11 +131,12 @@ def replay(path: Path) -> Result:
         run.close()
 
 
-def stored_report(path: Path) -> Report:
+def stored_report(path: RunPlace) -> Report:
     """Read a finished run's report."""
     file = path / "report.json"
     try:
-        return document.decode(file.read_bytes())
+        with storage_at(path).reading(file.name) as found:
+            return document.decode(found.read_bytes())
     except OSError as error:
         raise UsageError(
             f"{file} cannot be read ({error.strerror}); finish the run with 'recount resume {path}'"
@@ -197,29 +209,28 @@ def examined(
 
 
 def _finish(
-    run: RunDirectory, options: Options, opened: Opened | None, progress: Progress
+    run: RunDirectory,
+    options: Options,
+    opened: Opened | None,
+    progress: Progress,
+    cluster: Cluster | None,
 ) -> Report:
     if run.manifest.examined is None:
         if opened is None:
             raise EnvironmentFault(f"{run.path}: the list was not opened")
         captured.take_in(run, options.captured, opened.inputs.world)
-        examine_list(run, options, opened, progress)
+        judges = cluster.judges(opened.reading) if cluster else None
+        examine_list(run, options, opened, progress, judges)
     inputs = stored_inputs(run)
     specs = endpoint_specs(options, inputs.world)
     run.manifest.endpoints = tuple(spec.redacted() for spec in specs)
     run.save()
     parts = examined_parts(run)
-    pinned, statistics, rejected = asyncio.run(
-        crawl(
-            run,
-            inputs.world,
-            parts,
-            specs=specs,
-            retry=options.retry,
-            progress=progress,
-            proofs=options.proofs,
-        )
+    engine = (cluster.engine if cluster else Engine)(
+        run, inputs.world.chains, specs, progress, options.retry
     )
+    crawling = crawl(run, inputs.world, parts, engine, proofs=options.proofs)
+    pinned, statistics, rejected = asyncio.run(crawling)
     keep_circumstances(run, specs, statistics, rejected)
     taken = captured.stored(run)
     stored = captured.joined(pure.stored_shards(run, pinned), pinned, taken)
@@ -232,7 +243,13 @@ def _finish(
     return _report(run, result, places)
 
 
-def examine_list(run: RunDirectory, options: Options, opened: Opened, progress: Progress) -> None:
+def examine_list(
+    run: RunDirectory,
+    options: Options,
+    opened: Opened,
+    progress: Progress,
+    judges: AbstractContextManager[Judging] | None = None,
+) -> None:
     """Read the list and judge its signatures, part by part, into the run directory."""
     published: PublishedList = opened.published
     progress.begin("signatures", None)
@@ -247,6 +264,7 @@ def examine_list(run: RunDirectory, options: Options, opened: Opened, progress: 
         processes=options.processes or None,
         note=progress.note,
         earlier=known,
+        judges=judges,
     ):
         for stage, batch in (("claims", claims), ("signatures", signatures)):
             name = f"{stage}/part-{part:06d}.parquet"

@@ -1,19 +1,34 @@
-"""Who judges what the quick lane leaves: this process while that is quick, else processes."""
+"""Who settles and judges the distinct tasks of a list, a slice at a time.
+
+On this machine threads take the quick lane, and what that leaves is judged by this process while
+it is quick, else by processes. Elsewhere (``Elsewhere``) others do both.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from typing import Self
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Protocol, Self
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
-from crawler.judging import VERDICTS, Reading, compressed, message, start_worker, work
-from crawler.quick import Settled, one_batch
+from crawler.judging import (
+    VERDICTS,
+    Judge,
+    Meanings,
+    Reading,
+    compressed,
+    message,
+    read_message,
+    start_worker,
+    work,
+)
+from crawler.quick import QuickLane, Settled, one_batch
 
 JUDGED_A_PART = 1024
 """Tasks that a worker process judges at a time."""
@@ -24,6 +39,73 @@ PATIENCE_S = 1.0
 
 _Judge = Callable[[pa.RecordBatch], pa.RecordBatch]
 """``TASKS`` to ``VERDICTS``."""
+
+
+class Pending(Protocol):
+    """A slice of tasks whose verdicts are on their way."""
+
+    def hand_on(self, *, wait: bool) -> None:
+        """Let it take its next step as far as that needs the caller, who may ``wait`` for it."""
+        ...
+
+    def is_done(self) -> bool:
+        """Tell whether all its verdicts are there."""
+        ...
+
+    def verdicts(self) -> pa.RecordBatch:
+        """Return the verdicts (``VERDICTS``) of all its tasks, in order; waits for them."""
+        ...
+
+
+Judging = Callable[[pa.RecordBatch], Pending]
+"""Begins to judge a slice of ``TASKS``."""
+
+
+@contextmanager
+def on_this_machine(
+    reading: Reading, processes: int, note: Callable[[str], None]
+) -> Iterator[Judging]:
+    """Judge in threads, this process and others of this machine, as ``examine`` says."""
+    meanings = Meanings(reading)
+    lane = QuickLane(meanings, note)
+    with (
+        ThreadPoolExecutor(processes) as threads,
+        Judges(Judge(meanings).judge, reading, processes) as judges,
+    ):
+        yield lambda tasks: Slice(tasks, threads.submit(lane.settle, tasks), judges)
+
+
+class LaneThenJudge:
+    """Settles and judges tasks where it is called; several threads may do so at once."""
+
+    def __init__(self, reading: Reading, note: Callable[[str], None]) -> None:
+        meanings = Meanings(reading)
+        self._lane = QuickLane(meanings, note)
+        self._judge = Judge(meanings)
+
+    def judge(self, tasks: pa.RecordBatch) -> pa.RecordBatch:
+        """Return one row of ``VERDICTS`` for each of ``TASKS``, in order."""
+        settled = self._lane.settle(tasks)
+        left = _left(tasks, settled)
+        return in_order(settled, [self._judge.judge(left)] if left.num_rows else [])
+
+
+class Elsewhere:
+    """A slice that somebody else judges, who sends the verdicts as ``judging.message``."""
+
+    def __init__(self, future: Future[bytes]) -> None:
+        self._future = future
+
+    def hand_on(self, *, wait: bool) -> None:
+        """Do nothing: it goes on by itself."""
+
+    def is_done(self) -> bool:
+        """Tell whether its verdicts are there."""
+        return self._future.done()
+
+    def verdicts(self) -> pa.RecordBatch:
+        """Return the verdicts; waits for them."""
+        return read_message(self._future.result(), VERDICTS)
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -38,8 +120,7 @@ class Left(msgspec.Struct, frozen=True):
 
     def verdicts(self) -> list[pa.RecordBatch]:
         """Return the verdicts, in order; waits for them."""
-        answers = (pa.py_buffer(future.result()) for future in self.futures)
-        return [*self.here, *(pa.ipc.read_record_batch(one, VERDICTS) for one in answers)]
+        return [*self.here, *(read_message(one.result(), VERDICTS) for one in self.futures)]
 
 
 class Judges:
@@ -82,38 +163,49 @@ class Judges:
 class Slice:
     """Some tasks of a batch: in a thread first, what it leaves then with the judges."""
 
-    def __init__(self, tasks: pa.RecordBatch, settled: Future[Settled]) -> None:
+    def __init__(self, tasks: pa.RecordBatch, settled: Future[Settled], judges: Judges) -> None:
         self._tasks = tasks
         self._settled = settled
+        self._judges = judges
         self._left: Left | None = None
 
-    def is_settled(self) -> bool:
-        """Tell whether the thread is through with it."""
-        return self._settled.done()
+    def hand_on(self, *, wait: bool) -> None:
+        """Give the judges what the thread has left."""
+        if self._left is None and (wait or self._settled.done()):
+            left = _left(self._tasks, self._settled.result())
+            self._left = self._judges.take(left) if left.num_rows else Left()
 
     def is_done(self) -> bool:
         """Tell whether all its verdicts are there."""
         return self._left is not None and self._left.is_done()
 
-    def hand_on(self, judges: Judges) -> Left:
-        """Give the judges what the thread leaves; waits for the thread."""
-        if self._left is None:
-            _, places = self._settled.result()
-            is_left = np.ones(self._tasks.num_rows, np.bool_)
-            is_left[places] = False
-            left = self._tasks.filter(pa.array(is_left)) if is_left.any() else None
-            self._left = Left() if left is None else judges.take(left)
-        return self._left
-
-    def verdicts(self, judges: Judges) -> pa.RecordBatch:
+    def verdicts(self) -> pa.RecordBatch:
         """Return the verdicts of all its tasks, in order; waits for them."""
-        judged = self.hand_on(judges).verdicts()
-        quick, places = self._settled.result()
-        if not judged and (np.diff(places) > 0).all():
-            return quick
-        left = np.setdiff1d(np.arange(self._tasks.num_rows), places, assume_unique=True)
-        order = pa.array(np.argsort(np.concatenate([places, left])))
-        return one_batch(pa.Table.from_batches([quick, *judged], VERDICTS)).take(order)
+        self.hand_on(wait=True)
+        if self._left is None:
+            raise RuntimeError("a slice was not handed on")
+        return in_order(self._settled.result(), self._left.verdicts())
+
+
+def _left(tasks: pa.RecordBatch, settled: Settled) -> pa.RecordBatch:
+    """Return the tasks that the quick lane leaves for the judge."""
+    _, places = settled
+    if len(places) == tasks.num_rows:
+        return tasks.slice(0, 0)
+    is_left = np.ones(tasks.num_rows, np.bool_)
+    is_left[places] = False
+    return tasks.filter(pa.array(is_left))
+
+
+def in_order(settled: Settled, judged: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """Put what was settled and what was judged, which is all the rest, in the tasks' order."""
+    quick, places = settled
+    if not judged and (np.diff(places) > 0).all():
+        return quick
+    count = len(places) + sum(one.num_rows for one in judged)
+    left = np.setdiff1d(np.arange(count), places, assume_unique=True)
+    order = pa.array(np.argsort(np.concatenate([places, left])))
+    return one_batch(pa.Table.from_batches([quick, *judged], VERDICTS)).take(order)
 
 
 def workers(reading: Reading, processes: int) -> ProcessPoolExecutor:

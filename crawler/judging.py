@@ -320,7 +320,12 @@ def start_worker(packed: bytes) -> None:
     gc.freeze()  # what was imported stays; looking through it again costs a tenth of the time
     gc.set_threshold(100_000, 50, 100)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _judge = Judge(Meanings(msgspec.json.decode(zlib.decompress(packed), type=Reading)))
+    _judge = Judge(Meanings(unpacked(packed)))
+
+
+def unpacked(packed: bytes) -> Reading:
+    """Return the ``Reading`` that ``compressed`` packed."""
+    return msgspec.json.decode(zlib.decompress(packed), type=Reading)
 
 
 def _end_with_parent() -> None:
@@ -335,10 +340,14 @@ def work(tasks: bytes) -> bytes:
     """Judge tasks in a worker process; both sides travel as one Arrow message of their rows."""
     if _judge is None:
         raise RuntimeError("the worker was not initialised")
-    verdicts = _judge.judge(pa.ipc.read_record_batch(pa.py_buffer(tasks), TASKS))
-    return message(verdicts)
+    return message(_judge.judge(read_message(tasks, TASKS)))
 
 
 def message(batch: pa.RecordBatch) -> bytes:
     """Return the rows of a batch as bytes, without those that a slice leaves out."""
     return bytes(batch.serialize())
+
+
+def read_message(sent: bytes, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the rows that ``message`` made to bytes."""
+    return pa.ipc.read_record_batch(pa.py_buffer(sent), schema)

@@ -19,7 +19,7 @@ import msgspec
 
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.result import AssetLine, Report
-from crawler.runs import replacing
+from crawler.storage import replacing
 
 SUFFIX = ".prom"
 """node_exporter reads no other files."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from itertools import chain
 
 import msgspec
@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 
 from crawler.columns import Numbers, distinct
 from crawler.earlier import Earlier
-from crawler.judges import Judges, Slice
+from crawler.judges import Judging, Pending, on_this_machine
 from crawler.judging import (
     LONGEST_DETAIL,
     TASKS,
@@ -39,7 +39,7 @@ from crawler.judging import (
 from crawler.known import KnownTasks, OneByOne, for_long_list
 from crawler.lists.amounts import amounts_to_units
 from crawler.model import CLAIMS
-from crawler.quick import Lane, QuickLane, one_batch
+from crawler.quick import one_batch
 
 __all__ = [
     "EXAMINED",
@@ -86,7 +86,7 @@ SIGNATURES = pa.schema(
 """What the signatures of each row show; final but for control on chain."""
 
 TASKS_A_PART = 4096
-"""Tasks that a thread settles at a time: some tenths of a second."""
+"""Tasks that a thread, or a worker of a cluster, settles at a time: some tenths of a second."""
 TASKS_AHEAD, BATCHES_AHEAD = 1 << 16, 16
 """What is begun at most before the first of it is finished: some seconds of work."""
 REMEMBERED = 1 << 20
@@ -103,11 +103,12 @@ def examine(
     processes: int | None = None,
     note: Callable[[str], None] = lambda _: None,
     earlier: Earlier | None = None,
+    judges: AbstractContextManager[Judging] | None = None,
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
     """Yield (``EXAMINED``, ``SIGNATURES``) for each batch of claims, in order.
 
     ``processes`` is how many cores to use. ``note`` is told what a person should know. What
-    ``earlier`` knows is not judged again.
+    ``earlier`` knows is not judged again. ``judges`` work instead of this machine.
     """
     processes = processes or os.cpu_count() or 1
     source = iter(batches)
@@ -115,52 +116,47 @@ def examine(
     if first is None:
         return
     second = next(source, None)
-    if second is None and earlier is None:
+    if second is None and earlier is None and judges is None:
         yield Examiner(reading).examine(first)
         return
+    begun = (first,) if second is None else (first, second)
     examiner = Examiner(reading, for_long_list)
-    quick = QuickLane(examiner.meanings, note).settle
-    lane = quick if earlier is None else earlier.before(quick)
-    with (
-        ThreadPoolExecutor(processes) as threads,
-        Judges(examiner.judge, reading, processes) as judges,
-    ):
+    with judges or on_this_machine(reading, processes, note) as at_work:
+        judging = at_work if earlier is None else earlier.before(at_work)
         waiting: deque[_Sent] = deque()
-        for batch in chain([first], [] if second is None else [second], source):
-            waiting.append(_send(threads, lane, examiner.begin(batch)))
+        for batch in chain(begun, source):
+            waiting.append(_send(judging, examiner.begin(batch)))
             for sent in waiting:
-                sent.hand_on(judges)
+                sent.hand_on(wait=False)
             while waiting[0].is_done() or _is_much(waiting):
-                yield _collect(examiner, judges, waiting.popleft())
+                yield _collect(examiner, waiting.popleft())
                 if not waiting:
                     break
         while waiting:
             for sent in waiting:
-                sent.hand_on(judges)
-            yield _collect(examiner, judges, waiting.popleft())
+                sent.hand_on(wait=False)
+            yield _collect(examiner, waiting.popleft())
 
 
 class _Sent(msgspec.Struct, frozen=True):
     """A batch whose tasks are being settled and judged."""
 
     part: _Part
-    slices: Sequence[Slice]
+    slices: Sequence[Pending]
 
     def is_done(self) -> bool:
         """Tell whether all its verdicts are there."""
         return all(one.is_done() for one in self.slices)
 
-    def hand_on(self, judges: Judges) -> None:
-        """Give the judges what the threads have left by now."""
+    def hand_on(self, *, wait: bool) -> None:
+        """Let its slices take their next step (``Pending``)."""
         for one in self.slices:
-            if one.is_settled():
-                one.hand_on(judges)
+            one.hand_on(wait=wait)
 
 
-def _send(threads: ThreadPoolExecutor, lane: Lane, part: _Part) -> _Sent:
+def _send(judging: Judging, part: _Part) -> _Sent:
     starts = range(0, part.tasks.num_rows, TASKS_A_PART)
-    slices = [part.tasks.slice(at, TASKS_A_PART) for at in starts]
-    return _Sent(part, [Slice(tasks, threads.submit(lane, tasks)) for tasks in slices])
+    return _Sent(part, [judging(part.tasks.slice(at, TASKS_A_PART)) for at in starts])
 
 
 def _is_much(waiting: Sequence[_Sent]) -> bool:
@@ -169,12 +165,9 @@ def _is_much(waiting: Sequence[_Sent]) -> bool:
     return tasks > TASKS_AHEAD or len(waiting) > BATCHES_AHEAD
 
 
-def _collect(
-    examiner: Examiner, judges: Judges, sent: _Sent
-) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    for one in sent.slices:
-        one.hand_on(judges)
-    found = [one.verdicts(judges) for one in sent.slices]
+def _collect(examiner: Examiner, sent: _Sent) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    sent.hand_on(wait=True)
+    found = [one.verdicts() for one in sent.slices]
     return examiner.finish(sent.part, one_batch(pa.Table.from_batches(found, VERDICTS)))
 
 

@@ -18,7 +18,8 @@ import msgspec
 from crawler.errors import RecountError, UsageError
 from crawler.reports import document
 from crawler.reports.display import visible
-from crawler.runs import PARTS, RunDirectory, environment_faults
+from crawler.runs import PARTS, RunDirectory
+from crawler.storage import environment_faults
 
 FILES = ("rows.parquet", "report.html", "report.json", "manifest.json", "lock")
 """What stands at the top of a run directory, in the order in which it is deleted."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from crawler.endpoints import PUBLIC, public_file
 from crawler.errors import UsageError
 from crawler.live import err
 from crawler.runs import RunDirectory
+from crawler.storage import RunPlace
 
 
 def whom(endpoints: str, *, public: bool) -> str:
@@ -20,7 +19,7 @@ def whom(endpoints: str, *, public: bool) -> str:
     return PUBLIC if public else endpoints
 
 
-def chosen_before(run: Path) -> str:
+def chosen_before(run: RunPlace) -> str:
     """Return whom a run was told to ask when it began."""
     return str(RunDirectory.open(run, lock=False).manifest.options.get("endpoints", ""))
 

@@ -28,8 +28,6 @@ _LABELS = ("kind", "exchange", "network", "asset", "type", "message", "scheme")
 
 Settled = tuple[pa.RecordBatch, Numbers]
 """Verdicts (``VERDICTS``) and the places, among the tasks, of those that they are about."""
-Lane = Callable[[pa.RecordBatch], Settled]
-"""What settles some of its tasks (``TASKS``) without the judge."""
 
 
 class QuickLane:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 
 import msgspec
 import pyarrow as pa
@@ -19,7 +18,8 @@ from chains import adapters
 from chains.errors import ChainError
 from chains.model import AssetId, ChainId, Gap, QueryKind, Questions, Snapshot
 from crawler.answers import ANSWERS, AnswerColumns, MergedShard, Place, merge, read_shard
-from crawler.engine import Pinned, decode, evidence_pack
+from crawler.decoding import Asked, decoded_pack
+from crawler.engine import Pinned, evidence_pack
 from crawler.errors import EnvironmentFault
 from crawler.evidence import Header, extract_digests, read_pack
 from crawler.findings import Findings
@@ -100,19 +100,24 @@ def planned_questions(
 
 def planned_shard(run: RunDirectory, entry: ShardEntry, pinned: Mapping[str, Pinned]) -> Questions:
     """Read the questions of one frozen shard; raises ``EnvironmentFault``."""
-    planned = run.read_table(f"plan/{entry.digest}.parquet", schema=PLAN)
+    snapshot = pinned[Moment(ChainId(entry.chain), entry.height).key].snapshot
+    return planned(run, entry, snapshot.block_hash if snapshot else "")
+
+
+def planned(run: RunDirectory, entry: ShardEntry, block_hash: str) -> Questions:
+    """Read one shard of the frozen plan; raises as ``planned_questions``."""
+    name = f"plan/{entry.digest}.parquet"
     questions = Questions(
         kind=QueryKind(entry.kind),
         chain=ChainId(entry.chain),
         height=entry.height,
         asset=AssetId(entry.asset),
-        accounts=tuple(planned["account"].to_pylist()),
+        accounts=tuple(run.read_table(name, schema=PLAN)["account"].to_pylist()),
     )
-    snapshot = pinned[Moment(questions.chain, questions.height).key].snapshot
-    if shard_digest(questions, snapshot.block_hash if snapshot else "") != entry.digest:
+    if shard_digest(questions, block_hash) != entry.digest:
         raise EnvironmentFault(
-            f"{run.path / 'plan' / entry.digest}.parquet is not what its digest says; the run "
-            "directory was changed; start a new run"
+            f"{run.path / name} is not what its digest says; the run directory was changed; start "
+            "a new run"
         )
     return questions
 
@@ -132,8 +137,8 @@ def replay_pins(run: RunDirectory, world: World, pinned: Mapping[str, Pinned]) -
             continue
         spec = world.chains[entry.snapshot.chain]
         adapter = adapters.load(spec.adapter)(spec, NoTransport())  # type: ignore[arg-type]
-        pack = run.inside(entry.pack)
-        lines = [line for line in read_pack(pack) if not isinstance(line, Header)]
+        with run.inside(entry.pack) as pack:
+            lines = [line for line in read_pack(pack) if not isinstance(line, Header)]
         exchanges = [exchange for line in lines for exchange in line.exchanges]
         try:
             again = adapter.snapshot(entry.snapshot.height, exchanges)
@@ -196,7 +201,7 @@ class _Replay(msgspec.Struct, frozen=True):
         positions = stored["position"].to_pylist()
         columns = self._pack(positions, number, witness=False)
         columns.restore(stored)
-        if (self.run.path / evidence_pack(digest, number, witness=True)).exists():
+        if self.run.holds(evidence_pack(digest, number, witness=True)):
             columns.confirm(self._pack(positions, number, witness=True))
         return columns.table(self._asked(positions))
 
@@ -207,30 +212,22 @@ class _Replay(msgspec.Struct, frozen=True):
         )
 
     def _pack(self, positions: Sequence[int], number: int, *, witness: bool) -> AnswerColumns:
-        columns = AnswerColumns(positions)
-        path = self.run.path / evidence_pack(self.entry.digest, number, witness=witness)
-        if not path.exists():
+        name = evidence_pack(self.entry.digest, number, witness=witness)
+        if not self.run.holds(name):
+            columns = AnswerColumns(positions)
             columns.fill(Gap("no-usable-endpoint", retryable=True))
             return columns
         spec = self.world.chains[self.questions.chain]
         adapter = adapters.load(spec.adapter)(spec, NoTransport())  # type: ignore[arg-type]
-        asked = self._asked(positions)
-        within = {position: i for i, position in enumerate(positions)}
-        lines = read_pack(path)
-        header = next(lines)
-        if not isinstance(header, Header) or header.subject != self.entry.digest:
-            raise EnvironmentFault(f"{path} is the evidence of another shard")
-        for count, line in enumerate(lines):
-            if isinstance(line, Header):
-                raise EnvironmentFault(f"{path} has a second header")
-            if not within.keys() >= set(line.positions):
-                raise EnvironmentFault(
-                    f"{path} answers positions that attempt {number} did not ask"
-                )
-            local = msgspec.structs.replace(line, positions=[within[p] for p in line.positions])
-            columns.add(decode(adapter, asked, local, self.snapshot), count)
-        columns.fill(Gap("not-answered", retryable=True))
-        return columns
+        asked = Asked(
+            shard=self.entry.digest,
+            attempt=number,
+            questions=self._asked(positions),
+            positions=positions,
+            at=self.snapshot,
+        )
+        with self.run.reading(name) as path:
+            return decoded_pack(path, adapter, asked)
 
 
 def recount(
@@ -377,15 +374,16 @@ def evidence_pointers(
     pointers = [
         EvidencePointer(row=row, pack=pack, sha256=digest)
         for pack, extracts in sorted(places.items())
-        for number, digests in enumerate(_extracts(run.path / pack))
+        for number, digests in enumerate(_extracts(run, pack))
         for row in extracts.get(number, [])
         for digest in digests
     ]
     return tuple(sorted(pointers, key=lambda pointer: (pointer.row, pointer.pack)))
 
 
-def _extracts(path: Path) -> list[Sequence[str]]:
-    return [extract_digests(line) for line in read_pack(path) if not isinstance(line, Header)]
+def _extracts(run: RunDirectory, pack: str) -> list[Sequence[str]]:
+    with run.reading(pack) as path:
+        return [extract_digests(line) for line in read_pack(path) if not isinstance(line, Header)]
 
 
 def _snapshot_line(world: World, key: str, entry: Pinned) -> SnapshotLine:

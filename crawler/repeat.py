@@ -11,9 +11,10 @@ from crawler.live import err
 from crawler.result import Report
 from crawler.runs import RunDirectory
 from crawler.settings import load_world
+from crawler.storage import RunPlace, storage_at
 
 
-def check(options: Options, path: Path) -> None:
+def check(options: Options, path: RunPlace) -> None:
     """Raise ``UsageError`` unless a run directory holds a run of these very inputs.
 
     Compared are the digests of the list and every other input file, the exchange, the number of
@@ -38,9 +39,9 @@ def check(options: Options, path: Path) -> None:
         )
 
 
-def finished(path: Path) -> Report:
+def finished(path: RunPlace) -> Report:
     """Return the report of a run that has ended; raises ``UsageError`` where it has not."""
-    if not (path / "report.json").exists():
+    if not storage_at(path).holds("report.json"):
         raise UsageError(
             f"{path} holds an unfinished run of these inputs; add --resume, or continue it with "
             f"'recount resume {path}'"

@@ -14,10 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 import pyarrow as pa
 
-from chains.endpoints import EndpointSpec
 from chains.errors import Fatal
 from chains.model import ChainId, QueryKind, Questions
-from chains.transport import EndpointStatistics, RetryPolicy
+from chains.transport import EndpointStatistics
 from crawler import captured
 from crawler import recount as pure
 from crawler.answers import read_shard
@@ -35,7 +34,6 @@ from crawler.plan import (
     shard_digest,
     shards,
 )
-from crawler.progress import Progress
 from crawler.runs import RunDirectory, ShardEntry
 from crawler.settings import World
 
@@ -49,10 +47,8 @@ async def crawl(
     run: RunDirectory,
     world: World,
     parts: Parts,
+    engine: Engine,
     *,
-    specs: Sequence[EndpointSpec],
-    retry: RetryPolicy,
-    progress: Progress,
     proofs: int = 0,
 ) -> tuple[dict[str, Pinned], Mapping[str, EndpointStatistics], Mapping[str, str]]:
     """Ask everything that claims and signature results need; raises ``EnvironmentFault``.
@@ -61,7 +57,7 @@ async def crawl(
 
     Returns the moments, what happened at each endpoint, and why some were not asked.
     """
-    async with Engine(run, world.chains, specs, progress, retry) as engine:
+    async with engine:
         rounds = _Rounds(run, world, engine)
         try:
             await rounds.begin(questions(world, parts, proofs))
@@ -155,7 +151,7 @@ class _Rounds:
             snapshot = self.pinned[Moment(shard.chain, shard.height).key].snapshot
             digest = shard_digest(shard, snapshot.block_hash if snapshot else "")
             name = f"plan/{digest}.parquet"
-            if not (self._run.path / name).exists():
+            if not self._run.holds(name):
                 table = pa.table({"account": list(shard.accounts)}, schema=PLAN)
                 self._run.write_table(name, table)
             entries.append(
@@ -183,6 +179,6 @@ def _frozen(run: RunDirectory, known: Mapping[str, Pinned]) -> Mapping[int, list
     """
     found: dict[int, list[Questions]] = defaultdict(list)
     for entry in run.manifest.plan or ():
-        if entry.round and (run.path / f"plan/{entry.digest}.parquet").exists():
+        if entry.round and run.holds(f"plan/{entry.digest}.parquet"):
             found[entry.round].append(pure.planned_shard(run, entry, known))
     return found

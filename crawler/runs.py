@@ -8,18 +8,17 @@
     RUN/evidence/<digest>.<attempt>.jsonl.zst    raw exchanges, one extract a line
     RUN/report.json  RUN/report.html
 
-Every file is written beside its place, synced, and renamed into it. Evidence is synced before
-the answers that rest on it are renamed. There is no other state.
+Every file is there whole or not at all (``crawler.storage``). Evidence and answers of an attempt
+are created, never replaced: the evidence first, the answers that rest on it after it. There is no
+other state, on one machine or many.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crawler.errors import EnvironmentFault, UsageError
+from crawler.storage import RunPlace, safe_name, storage_at
 
 FORMAT = "recount/run/1"
 
@@ -87,37 +87,37 @@ class Manifest(msgspec.Struct, kw_only=True):
 
 
 class RunDirectory:
-    """One run on disk. Opening it takes a lock that lasts as long as the object."""
+    """One run in its storage. Opening it takes a lock that lasts as long as the object."""
 
-    def __init__(self, path: Path, manifest: Manifest) -> None:
+    def __init__(self, path: RunPlace, manifest: Manifest) -> None:
         self.path = path
         self.manifest = manifest
-        self._lock: int | None = None
+        self.storage = storage_at(path)
+        self._unlock: Callable[[], None] | None = None
 
     @classmethod
-    def create(cls, path: Path, manifest: Manifest) -> RunDirectory:
+    def create(cls, path: RunPlace, manifest: Manifest) -> RunDirectory:
         """Make the directory; raises ``UsageError`` when it already holds something."""
-        if path.exists() and not path.is_dir():
+        if isinstance(path, Path) and path.exists() and not path.is_dir():
             raise UsageError(f"{path} is no directory; choose another --run directory")
-        if path.exists() and not _never_begun(path):
+        run = cls(path, manifest)
+        if not run._never_begun():
             raise UsageError(
                 f"{path} is not empty; choose another --run directory, or continue it with "
                 f"'recount resume {path}'"
             )
-        with environment_faults(path):
-            for part in PARTS:
-                (path / part).mkdir(parents=True, exist_ok=True)
-        run = cls(path, manifest)
+        run.storage.prepare(PARTS)
         run.lock()
         run.save()
         return run
 
     @classmethod
-    def open(cls, path: Path, *, lock: bool = True) -> RunDirectory:
+    def open(cls, path: RunPlace, *, lock: bool = True) -> RunDirectory:
         """Open an existing run; raises ``UsageError`` where there is none."""
         file = path / "manifest.json"
         try:
-            raw = file.read_bytes()
+            with storage_at(path).reading(file.name) as found:
+                raw = found.read_bytes()
         except OSError as error:
             raise UsageError(
                 f"{path} is no run directory: {file.name} cannot be read ({error.strerror})"
@@ -138,24 +138,14 @@ class RunDirectory:
         return run
 
     def lock(self) -> None:
-        """Keep a second process out; raises ``EnvironmentFault`` when one is already in."""
-        with environment_faults(self.path):
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-            self._lock = os.open(self.path / "lock", flags, 0o644)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise EnvironmentFault(
-                f"another process works on {self.path}; wait for it or stop it"
-            ) from error
-        for leftover in self.path.rglob(".*.part"):
-            leftover.unlink(missing_ok=True)
+        """Keep a second coordinator out; raises ``EnvironmentFault`` when one is already in."""
+        self._unlock = self.storage.lock()
 
     def close(self) -> None:
         """Release the lock."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        if self._unlock is not None:
+            self._unlock()
+            self._unlock = None
 
     def save(self) -> None:
         """Write the manifest, with its digest."""
@@ -177,22 +167,27 @@ class RunDirectory:
         worth its work.
         """
         with self.replacing(name) as beside:
-            pq.write_table(
-                table.replace_schema_metadata({NAME: name}),
-                beside,
-                compression="zstd",
-                use_dictionary=alike if isinstance(alike, bool) else list(alike),
-                write_statistics=False,  # nothing looks for rows by their values
-                write_page_checksum=True,
-            )
+            _to_parquet(table, beside, name, alike=alike)
+
+    def create_table(
+        self, name: str, table: pa.Table, *, alike: Sequence[str] | bool = True
+    ) -> None:
+        """Do as ``write_table``; raises ``AlreadyThere`` where there is such a file."""
+        with self.creating(name) as beside:
+            _to_parquet(table, beside, name, alike=alike)
 
     def digest(self, name: str) -> str:
         """Digest a file of this run, hex."""
-        return sha256_file(self.path / name)
+        with self.reading(name) as found:
+            return sha256_file(found)
 
     def read(self, name: str) -> bytes:
-        """Read one file; raises ``ValueError`` where it is not the one that was examined."""
-        content = (self.path / name).read_bytes()
+        """Read one file; raises ``OSError``.
+
+        Raises ``ValueError`` where it is not the one that was examined.
+        """
+        with self.reading(name) as found:
+            content = found.read_bytes()
         expected = ((self.manifest.examined or {}).get("files") or {}).get(name)
         if expected is not None and hashlib.sha256(content).hexdigest() != expected:
             raise ValueError("it is not what its digest in the manifest says")
@@ -220,31 +215,62 @@ class RunDirectory:
                 f"{file} is missing or damaged ({str(error).partition(chr(10))[0]}); {again}"
             ) from error
 
+    def holds(self, name: str) -> bool:
+        """Tell whether there is such a file."""
+        return self.storage.holds(name)
+
+    def reading(self, name: str) -> contextlib.AbstractContextManager[Path]:
+        """Give a path of this machine to read a file from; ``OSError`` where there is none."""
+        return self.storage.reading(name)
+
     def replacing(self, name: str) -> contextlib.AbstractContextManager[Path]:
-        """Give a temporary path; sync it and rename it to ``name`` when the block succeeds."""
-        return replacing(self.path / name)
+        """Give a temporary path; what is written there is ``name`` when the block succeeds."""
+        return self.storage.replacing(name)
 
-    def inside(self, name: str) -> Path:
-        """Return the path of a file of this run that the manifest names.
+    def creating(self, name: str) -> contextlib.AbstractContextManager[Path]:
+        """Do as ``replacing``; raises ``AlreadyThere`` at the end where there is such a file."""
+        return self.storage.creating(name)
 
-        Raises ``EnvironmentFault`` for a name that leads out of the directory.
+    def inside(self, name: str) -> contextlib.AbstractContextManager[Path]:
+        """Do as ``reading`` for a file that the manifest names.
+
+        Raises ``EnvironmentFault`` for a name that leads out of the run.
         """
-        file = self.path / name
-        if not file.resolve().is_relative_to(self.path.resolve()):
+        out = not safe_name(name)
+        if isinstance(self.path, Path) and not out:
+            out = not (self.path / name).resolve().is_relative_to(self.path.resolve())
+        if out:
             raise EnvironmentFault(f"{self.path} names a file outside of itself: {name!r}")
-        return file
+        return self.reading(name)
 
     def attempts(self, digest: str) -> list[int]:
         """Return the finished attempts of a shard, ascending."""
         found: list[int] = []
-        while (self.path / shard_name(digest, len(found) + 1)).exists():
+        while self.holds(shard_name(digest, len(found) + 1)):
             found.append(len(found) + 1)
         return found
 
     def parts(self, stage: str) -> list[str]:
         """Names of the finished part files of ``claims`` or ``signatures``, in list order."""
-        files = (self.path / stage).glob("part-*.parquet")
-        return sorted(f"{stage}/{file.name}" for file in files)
+        found = (name for name in self.storage.names(stage) if name.startswith("part-"))
+        return sorted(f"{stage}/{name}" for name in found if name.endswith(".parquet"))
+
+    def _never_begun(self) -> bool:
+        """Tell whether there is nothing but what ``create`` makes before its manifest."""
+        entries = [name for name in self.storage.names("") if not name.endswith(".part")]
+        known = all(name in ("lock", *PARTS) for name in entries)
+        return known and not any(self.storage.names(name) for name in entries if name in PARTS)
+
+
+def _to_parquet(table: pa.Table, path: Path, name: str, *, alike: Sequence[str] | bool) -> None:
+    pq.write_table(
+        table.replace_schema_metadata({NAME: name}),
+        path,
+        compression="zstd",
+        use_dictionary=alike if isinstance(alike, bool) else list(alike),
+        write_statistics=False,  # nothing looks for rows by their values
+        write_page_checksum=True,
+    )
 
 
 def _as_written(
@@ -261,54 +287,9 @@ def _as_written(
     return table.replace_schema_metadata(None)
 
 
-def _never_begun(path: Path) -> bool:
-    """Tell whether a directory is empty but for what ``create`` makes before its manifest."""
-    return all(
-        entry.name in ("lock", *PARTS) and (entry.is_file() or not any(entry.iterdir()))
-        for entry in path.iterdir()
-        if not entry.name.endswith(".part")
-    )
-
-
-@contextlib.contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """Give a path beside ``target``; sync it and rename it when the block succeeds."""
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with environment_faults(target):
-            yield beside
-            sync(beside)
-            beside.rename(target)
-            sync(target.parent)
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def environment_faults(place: Path) -> Iterator[None]:
-    """Turn file-system errors into one sentence for the user."""
-    try:
-        yield
-    except OSError as error:
-        raise EnvironmentFault(
-            f"cannot write {place}: {error.strerror or error}; free space or fix permissions, "
-            "then resume: nothing that was finished is lost"
-        ) from error
-
-
 def shard_name(digest: str, attempt: int) -> str:
     """Name of the answers of one attempt, inside the run directory."""
     return f"shards/{digest}.{attempt}.parquet"
-
-
-def sync(path: Path) -> None:
-    """Flush a file or directory to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def sha256_file(path: Path) -> str:

@@ -12,7 +12,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from crawler.runs import environment_faults
+from crawler.storage import environment_faults
 
 IN_MEMORY = 1 << 20
 """Rows kept in memory, some hundred bytes each."""

@@ -22,7 +22,7 @@ from crawler.columns import records
 from crawler.errors import UsageError
 from crawler.ledger import LEDGER
 from crawler.reports.display import visible
-from crawler.runs import environment_faults
+from crawler.storage import environment_faults
 
 COLUMNS = ["row", "network", "asset", "address", "status", "reason", "validity"]
 _FORMULA = re.compile("(^|[;|])(?=[=+@\uff1d\uff0b\uff0d\uff20-])")

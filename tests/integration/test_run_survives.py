@@ -110,6 +110,23 @@ async def test_transient_gaps_are_asked_again_and_become_observations(tmp_path):
         assert pinning_only < 30
 
 
+async def test_evidence_without_answers_is_decoded_and_not_asked_again(tmp_path):
+    run = tmp_path / "run"
+    async with serving(tmp_path / "inputs") as made_up:
+        expected = await undisturbed(made_up, run)
+        for file in run.glob("shards/*.parquet"):
+            file.unlink()
+        evidence = {file: file.stat().st_mtime_ns for file in run.glob("evidence/[0-9a-f]*")}
+        asked = made_up.requests
+        code, _, err = await recount("resume", str(run), "--quiet")
+        assert code == 1, err
+        pinning_only = made_up.requests - asked
+    assert pinning_only < 30
+    assert len(finished_shards(run)) == SHARDS
+    assert result_bytes(run) == expected
+    assert {file: file.stat().st_mtime_ns for file in evidence} == evidence
+
+
 async def test_replay_needs_no_node_and_gives_the_same_result(tmp_path):
     async with serving(tmp_path / "inputs") as made_up:
         expected = await undisturbed(made_up, tmp_path / "run")

@@ -27,7 +27,8 @@ from chains.model import (
     Source,
 )
 from crawler.answers import ANSWERS, AnswerColumns, merge, read_shard
-from crawler.engine import Engine, Pinned, decode
+from crawler.decoding import decode
+from crawler.engine import Engine, Pinned
 from crawler.errors import EnvironmentFault
 from crawler.plan import Moment
 from crawler.progress import Silent

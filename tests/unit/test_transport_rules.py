@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,9 @@ import pytest
 from chains.endpoints import EndpointSpec
 from chains.errors import ConfigError
 from chains.model import ChainId, Request
+from chains.pacing import Pace, Slot
 from chains.stream import _is_notification
-from chains.transport import LONGEST_PAUSE_S, HttpTransport, Slot, retry_after_seconds
+from chains.transport import LONGEST_PAUSE_S, HttpTransport, retry_after_seconds
 
 pytestmark = pytest.mark.unit
 
@@ -114,6 +117,71 @@ async def test_a_failing_holder_gives_its_place_back() -> None:
         async with slot.take():
             raise RuntimeError
     assert await taken(slot, 2) == 1
+
+
+async def test_fewer_may_be_let_in_and_more_again() -> None:
+    slot = Slot(8)
+    peaks = []
+    for most in (2, 8, 3):
+        slot.allow(most)
+        peaks.append(await taken(slot, 10))
+    assert peaks == [2, 8, 3]
+
+
+async def test_what_push_back_narrowed_stays_narrow_in_another_share() -> None:
+    slot = Slot(8)
+    slot.narrow(0.0)
+    slot.allow(4)
+    assert await taken(slot, 10) == 2
+    slot.allow(0)
+    slot.allow(8)
+    assert await taken(slot, 10) == 2
+
+
+async def test_nobody_gets_in_while_nothing_is_allowed() -> None:
+    slot = Slot(2)
+    slot.allow(0)
+    assert slot.load == math.inf
+    waiting = asyncio.create_task(taken(slot, 3))
+    await asyncio.sleep(0.02)
+    assert slot.active == 0
+    slot.allow(1)
+    assert await waiting == 1
+
+
+async def paced(pace: Pace, seconds: float) -> int:
+    """Count whom a pace lets through."""
+    passed = 0
+
+    async def go() -> None:
+        nonlocal passed
+        while True:
+            await pace.wait()
+            passed += 1
+
+    task = asyncio.create_task(go())
+    await asyncio.sleep(seconds)
+    task.cancel()
+    return passed
+
+
+async def test_whoever_waits_at_an_old_rate_waits_at_the_new_one() -> None:
+    pace = Pace(Fraction(1000))
+    await pace.allow(Fraction(1, 100))
+    assert await paced(pace, 0.05) == 0
+    waiting = asyncio.create_task(paced(pace, 0.3))
+    await asyncio.sleep(0.02)
+    await pace.allow(Fraction(100))
+    assert 5 <= await waiting <= 30
+
+
+async def test_changing_the_rate_lets_nobody_through_at_once() -> None:
+    pace = Pace(Fraction(100))
+    for rate in range(20, 40):
+        await pace.allow(Fraction(rate))
+        assert await paced(pace, 0) == 0
+    await pace.allow(None)
+    assert await paced(pace, 0.1) == 0
 
 
 def test_primaries_come_first_and_other_chains_stay_away() -> None:

@@ -1,0 +1,127 @@
+"""A cluster of one and of two workers on this machine, and what an estimate for more needs.
+
+``python -m tests.bench.bench_cluster`` prints one JSON line. The signatures of made-up EVM rows,
+every one distinct, are checked by one Dask worker and by two, each a process with one thread.
+``speed_up`` is of the whole stage: on two cores the command, which numbers the rows and puts the
+verdicts beside them, shares these with two workers. ``speed_up_of_checks`` is of the signatures
+alone. Processor seconds are given for each; docs/cluster.md says how to use them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from crawler.cluster.coordinator import Cluster
+from crawler.judging import TASKS, Reading
+from crawler.ownership import TASKS_A_PART, examine
+from crawler.settings import load_world
+from tests.bench.bench_ownership import BATCH, batches, make_rows
+from tests.integration.dask_cluster import DaskCluster, dask_cluster
+
+ROWS = int(os.environ.get("RECOUNT_BENCH_ROWS", "60000"))
+ROUNDS = 3
+
+
+def own_cpu() -> float:
+    """Processor seconds of this process."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def cpu_of(pid: int) -> float:
+    """Processor seconds of another process."""
+    used = psutil.Process(pid).cpu_times()
+    return used.user + used.system
+
+
+@contextmanager
+def cluster_of(workers: int) -> Iterator[tuple[DaskCluster, list[int]]]:
+    """Start workers of one thread each, and wait until they are known."""
+    with (
+        tempfile.TemporaryDirectory(prefix="recount-bench-") as folder,
+        dask_cluster(Path(folder)) as cluster,
+    ):
+        pids = [cluster.worker("--nthreads", "1").pid for _ in range(workers)]
+        with Cluster(cluster.address).client(asynchronous=False) as client:
+            client.wait_for_workers(workers, timeout=60)
+        yield cluster, pids
+
+
+def judge(claims: list, reading: Reading, workers: int) -> list[dict[str, float]]:
+    """Judge the rows with so many workers, several times; the first time warms up."""
+    rounds = []
+    with cluster_of(workers) as (cluster, pids):
+        for _ in range(ROUNDS + 1):
+            before = own_cpu(), cpu_of(cluster.scheduler.pid), sum(map(cpu_of, pids))
+            started = time.perf_counter()
+            judges = Cluster(cluster.address).judges(reading)
+            rows = sum(one.num_rows for one, _ in examine(claims, reading, judges=judges))
+            seconds = time.perf_counter() - started
+            assert rows == ROWS
+            after = own_cpu(), cpu_of(cluster.scheduler.pid), sum(map(cpu_of, pids))
+            names = ("coordinator_cpu_s", "scheduler_cpu_s", "workers_cpu_s")
+            spent = {n: b - a for n, a, b in zip(names, before, after, strict=True)}
+            checks = checked(claims, reading, Cluster(cluster.address))
+            rounds.append({"s": seconds, "checks_s": checks, **spent})
+    return rounds[1:]
+
+
+def checked(claims: list, reading: Reading, cluster: Cluster) -> float:
+    """Return the seconds of the checks alone: the tasks were told apart before."""
+    tasks = [one.select(TASKS.names) for one in claims]
+    sent = [
+        one.slice(start, TASKS_A_PART)
+        for one in tasks
+        for start in range(0, one.num_rows, TASKS_A_PART)
+    ]
+    with cluster.judges(reading) as judging:
+        judging(tasks[0].slice(0, 1)).verdicts()
+        started = time.perf_counter()
+        for pending in [judging(one) for one in sent]:
+            pending.verdicts()
+        return time.perf_counter() - started
+
+
+def middle(rounds: list[dict[str, float]], name: str) -> float:
+    """Return the median of one figure."""
+    return statistics.median(one[name] for one in rounds)
+
+
+def measure() -> dict[str, object]:
+    """Judge with one worker and with two; return figures and their ratio."""
+    made = make_rows(0, ROWS)
+    claims = batches(made)
+    reading = Reading(world=load_world(), exchange="okx")
+    one, two = judge(claims, reading, 1), judge(claims, reading, 2)
+    per_row = 1e6 / ROWS
+    figures: dict[str, object] = {
+        "bench": "cluster",
+        "rows": ROWS,
+        "batch": BATCH,
+        "cores": os.cpu_count(),
+        "one_worker_s": round(middle(one, "s"), 2),
+        "two_workers_s": round(middle(two, "s"), 2),
+        "speed_up": round(middle(one, "s") / middle(two, "s"), 2),
+        "speed_up_of_checks": round(middle(one, "checks_s") / middle(two, "checks_s"), 2),
+    }
+    for name in ("workers", "coordinator", "scheduler"):
+        figures[f"{name}_us_per_row"] = round(middle(two, f"{name}_cpu_s") * per_row, 2)
+    work = middle(two, "workers_cpu_s")
+    rest = middle(two, "coordinator_cpu_s") + middle(two, "scheduler_cpu_s")
+    figures["speed_up_by_cpu_on_two_cores"] = round(2 * work / (work + rest), 2)
+    return figures
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(measure()) + "\n")
