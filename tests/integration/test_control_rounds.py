@@ -156,10 +156,10 @@ async def test_a_plan_counts_calls_of_control_and_what_may_follow(tmp_path: Path
     assert (code, asked) == (0, 0), err
     shown = [
         (one["chain"], one["kind"], one["questions"], one["calls"], one["certain"])
-        for one in json.loads(out)
+        for one in json.loads(out)["questions"]
     ]
     assert shown == [
-        ("beacon:1", "balance", 3, 1, True),
-        ("beacon:1", "control", 3, 1, True),
+        ("beacon:1", "balance", 3, 5, True),
+        ("beacon:1", "control", 3, 5, True),
         ("eip155:1", "control", 3, 21, False),
     ]
