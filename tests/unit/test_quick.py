@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from concurrent.futures import Future
+from contextlib import nullcontext
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +14,7 @@ import pytest
 from chains.bulk import Unavailable, tasks
 from chains.signatures import lanes
 from crawler import digests, judges, known, quick
-from crawler.judging import TASKS, Meanings
+from crawler.judging import TASKS, Judge, Meanings, message, read_message
 from crawler.model import CLAIMS
 from crawler.ownership import examine
 from tests.lane_rows import evm, genuine, multisig, reading, unsettled
@@ -92,6 +94,49 @@ def test_a_list_of_many_schemes_is_settled_in_the_order_of_its_rows(one_batch_at
     random.Random(1).shuffle(rows)
     batches = [claims(rows[:150]), claims(rows[150:150]), claims(rows[150:])]
     assert examined(batches, processes=2) == one_batch_at_a_time(batches)
+
+
+def test_others_who_settle_and_judge_say_the_same_in_the_order_of_the_rows(
+    judged, one_batch_at_a_time, monkeypatch
+):
+    left: list[str] = []
+    judge = Judge.judge
+
+    def counted(self, tasks):
+        left.extend(tasks.column("address").to_pylist())
+        return judge(self, tasks)
+
+    rows = [genuine(number) for number in range(240)]
+    rows[7::40] = [evm(number, signatures=["0x00"]) for number in range(6)]
+    batches = [claims(rows[:130]), claims(rows[130:] + rows[:20])]
+    expected = one_batch_at_a_time(batches)
+    monkeypatch.setattr(Judge, "judge", counted)
+    worker = judges.LaneThenJudge(reading(), unsettled)
+
+    def elsewhere(tasks):
+        future: Future[bytes] = Future()
+        future.set_result(message(worker.judge(read_message(message(tasks), TASKS))))
+        return judges.Elsewhere(future)
+
+    assert examined(batches, judges=nullcontext(elsewhere)) == expected
+    assert left == [row["address"] for row in rows[7::40]]
+    assert not judged
+
+
+@pytest.mark.parametrize("count", [0, 1, 40])
+def test_others_judge_a_list_of_one_batch_too(count, one_batch_at_a_time):
+    asked: list[int] = []
+    worker = judges.LaneThenJudge(reading(), unsettled)
+
+    def elsewhere(tasks):
+        asked.append(tasks.num_rows)
+        future: Future[bytes] = Future()
+        future.set_result(message(worker.judge(tasks)))
+        return judges.Elsewhere(future)
+
+    batches = [claims([genuine(number) for number in range(count)])]
+    assert examined(batches, judges=nullcontext(elsewhere)) == one_batch_at_a_time(batches)
+    assert asked == [count] * (count > 0)
 
 
 def test_few_rows_alike_are_left():

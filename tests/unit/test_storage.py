@@ -144,8 +144,8 @@ def of(units: str) -> pa.Table:
 
 @pytest.mark.parametrize(("first", "second"), [("5", "5"), ("5", ""), ("", "5"), ("", "")])
 def test_of_two_that_finish_an_attempt_the_first_stands(run, first, second):
-    keep_answers(run, "d", 1, of(first))
-    keep_answers(run, "d", 1, of(second))
+    assert keep_answers(run, "d", 1, of(first))
+    assert not keep_answers(run, "d", 1, of(second))
     merged = read_shard(run, "d")
     assert merged is not None
     assert (merged.table["units"].to_pylist(), merged.attempts) == ([first or None], [1])
