@@ -92,10 +92,10 @@ def why_not(world: World, chain: str, asset: str, height: int | None) -> str:
 def capabilities(spec: ChainSpec) -> Capabilities:
     """Return what the chain's adapter can do; raises ``ConfigError`` for an unknown adapter.
 
-    Proofs that have to be asked for are left out where ``params.proofs`` does not promise them.
+    Proofs are left out where ``params.proofs`` does not promise them.
     """
     can = adapters.load(spec.adapter).capabilities
-    if not can.proof_questions or spec.params.get("proofs"):
+    if not can.proofs or spec.params.get("proofs"):
         return can
     methods = tuple(method for method in can.methods if method is not Method.PROOF)
     return msgspec.structs.replace(can, methods=methods, proofs=False, proof_questions=False)

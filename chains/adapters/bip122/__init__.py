@@ -33,7 +33,8 @@ canary: an output of the pinned block's own reward, asked for in the same call.
 
 ``spec.params``: ``genesis`` (hash of block 0), ``magic`` (network magic, hex, as in the dump),
 ``checkpoints`` ({height: hash}, optional; the last one at or below the height is asked of every
-node, as block 0 is), ``txoutset_hashes`` ({height: hash of the whole set}), ``fork_height``
+node, as block 0 is), ``txoutset_hashes`` ({height: hash of the whole set}), ``proofs``
+(true where there are some), ``fork_height``
 and ``fork_hash`` (a checkpoint that tells a fork from its
 parent), ``max_money`` (satoshi, Bitcoin's if absent), ``header`` (``unchecked`` where a block's
 hash is not Bitcoin's double SHA-256 of 80 bytes), ``scan_names_block`` (false where
