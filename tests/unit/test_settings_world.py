@@ -126,6 +126,12 @@ CONTRACTS: dict[str, list[tuple[str, str, int, AssetClass]]] = {
         ("USDT", "a219439258ca9da29e9cc4ce5596924745e12b93", 6, BRIDGED),
         ("BTC", "3aab2285ddcddad8edf438c1bab47e1a9d05a9b4", 8, WRAPPED),
     ],
+    "eip155:5000": [
+        ("USDT", "201eba5cc46d216ce6dc03f6a759e8e766e956ae", 6, BRIDGED),
+        ("USDC", "09bc4e0d864854c6afb6eb9a9cdf58ac190d0df9", 6, BRIDGED),
+        ("ETH", "deaddeaddeaddeaddeaddeaddeaddeaddead1111", 18, BRIDGED),
+        ("MNT", "78c1b0c915c4faa5fffa6cabf0219da63d7f4cb8", 18, WRAPPED),
+    ],
     "eip155:534352": [
         ("USDC", "06efdbff2a14a7c8e15944d1f4a48f9f95f663a4", 6, BRIDGED),
         ("USDT", "f55bec9cafdbe8730f096aa55dad6d22d44099df", 6, BRIDGED),
@@ -147,7 +153,7 @@ GAS = {
     "eip155:1": "ETH", "eip155:10": "ETH", "eip155:56": "BNB", "eip155:61": "ETC",
     "eip155:66": "OKT", "eip155:137": "POL", "eip155:196": "OKB", "eip155:314": "FIL",
     "eip155:324": "ETH", "eip155:8453": "ETH", "eip155:42161": "ETH", "eip155:43114": "AVAX",
-    "eip155:59144": "ETH", "eip155:534352": "ETH", TRON: "TRX",
+    "eip155:59144": "ETH", "eip155:534352": "ETH", "eip155:5000": "MNT", TRON: "TRX",
 }  # fmt: skip
 MATIC_PRECOMPILE = "0000000000000000000000000000000000001010"
 
