@@ -25,7 +25,7 @@ PIECE_BYTES = 16 << 20
 """Small enough that the digest and the kernel find the bytes in the processor's cache."""
 SMALL_FILE_BYTES = 16 << 20
 """Up to this size the plain reader is quicker than compiling the kernel."""
-LISTED_COINS = 100_000
+LISTED_COINS = 10_000
 """So many matched coins are kept one by one; of all of them the sums and a digest."""
 _HITS = 1 << 18
 _RECORD = [("txid", "V32"), ("vout", "<u4"), ("code", "<u4"), ("units", "<i8"), ("wanted", "<i4")]
@@ -81,10 +81,8 @@ class DumpScan(msgspec.Struct, frozen=True, kw_only=True):
 
 def wanted_digest(scripts: Sequence[bytes]) -> str:
     """Return the SHA-256 of scripts, each preceded by its length as u32, in the order given."""
-    digest = hashlib.sha256()
-    for script in scripts:
-        digest.update(len(script).to_bytes(4, "little") + script)
-    return digest.hexdigest()
+    prefix = {size: size.to_bytes(4, "little") for size in {len(script) for script in scripts}}
+    return hashlib.sha256(b"".join([prefix[len(one)] + one for one in scripts])).hexdigest()
 
 
 def scan_dump(
@@ -133,8 +131,8 @@ class _Tally:
             records[name] = numbers[:count, column]
         self.coins_digest.update(records.tobytes())
         self.matched_coins += count
-        room = max(0, LISTED_COINS - len(self.listed))
-        for i, (vout, code, units, wanted) in enumerate(numbers[: min(count, room)].tolist()):
+        room = min(count, max(0, LISTED_COINS - len(self.listed)))
+        for i, (vout, code, units, wanted) in enumerate(numbers[:room].tolist()):
             outpoint = f"{txids[32 * i : 32 * i + 32][::-1].hex()}:{vout}"
             self.listed.append((outpoint, code >> 1, bool(code & 1), units, wanted))
 
@@ -150,7 +148,9 @@ class _Tally:
     ) -> DumpScan:
         """Build the record; scripts without a coin are left out of ``matched``."""
         places = [i for i, count in enumerate(counts) if count]
-        place_of = {wanted: place for place, wanted in enumerate(places)}
+        wanted_of_listed = sorted({wanted for *_, wanted in self.listed})
+        at = np.searchsorted(places, wanted_of_listed).tolist()
+        place_of = dict(zip(wanted_of_listed, at, strict=True))
         return DumpScan(
             sha256=sha256,
             size=size,
@@ -162,7 +162,9 @@ class _Tally:
             total_units=str(total),
             wanted=len(self.scripts),
             wanted_sha256=wanted_digest(self.scripts),
-            matched=tuple(Matched(self.scripts[i].hex(), str(units[i]), counts[i]) for i in places),
+            matched=tuple(
+                [Matched(self.scripts[i].hex(), str(units[i]), counts[i]) for i in places]
+            ),
             matched_coins=self.matched_coins,
             coins_sha256=self.coins_digest.hexdigest(),
             listed=tuple(
@@ -220,10 +222,10 @@ def _fast_pass(file: RawIOBase, scripts: Sequence[bytes], max_money: int) -> Dum
     txid = np.zeros(32, dtype=np.uint8)
     units = np.zeros(len(scripts), dtype=np.int64)
     counts = np.zeros(len(scripts), dtype=np.int64)
-    hits = np.zeros((_HITS, 4), dtype=np.int64)
-    hit_txids = np.zeros((_HITS, 32), dtype=np.uint8)
+    hits = np.empty((_HITS, 4), dtype=np.int64)
+    hit_txids = np.empty((_HITS, 32), dtype=np.uint8)
     room = PIECE_BYTES + dump.LONGEST_SCRIPT + 4096
-    buffer = np.zeros(room + kernel.SLACK, dtype=np.uint8)
+    buffer = np.empty(room + kernel.SLACK, dtype=np.uint8)
     kept, size, done = 0, start, False
     with ThreadPoolExecutor(max_workers=1) as beside:
         while True:
