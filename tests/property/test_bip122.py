@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -171,6 +171,14 @@ def test_both_ways_judge_a_damaged_set_alike(
     assert said[0] == said[1]
 
 
+def fits_both_headers(path: Path) -> bool:
+    """Tell whether the coins read as well behind the other header; such a file is refused."""
+    raw = path.read_bytes()
+    header = dump.read_header(raw[: dump.HEADER_BYTES])
+    fits = [dump._fits(header, raw[size:], dump.MAX_MONEY) for size in dump.OLD_HEADER_BYTES]
+    return fits[0] == fits[1]
+
+
 @settings(max_examples=150, deadline=None)
 @given(ledger=old_ledgers, transactions=counted, piece=st.integers(1, 400))
 def test_both_passes_read_the_old_format_alike(
@@ -184,6 +192,7 @@ def test_both_passes_read_the_old_format_alike(
         write_dump(path, ledger, block_hash="ab" * 32)
         newer = scan.scan_dump(path, wanted, plain=True)
         write_old_dump(path, ledger, block_hash="ab" * 32, transactions=transactions)
+        assume(not fits_both_headers(path))
         plain = scan.scan_dump(path, wanted, plain=True)
         fast = scan.scan_dump(path, wanted, plain=False)
     assert fast == plain

@@ -166,13 +166,22 @@ async def paced(pace: Pace, seconds: float) -> int:
 
 
 async def test_whoever_waits_at_an_old_rate_waits_at_the_new_one() -> None:
+    async def five(pace: Pace) -> None:
+        for _ in range(5):
+            await pace.wait()
+
     pace = Pace(Fraction(1000))
     await pace.allow(Fraction(1, 100))
-    assert await paced(pace, 0.05) == 0
-    waiting = asyncio.create_task(paced(pace, 0.3))
-    await asyncio.sleep(0.02)
+    waiting = asyncio.create_task(five(pace))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     await pace.allow(Fraction(100))
-    assert 5 <= await waiting <= 30
+    async with asyncio.timeout(60):  # at the old rate it would take five hundred seconds
+        await waiting
+    assert loop.time() - began > 0.03
 
 
 async def test_changing_the_rate_lets_nobody_through_at_once() -> None:
