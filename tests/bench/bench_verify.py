@@ -26,7 +26,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-ROWS = 100_000
+ROWS = 628_484
 ROUNDS = 3
 TEXT = "I am an OKX address"
 HEADER = (
