@@ -8,7 +8,8 @@ DestroyedBlackFunds), which change balances without a transfer.
 Dangerous knobs: ``serves_events`` (a plain node),
 ``events_until`` (a list that lags), ``forgets_mark`` (a full page that does not name the next
 one), ``cuts_page`` (rows missing, as the page's own count shows), ``loses_every`` (rows missing
-without a trace), ``token_zeros`` (a contract whose state is not there), ``reverts``.
+without a trace), ``timeless`` (events that do not say when),
+``token_zeros`` (a contract whose state is not there), ``reverts``.
 
 Answers follow https://developers.tron.network/docs/get-trc20-transaction-history and
 https://tronprotocol.github.io/documentation-en/api/http/smart-contract/triggerconstantcontract/.
@@ -77,6 +78,7 @@ class SimulatedTronGrid(SimulatedTron):
         self.events_until: int | None = None
         self.forgets_mark = False
         self.cuts_page = False
+        self.timeless = False
         self.loses_every = 0
         self.token_zeros = False
         self.reverts = False
@@ -145,6 +147,8 @@ class SimulatedTronGrid(SimulatedTron):
             if one.name == query["event_name"]
             and self.block_time_ms(one.block) >= int(query["min_block_timestamp"])
         ]
+        if self.timeless:
+            rows = [{**row, "block_timestamp": None} for row in rows]
         return _listed(rows, cut=self.cuts_page)
 
     def _row(self, one: Transfer) -> dict[str, Any]:

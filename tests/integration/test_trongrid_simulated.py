@@ -148,6 +148,14 @@ async def test_events_of_the_contract_that_are_not_listed_to_the_end_are_a_gap()
     assert shorts(found) == {"truncated-answer"}
 
 
+async def test_an_event_that_does_not_say_when_is_a_gap():
+    node = tether(destroyed(IDLE, 5))
+    node.timeless = True
+    async with with_token(node, **SUPPLY) as adapter:
+        found = await asked(adapter, await pinned(adapter), (IDLE,), ASSET)
+    assert shorts(found) == {"malformed-answer"}
+
+
 async def test_accounts_without_transfers_are_untouched():
     async with with_token(grid(), token_canaries={text(TOKEN): text(WHALE)}) as adapter:
         found = await asked(adapter, await pinned(adapter), (IDLE, NEVER), ASSET)
