@@ -102,7 +102,7 @@ def read(found: Found, of: Supply) -> Added | Gap:
         if isinstance(rows, Gap):
             return rows
         for row in rows:
-            time = wire.integer(row, "block_timestamp") or 0
+            time: int = row["block_timestamp"]  # ``_page`` lets no row through without one
             if time <= of.since_ms:
                 continue
             if not event.amount:
