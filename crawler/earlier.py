@@ -31,16 +31,15 @@ from crawler.judges import Judging, Pending, in_order
 from crawler.judging import TASKS, VERDICTS
 from crawler.model import RowKind
 from crawler.quick import Settled, one_batch
-from crawler.runs import Manifest, RunDirectory
+from crawler.runs import INPUTS, Manifest, RunDirectory
 
 MOST = 1 << 20
 """Different rows whose results are kept at a time, some 300 bytes each; others are judged anew."""
-RULES = "signature-rules"
-"""Key in the versions of a run: the digest of the program text that judges signatures."""
-_RULES = ("chains/addresses", "chains/bulk", "chains/signatures", "crawler/judging.py",
-          "crawler/labels.py", "crawler/quick.py")  # fmt: skip
+PROGRAM = "program-sha256"
+"""Key in the versions of a run: the digest of the program text."""
+_PACKAGES = ("chains", "crawler")
+"""All of it: a list of the parts that matter could miss one."""
 _KEY = tuple(name for name in TASKS.names if name != "problem")
-INPUTS = "inputs/inputs.json"
 
 
 class Earlier(msgspec.Struct, frozen=True):
@@ -132,13 +131,12 @@ def _opened(path: Path) -> RunDirectory:
     return run
 
 
-def rules_digest() -> str:
-    """Digest the program text on which signature results rest, hex."""
+def program_digest() -> str:
+    """Digest the program text, on which signature results rest, hex."""
     root = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for name in _RULES:
-        found = root / name
-        for file in sorted(found.rglob("*.py")) if found.is_dir() else [found]:
+    for name in _PACKAGES:
+        for file in sorted((root / name).rglob("*.py")):
             text = file.read_bytes()
             digest.update(f"{file.relative_to(root).as_posix()} {len(text)}\n".encode() + text)
     return digest.hexdigest()[:16]

@@ -13,7 +13,7 @@ import msgspec
 
 from chains.transport import RetryPolicy
 from crawler import declarations
-from crawler.earlier import RULES, rules_digest
+from crawler.earlier import PROGRAM, program_digest
 from crawler.errors import UsageError
 from crawler.liabilities.table import load_liabilities
 from crawler.lists import open_list
@@ -165,7 +165,7 @@ def versions() -> Mapping[str, str]:
     """Return what the result may depend on besides its inputs: our version and the libraries'."""
     names = ("reserve-recount", "coincurve", "pynacl", "pyarrow", "aiohttp")
     libraries = {name: version(name) for name in names}
-    return {"python": platform.python_version(), RULES: rules_digest(), **libraries}
+    return {"python": platform.python_version(), PROGRAM: program_digest(), **libraries}
 
 
 def default_run_path(options: Options, root: Path) -> Path:

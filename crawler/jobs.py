@@ -42,7 +42,7 @@ from crawler.recount import Inputs
 from crawler.reports import document, html
 from crawler.result import Circumstances, Report, Result
 from crawler.rounds import crawl
-from crawler.runs import FORMAT, Manifest, RunDirectory
+from crawler.runs import FORMAT, INPUTS, Manifest, RunDirectory
 from crawler.settings import World
 from crawler.spool import PIECE
 from crawler.storage import RunPlace, storage_at
@@ -53,7 +53,6 @@ CLAIM_COLUMNS = [
 ]  # fmt: skip
 """What the recount needs of a claim; signatures and keys stay on disk."""
 SIGNATURE_COLUMNS = ["status", "reason", "scheme", "signers", "pinned", "silent", "asked"]
-INPUTS = "inputs/inputs.json"
 EXAMINED_PIECE = 1 << 16
 """Rows that are joined at a time while others are still being judged."""
 

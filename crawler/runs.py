@@ -32,6 +32,8 @@ from crawler.storage import RunPlace, safe_name, storage_at
 FORMAT = "recount/run/1"
 
 
+INPUTS = "inputs/inputs.json"
+"""What a run was given besides the list: ``recount.Inputs``."""
 PARTS = ("inputs", "claims", "signatures", "plan", "shards", "evidence")
 EXAMINED = ("claims/", "signatures/")
 """Where the examined list lies; a resumed run cannot make it again."""
