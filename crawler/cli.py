@@ -59,6 +59,7 @@ from crawler.cli_options import (
     print_json,
     text_of,
 )
+from crawler.collecting import collect_rarely
 from crawler.errors import INTERRUPTED, EnvironmentFault, RecountError, exit_code_of
 from crawler.hygiene import Seen
 from crawler.live import Live, err
@@ -82,6 +83,7 @@ app = typer.Typer(
 def main() -> None:
     """Run the command line; the one place where errors become exit codes."""
     STDERR.reset()
+    collect_rarely()
     try:
         code = app(standalone_mode=False)
     except (RecountError, ConfigError, Fatal) as error:

@@ -21,11 +21,20 @@ Column = Any
 
 MOST_DIGITS = 60
 _MOST_CODES = 1 << 62
+_A_TABLE = 4
+"""Times as many codes as rows, up to which they are counted in a table rather than sorted."""
 
 
 def whole(column: Column) -> pa.Array:
     """Return the column in one piece."""
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def empty_texts(count: int) -> pa.Array:
+    """Make ``count`` empty texts."""
+    return pa.StringArray.from_buffers(
+        count, pa.py_buffer(bytes(4 * (count + 1))), pa.py_buffer(b"")
+    )
 
 
 def numbers(column: Column) -> Numbers:
@@ -44,13 +53,25 @@ def distinct(columns: Sequence[Column | Numbers | Flags]) -> tuple[Numbers, Numb
     size = 1
     for column in columns:
         own, kinds = _codes(column)
+        if kinds == 1:
+            continue
         if size * kinds > _MOST_CODES:
-            present, codes = np.unique(codes, return_inverse=True)
-            size = len(present)
+            codes, firsts = _numbered(codes, size)
+            size = len(firsts)
         codes = codes * kinds + own
         size *= kinds
-    _, firsts, codes = np.unique(codes, return_index=True, return_inverse=True)
-    return codes, firsts
+    return _numbered(codes, size)
+
+
+def _numbered(codes: Numbers, size: int) -> tuple[Numbers, Numbers]:
+    """Return each code's number among the distinct ones, which are below ``size``, and firsts."""
+    if size > _A_TABLE * len(codes):
+        _, firsts, own = np.unique(codes, return_index=True, return_inverse=True)
+        return own, firsts
+    places = np.full(size, -1, np.int64)
+    places[codes[::-1]] = np.arange(len(codes))[::-1]
+    present = places >= 0
+    return (np.cumsum(present) - 1)[codes], places[present]
 
 
 def _codes(column: Column | Numbers | Flags) -> tuple[Numbers, int]:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
@@ -23,9 +22,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chains.bulk import Unavailable
+from chains.bulk import Halves
 from crawler.columns import Flags, Numbers, flags
-from crawler.digests import SIZE, Halves
+from crawler.digests import MANY, for_rows
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.judges import Judging, Pending, in_order
 from crawler.judging import TASKS, VERDICTS
@@ -214,14 +213,5 @@ def _lasting(tasks: pa.RecordBatch) -> Flags:
 
 def _digests(tasks: pa.RecordBatch) -> Halves:
     """Digest, row by row, all on which a verdict rests."""
-    columns = [tasks.column(name) for name in _KEY]
-    try:
-        from chains.bulk.tasks import row_digests  # noqa: PLC0415 - machine code, if it can be had
-
-        found = row_digests(columns)
-    except (ImportError, Unavailable):
-        encode = msgspec.msgpack.Encoder().encode  # lengths stand before texts
-        rows = zip(*(column.to_pylist() for column in columns), strict=True)
-        raw = b"".join(blake2b(encode(row), digest_size=SIZE).digest() for row in rows)
-        found = np.frombuffer(bytearray(raw), np.uint8).reshape(-1, SIZE)
-    return np.ascontiguousarray(found).view(np.int64)
+    digests = for_rows(MANY)  # one function for both runs, however short a part of them
+    return digests([tasks.column(name) for name in _KEY])

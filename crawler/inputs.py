@@ -19,9 +19,13 @@ from crawler.liabilities.table import load_liabilities
 from crawler.lists import open_list
 from crawler.ownership import Reading
 from crawler.plan import ALL
+from crawler.quick import make_ready
 from crawler.recount import Inputs
 from crawler.runs import canonical_digest, sha256_file
 from crawler.settings import Heights, World, load_heights, load_policy, load_statement, load_world
+
+LONG = 8 << 20
+"""Bytes of a list from which its signatures are worth machine code."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +61,8 @@ class Opened(msgspec.Struct, frozen=True):
 
 def open_inputs(options: Options) -> Opened:
     """Open the list and load every input file; raises ``UsageError``/``ConfigError``."""
+    if _size(options.list_path) > LONG:
+        make_ready()
     world = load_world([Path(path) for path in options.config])
     published = open_list(
         Path(options.list_path), companions=[Path(path) for path in options.companions]
@@ -89,6 +95,14 @@ def open_inputs(options: Options) -> Opened:
         heights_replaced=tuple(sorted(set(heights.at.values()))) if heights.replaces else (),
     )
     return Opened(published, reading, inputs)
+
+
+def _size(path: str) -> int:
+    """Return the bytes of a file; nought where there is none, which opening it will tell."""
+    try:
+        return Path(path).stat().st_size
+    except (OSError, ValueError):
+        return 0
 
 
 def read_proofs(text: str) -> int:

@@ -26,6 +26,7 @@ from crawler.answers import Place
 from crawler.circumstances import keep_circumstances, stored_circumstances
 from crawler.cluster.coordinator import Cluster
 from crawler.controllers import controllers_asked
+from crawler.digests import MANY
 from crawler.endpoints import PUBLIC, load_endpoints, load_public
 from crawler.engine import Engine, stored_pins
 from crawler.errors import EnvironmentFault, UsageError
@@ -53,8 +54,8 @@ CLAIM_COLUMNS = [
 ]  # fmt: skip
 """What the recount needs of a claim; signatures and keys stay on disk."""
 SIGNATURE_COLUMNS = ["status", "reason", "scheme", "signers", "pinned", "silent", "asked"]
-EXAMINED_PIECE = 1 << 16
-"""Rows that are joined at a time while others are still being judged."""
+EXAMINED_PIECE = MANY
+"""Rows, at least, that are joined at a time while others are still being judged."""
 
 Parts = Iterable[tuple[pa.Table, pa.Table]]
 """Claims and signature results of a list, part by part; may be read several times."""

@@ -7,7 +7,6 @@ passes distinct work only; how rows become work and verdicts become columns agai
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import threading
@@ -20,6 +19,7 @@ import pyarrow as pa
 
 from chains import addresses, signatures
 from chains.model import ChainSpec, Ownership
+from crawler.collecting import collect_rarely
 from crawler.labels import Resolved, chain_named, resolve, resolve_generic
 from crawler.model import CLAIMS, Asset, Exchange, RowKind
 from crawler.settings import Heights, World
@@ -317,8 +317,7 @@ def compressed(reading: Reading) -> bytes:
 def start_worker(packed: bytes) -> None:
     """Make this process ready for ``work``; ``packed`` is what ``compressed`` returned."""
     global _judge  # noqa: PLW0603 - one per worker process, set once by the pool
-    gc.freeze()  # what was imported stays; looking through it again costs a tenth of the time
-    gc.set_threshold(100_000, 50, 100)
+    collect_rarely()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _judge = Judge(Meanings(unpacked(packed)))
 

@@ -6,20 +6,17 @@ task is found however far apart its rows lie.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from hashlib import blake2b
 from typing import Protocol
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from chains.bulk import Unavailable
+from crawler import digests
 from crawler.columns import Flags, Numbers, flags
 from crawler.model import RowKind
 
-_DIGEST = 16
 _TEXTS = ("scheme", "address", "message", "signatures", "script", "public_key", "owners")
 
 
@@ -50,45 +47,42 @@ class OneByOne:
 
     def number(self, batch: pa.RecordBatch, groups: Numbers, start: int) -> tuple[Numbers, Flags]:
         """Give the rows' tasks their numbers (``KnownTasks``)."""
+        fresh = _alone(batch)
         found = np.empty(batch.num_rows, np.int64)
-        fresh = np.zeros(batch.num_rows, np.bool_)
-        for row, key in enumerate(_keys(batch, groups.tolist())):
-            found[row] = start if key is None else self._known.setdefault(key, start)
+        for row, digest in enumerate(digests.one_by_one(_columns(batch, groups))):
+            found[row] = start
+            if not fresh[row]:
+                found[row] = self._known.setdefault(digest.tobytes(), start)
             if found[row] == start:
                 fresh[row] = True
                 start += 1
         return found, fresh
 
 
-def _keys(batch: pa.RecordBatch, groups: list[int]) -> Iterator[bytes | None]:
-    encode = msgspec.msgpack.Encoder().encode  # lengths stand before texts: nothing runs together
-    kinds = batch.column("kind").to_pylist()
-    columns = [batch.column(name).to_pylist() for name in _TEXTS]
-    for kind, *texts in zip(kinds, groups, *columns, strict=True):
-        if kind == RowKind.MALFORMED:
-            yield None
-        else:
-            yield blake2b(encode(texts), digest_size=_DIGEST).digest()
-
-
 class ByColumns:
     """For long lists; raises ``Unavailable`` or ``ImportError`` where it cannot be had."""
 
     def __init__(self) -> None:
-        from chains.bulk import tasks  # noqa: PLC0415 - machine code, for long lists only
+        from chains.bulk.tasks import KnownDigests  # noqa: PLC0415 - machine code, for long lists
 
-        self._digests = tasks.row_digests
-        self._known = tasks.KnownDigests()
+        self._digests = digests.for_rows(digests.MANY)
+        self._known = KnownDigests()
 
     def __len__(self) -> int:
         return len(self._known)
 
     def number(self, batch: pa.RecordBatch, groups: Numbers, start: int) -> tuple[Numbers, Flags]:
         """Give the rows' tasks their numbers (``KnownTasks``)."""
-        alone = flags(pc.equal(batch.column("kind"), RowKind.MALFORMED.value))
-        codes = pa.array(groups).cast(pa.string())
-        digests = self._digests([codes, *(batch.column(name) for name in _TEXTS)])
-        return self._known.number(digests, alone, start)
+        found = self._digests(_columns(batch, groups))
+        return self._known.number(found, _alone(batch), start)
+
+
+def _columns(batch: pa.RecordBatch, groups: Numbers) -> list[pa.Array]:
+    return [pa.array(groups).cast(pa.string()), *(batch.column(name) for name in _TEXTS)]
+
+
+def _alone(batch: pa.RecordBatch) -> Flags:
+    return flags(pc.equal(batch.column("kind"), RowKind.MALFORMED.value)).copy()
 
 
 def for_long_list() -> KnownTasks:

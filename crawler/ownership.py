@@ -219,12 +219,14 @@ class Examiner:
             self._results = [*[_Results()] * (len(self._results) - 1), self._results[-1]]
         groups = [self._groups.setdefault(one.group, len(self._groups)) for one in meanings]
         resting, is_new = self._known.number(batch, np.array(groups)[codes], own)
-        new = np.flatnonzero(is_new)
+        tasks = batch.select(TASKS.names)
+        if not is_new.all():
+            tasks = tasks.take(pa.array(np.flatnonzero(is_new)))
         numbers = np.unique(resting >> _POSITION_BITS).tolist()
         return _Part(
             batch=batch,
             meant=self._columns(batch, pa.array(codes), meanings),
-            tasks=batch.select(TASKS.names).take(pa.array(new)),
+            tasks=tasks,
             results=self._results[-1],
             sources={number: self._results[number] for number in numbers},
             verdicts=resting,
@@ -315,6 +317,9 @@ def _possible(amounts: pa.Array, decimals: int, most: int) -> pa.Array:
 def _gathered(part: _Part) -> pa.RecordBatch:
     """Return the verdict of each row."""
     numbers, positions = part.verdicts >> _POSITION_BITS, part.verdicts & _POSITION
+    own = part.results.verdicts
+    if own is not None and part.tasks.num_rows == part.batch.num_rows:
+        return own
     offsets: dict[int, int] = {}
     pieces: list[pa.RecordBatch] = []
     for number, results in part.sources.items():

@@ -7,8 +7,10 @@ verdict that comes from here is the one that ``judging`` would give.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
-from threading import Lock
+from importlib import import_module
+from threading import Lock, Thread
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +30,17 @@ _LABELS = ("kind", "exchange", "network", "asset", "type", "message", "scheme")
 
 Settled = tuple[pa.RecordBatch, Numbers]
 """Verdicts (``VERDICTS``) and the places, among the tasks, of those that they are about."""
+
+
+def make_ready() -> None:
+    """Bring in the machine code while others read the list."""
+    Thread(target=_bring_in).start()
+
+
+def _bring_in() -> None:
+    with contextlib.suppress(ImportError, Unavailable):  # said by whoever needs it
+        lanes.bring_in()
+        import_module("chains.bulk.tasks")
 
 
 class QuickLane:

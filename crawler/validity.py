@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crawler.columns import Flags, Numbers, flags, members, numbers, whole
-from crawler.digests import Halves, digests
+from chains.bulk import Halves
+from crawler.columns import Column, Flags, Numbers, empty_texts, flags, members, numbers, whole
+from crawler.digests import RowDigests, for_rows
 from crawler.model import RowKind, Validity
 
 _VALID, _SIGNER, _BAD, _REPEAT, _CONFLICT = range(5)
@@ -55,6 +56,7 @@ class Subjects:
     """What each row is about, and what it claims: 33 bytes a row, however long the list."""
 
     def __init__(self) -> None:
+        self._digest: RowDigests | None = None
         self._digests: list[Halves] = []
         self._rows: list[Numbers] = []
         self._claims: list[Numbers] = []
@@ -77,9 +79,11 @@ class Subjects:
         found[is_bad], found[is_signer] = _BAD, _SIGNER
         self._kinds.append(found)
         self._rows.append(numbers(claims["row"]))
-        self._claims.append(_marks(units))
+        if self._digest is None:
+            self._digest = for_rows(count)
+        self._claims.append(_marks(units, self._digest))
         self._proven.append(np.zeros(count, np.bool_) if proven is None else np.array(proven, bool))
-        self._digests.append(digests(_subjects(claims)))
+        self._digests.append(self._digest(_subjects(claims)))
 
     def judge(self) -> Judged:
         """Compare all rows; a row that claims no amount at all repeats one that does.
@@ -127,9 +131,9 @@ class Subjects:
                 judged.others[together[i]] = rows[other]
 
 
-def _marks(units: pa.Array) -> Numbers:
+def _marks(units: pa.Array, digests: RowDigests) -> Numbers:
     """Return numbers that are equal exactly for equal amounts, 0 for none."""
-    marks = digests(pc.fill_null(units, ""))[:, 0]
+    marks = digests([pc.fill_null(units, "")])[:, 0].copy()
     marks[marks == 0] = 1
     marks[~flags(pc.is_valid(units))] = 0
     return marks
@@ -137,14 +141,21 @@ def _marks(units: pa.Array) -> Numbers:
 
 def _groups(halves: Halves) -> Numbers:
     """Give equal digests, two halves each, the same number."""
-    order = np.lexsort((halves[:, 0], halves[:, 1]))
-    changed = np.zeros(len(halves), np.bool_)
-    for half in (0, 1):
-        column = halves[:, half][order]
-        changed[1:] |= column[1:] != column[:-1]
+    firsts, seconds = halves[:, 0], halves[:, 1]
+    order = np.argsort(firsts)
+    if (_steps(firsts, order) != _steps(firsts, order) | _steps(seconds, order)).any():
+        order = np.lexsort((firsts, seconds))  # two digests that begin alike
     groups = np.zeros(len(halves), np.int64)
-    groups[order] = np.cumsum(changed)
+    groups[order] = np.cumsum(_steps(firsts, order) | _steps(seconds, order))
     return groups
+
+
+def _steps(column: Numbers, order: Numbers) -> Flags:
+    """Tell where a number is another than the one before it."""
+    ordered = column[order]
+    changed = np.zeros(len(column), np.bool_)
+    changed[1:] = ordered[1:] != ordered[:-1]
+    return changed
 
 
 def row_validity(
@@ -178,17 +189,25 @@ def _judge_group(
     return found
 
 
-def _subjects(claims: pa.Table) -> pa.Array:
-    """Return, per row, bytes that are equal exactly for rows about one asset and account."""
-    decoded = pc.greater(pc.binary_length(claims["account"]), 0)
-    known = pc.not_equal(claims["asset_id"], "")
+def _subjects(claims: pa.Table) -> list[pa.Array]:
+    """Return columns that are equal, together, exactly for rows about one asset and account.
+
+    An asset that is not known is told by network and coin, an address that does not decode by its
+    text; what is told otherwise is empty there.
+    """
+    unknown = pc.equal(claims["asset_id"], "")
     network = pc.if_else(pc.not_equal(claims["chain"], ""), claims["chain"], claims["network"])
-    asset = pc.if_else(
-        known,
-        claims["asset_id"],
-        pc.binary_join_element_wise("?", network, claims["counts_as"], "\x1f"),
-    )
-    # A text can never equal decoded bytes: the marks between differ.
-    account = pc.if_else(decoded, claims["account"], claims["address"].cast(pa.binary()))
-    mark = pc.if_else(decoded, pa.scalar(b"\x1f="), pa.scalar(b"\x1f?"))
-    return whole(pc.binary_join_element_wise(asset.cast(pa.binary()), mark, account, b""))
+    undecoded = pc.equal(pc.binary_length(claims["account"]), 0)
+    return [
+        whole(claims["asset_id"]),
+        _only_where(unknown, network),
+        _only_where(unknown, claims["counts_as"]),
+        whole(claims["account"]),
+        _only_where(undecoded, claims["address"]),
+    ]
+
+
+def _only_where(flag: Column, texts: Column) -> pa.Array:
+    if not pc.any(flag).as_py():
+        return empty_texts(len(texts))
+    return whole(pc.if_else(flag, texts, ""))

@@ -16,6 +16,8 @@ import pyarrow as pa
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 Places = np.ndarray[Any, np.dtype[np.int64]]
+Halves = np.ndarray[Any, np.dtype[np.int64]]
+"""Digests of 128 bits, in two numbers a row."""
 
 
 class Unavailable(Exception):

@@ -1,4 +1,4 @@
-"""Hash functions over whole columns: Keccak-256, SHA-256, RIPEMD-160 and BLAKE2b.
+"""Hash functions over whole columns: Keccak-256 and SHA-256.
 
 Each takes byte strings end to end and returns one digest a row. Tests hold them against the
 libraries that check single signatures.
@@ -31,7 +31,6 @@ _KECCAK_ROUNDS = np.array(
 _KECCAK_RATE = 136
 _WORDS32 = types.Array(types.uint32, 1, "C", readonly=True)
 _WORDS64 = types.Array(types.uint64, 1, "C", readonly=True)
-_TABLE = types.Array(types.uint8, 2, "C", readonly=True)
 
 
 @inner()
@@ -143,15 +142,15 @@ def keccak256(strings: Texts) -> Bytes:
     return out
 
 
-def _fractions(power: int, count: int, bits: int) -> list[int]:
-    """Return bits behind the point of the square or cube roots of the first primes."""
+def _fractions(power: int, count: int) -> list[int]:
+    """Return 32 bits behind the point of the square or cube roots of the first primes."""
     primes: list[int] = []
     number = 2
     while len(primes) < count:
         if all(number % prime for prime in primes):
             primes.append(number)
         number += 1
-    return [_root(prime << bits * power, power) & ((1 << bits) - 1) for prime in primes]
+    return [_root(prime << 32 * power, power) & 0xFFFFFFFF for prime in primes]
 
 
 def _root(number: int, power: int) -> int:
@@ -163,8 +162,8 @@ def _root(number: int, power: int) -> int:
     return low
 
 
-_SHA_START = np.array(_fractions(2, 8, 32), np.uint32)
-_SHA_ROUNDS = np.array(_fractions(3, 64, 32), np.uint32)
+_SHA_START = np.array(_fractions(2, 8), np.uint32)
+_SHA_ROUNDS = np.array(_fractions(3, 64), np.uint32)
 """Spec: https://doi.org/10.6028/NIST.FIPS.180-4 (sections 4.2.2 and 5.3.3)"""
 
 
@@ -227,91 +226,4 @@ def sha256(strings: Texts) -> Bytes:
     """Return the SHA-256 of each string, as 32 bytes a row."""
     out = np.empty((len(strings), 32), np.uint8)
     _sha256(strings.offsets, strings.data, _SHA_START, _SHA_ROUNDS, out)
-    return out
-
-
-_BLAKE_START = np.array(_fractions(2, 8, 64), np.uint64)
-_BLAKE_ORDER = np.array(
-    [
-        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
-        [14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3],
-        [11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4],
-        [7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8],
-        [9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13],
-        [2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9],
-        [12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11],
-        [13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10],
-        [6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5],
-        [10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0],
-        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
-        [14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3],
-    ],
-    np.uint8,
-)
-"""Spec: https://datatracker.ietf.org/doc/html/rfc7693#section-2.7"""
-
-
-@inner()
-def _mix(a: Any, b: Any, c: Any, d: Any, x: Any, y: Any) -> Any:
-    """Spec: https://datatracker.ietf.org/doc/html/rfc7693#section-3.1."""
-    a = a + b + x
-    d = _left(d ^ a, 32)
-    c += d
-    b = _left(b ^ c, 40)
-    a = a + b + y
-    d = _left(d ^ a, 48)
-    c += d
-    b = _left(b ^ c, 1)
-    return a, b, c, d
-
-
-@inner()
-def _blake_block(state: Any, words: Any, start: Any, order: Any, count: Any, last: Any) -> None:
-    a0, a1, a2, a3, b0, b1, b2, b3 = state
-    c0, c1, c2, c3, d0, d1, d2, d3 = start
-    d0 ^= count
-    d2 ^= last
-    for i in range(12):
-        s = order[i]
-        a0, b0, c0, d0 = _mix(a0, b0, c0, d0, words[s[0]], words[s[1]])
-        a1, b1, c1, d1 = _mix(a1, b1, c1, d1, words[s[2]], words[s[3]])
-        a2, b2, c2, d2 = _mix(a2, b2, c2, d2, words[s[4]], words[s[5]])
-        a3, b3, c3, d3 = _mix(a3, b3, c3, d3, words[s[6]], words[s[7]])
-        a0, b1, c2, d3 = _mix(a0, b1, c2, d3, words[s[8]], words[s[9]])
-        a1, b2, c3, d0 = _mix(a1, b2, c3, d0, words[s[10]], words[s[11]])
-        a2, b3, c0, d1 = _mix(a2, b3, c0, d1, words[s[12]], words[s[13]])
-        a3, b0, c1, d2 = _mix(a3, b0, c1, d2, words[s[14]], words[s[15]])
-    for i, word in enumerate(
-        (a0 ^ c0, a1 ^ c1, a2 ^ c2, a3 ^ c3, b0 ^ d0, b1 ^ d1, b2 ^ d2, b3 ^ d3)
-    ):
-        state[i] ^= word
-
-
-@kernel(OFFSETS, BYTES, _WORDS64, _TABLE, OUT_ROWS)
-def _blake2b(offsets: Any, data: Any, start: Any, order: Any, out: Any) -> None:
-    width = out.shape[1]
-    state, words = np.empty(8, np.uint64), np.empty(16, np.uint64)
-    for row in range(offsets.size - 1):
-        at, end = offsets[row], offsets[row + 1]
-        state[:] = start
-        state[0] ^= uint64(0x01010000 | width)
-        done, last = 0, uint64(0)
-        while last == 0:
-            size = min(end - at - done, 128)
-            words[:] = 0
-            for place in range(size):
-                byte = uint64(data[at + done + place])
-                words[place >> 3] |= byte << uint64(8 * (place & 7))
-            done += size
-            if at + done == end:
-                last = ~uint64(0)
-            _blake_block(state, words, start, order, uint64(done), last)
-        for place in range(width):
-            out[row, place] = uint8(state[place >> 3] >> uint64(8 * (place & 7)))
-
-
-def blake2b(strings: Texts, digest_size: int) -> Bytes:
-    """Return the unkeyed BLAKE2b of each string, as so many bytes a row."""
-    out = np.empty((len(strings), digest_size), np.uint8)
-    _blake2b(strings.offsets, strings.data, _BLAKE_START, _BLAKE_ORDER, out)
     return out

@@ -7,69 +7,126 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import int64, types, uint8, uint64
+from numba import int64, types, uint64
 
-from chains.bulk import Bytes, Flags, Places, Texts, texts
-from chains.bulk.hashes import blake2b
-from chains.bulk.machine import (  # fmt: skip
+from chains.bulk import Flags, Halves, Places, texts
+from chains.bulk.machine import (
     BYTES,
     NUMBER,
     OFFSETS,
-    OUT_BYTES,
     OUT_FLAGS,
     OUT_OFFSETS,
+    inner,
     kernel,
 )
 
-DIGEST = 16
-_LENGTH = 4
-"""Bytes in which a length stands before what it is the length of: nothing runs together."""
+_SIPHASH = (0x736F6D6570736575, 0x646F72616E646F6D ^ 0xEE, 0x6C7967656E657261, 0x7465646279746573)
+"""The start of SipHash with 128 bits of output."""
+_STATES = types.Array(types.uint64, 2, "C")
 _HALVES = types.Array(types.uint64, 2, "C", readonly=True)
 _TABLE = types.Array(types.uint64, 2, "C")
 _FIRST_SLOTS = 1 << 12
 
 
-@kernel(OFFSETS, OFFSETS, BYTES, OUT_OFFSETS, OUT_BYTES)
-def _append(firsts: Any, offsets: Any, data: Any, at: Any, out: Any) -> None:
-    """Write the strings ``firsts[row]`` to ``firsts[row + 1]`` of each row to its place."""
-    for row in range(firsts.size - 1):
-        to = at[row]
-        number = firsts[row + 1] - firsts[row]
-        for place in range(4):
-            out[to + place] = uint8(number >> (8 * place))
-        to += 4
-        for string in range(firsts[row], firsts[row + 1]):
-            start, size = offsets[string], offsets[string + 1] - offsets[string]
-            for place in range(4):
-                out[to + place] = uint8(size >> (8 * place))
-            to += 4
-            for place in range(size):
-                out[to + place] = data[start + place]
-            to += size
-        at[row] = to
+@inner()
+def _round(a: Any, b: Any, c: Any, d: Any) -> Any:
+    a += b
+    b = (b << uint64(13) | b >> uint64(51)) ^ a
+    a = a << uint64(32) | a >> uint64(32)
+    c += d
+    d = (d << uint64(16) | d >> uint64(48)) ^ c
+    a += d
+    d = (d << uint64(21) | d >> uint64(43)) ^ a
+    c += b
+    b = (b << uint64(17) | b >> uint64(47)) ^ c
+    c = c << uint64(32) | c >> uint64(32)
+    return a, b, c, d
 
 
-def row_digests(columns: Sequence[pa.Array]) -> Bytes:
-    """Return 16 bytes a row, the same exactly for rows that hold the same in every column.
+@inner()
+def _absorbed(a: Any, b: Any, c: Any, d: Any, word: Any) -> Any:
+    a, b, c, d = _round(a, b, c, d ^ word)
+    a, b, c, d = _round(a, b, c, d)
+    return a ^ word, b, c, d
 
-    The columns are strings, binary, or lists of strings, without nulls.
+
+@inner()
+def _word(data: Any, at: int) -> Any:
+    """Read eight bytes, the lowest first: compiled to one load."""
+    return (
+        uint64(data[at])
+        | uint64(data[at + 1]) << uint64(8)
+        | uint64(data[at + 2]) << uint64(16)
+        | uint64(data[at + 3]) << uint64(24)
+        | uint64(data[at + 4]) << uint64(32)
+        | uint64(data[at + 5]) << uint64(40)
+        | uint64(data[at + 6]) << uint64(48)
+        | uint64(data[at + 7]) << uint64(56)
+    )
+
+
+@kernel(OFFSETS, OFFSETS, BYTES, _STATES)
+def _absorb(firsts: Any, offsets: Any, data: Any, states: Any) -> None:
+    """Take the strings ``firsts[row]`` to ``firsts[row + 1]`` of each row into its state.
+
+    Their number stands before them, and before each its length: nothing runs together. The last
+    bytes of a string are filled up to eight with zeros.
     """
-    parts: list[tuple[Places, Texts]] = []
-    sizes = np.zeros(len(columns[0]), np.int64)
+    for row in range(firsts.size - 1):
+        state = states[row]
+        a, b, c, d = state[0], state[1], state[2], state[3]
+        a, b, c, d = _absorbed(a, b, c, d, uint64(firsts[row + 1] - firsts[row]))
+        for string in range(firsts[row], firsts[row + 1]):
+            at, end = offsets[string], offsets[string + 1]
+            a, b, c, d = _absorbed(a, b, c, d, uint64(end - at))
+            while at + 8 <= end:
+                a, b, c, d = _absorbed(a, b, c, d, _word(data, at))
+                at += 8
+            if at < end:
+                word = uint64(0)
+                for place in range(end - at):
+                    word |= uint64(data[at + place]) << uint64(8 * place)
+                a, b, c, d = _absorbed(a, b, c, d, word)
+        state[0], state[1], state[2], state[3] = a, b, c, d
+
+
+@kernel(_STATES, _TABLE)
+def _finish(states: Any, out: Any) -> None:
+    for row in range(states.shape[0]):
+        a, b, c, d = states[row, 0], states[row, 1], states[row, 2], states[row, 3]
+        c ^= uint64(0xEE)
+        for _ in range(4):
+            a, b, c, d = _round(a, b, c, d)
+        out[row, 0] = a ^ b ^ c ^ d
+        b ^= uint64(0xDD)
+        for _ in range(4):
+            a, b, c, d = _round(a, b, c, d)
+        out[row, 1] = a ^ b ^ c ^ d
+
+
+def row_digests(columns: Sequence[pa.Array], key: bytes) -> Halves:
+    """Return 128 bits a row, the same for rows that hold the same in every column.
+
+    The columns are strings, binary, or lists of strings, without nulls. The digest is SipHash-2-4
+    of the row's words (``_absorb``), without the last word in which its length would stand: the
+    words tell where they end. Who does not know the ``key`` of 16 bytes cannot find two rows of
+    one digest.
+
+    Spec: https://www.aumasson.jp/siphash/siphash.pdf
+    """
+    low, high = (int.from_bytes(key[at : at + 8], "little") for at in (0, 8))
+    start = [word ^ half for word, half in zip(_SIPHASH, (low, high, low, high), strict=True)]
+    states = np.tile(np.array(start, np.uint64), (len(columns[0]), 1))
     for column in columns:
         strings = texts(column.flatten() if pa.types.is_list(column.type) else column)
         firsts = np.arange(len(column) + 1)
         if pa.types.is_list(column.type):
             offsets = column.offsets.to_numpy().astype(np.int64)
             firsts = offsets - offsets[0]
-        written = strings.offsets - strings.offsets[0] + _LENGTH * np.arange(len(strings) + 1)
-        sizes += _LENGTH + np.diff(written[firsts])
-        parts.append((firsts, strings))
-    ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
-    at, out = ends[:-1].copy(), np.empty(int(ends[-1]), np.uint8)
-    for firsts, strings in parts:
-        _append(firsts, strings.offsets, strings.data, at, out)
-    return blake2b(Texts(ends, out), DIGEST)
+        _absorb(firsts, strings.offsets, strings.data, states)
+    out = np.empty((len(columns[0]), 2), np.uint64)
+    _finish(states, out)
+    return out.view(np.int64)
 
 
 @kernel(_HALVES, OUT_FLAGS, NUMBER, _TABLE, OUT_OFFSETS, OUT_OFFSETS)
@@ -107,15 +164,14 @@ class KnownDigests:
     def __len__(self) -> int:
         return self._count
 
-    def number(self, digests: Bytes, alone: Flags, start: int) -> tuple[Places, Flags]:
+    def number(self, digests: Halves, alone: Flags, start: int) -> tuple[Places, Flags]:
         """Return each row's number, and which rows have a new one: from ``start``, in order.
 
         Rows that are ``alone`` get a number of their own and are not remembered.
         """
         self._make_room(len(digests))
         fresh, found = alone.copy(), np.empty(len(digests), np.int64)
-        halves = np.ascontiguousarray(digests).view(np.uint64)
-        _find(halves, fresh, start, self._table, self._values, found)
+        _find(digests.view(np.uint64), fresh, start, self._table, self._values, found)
         self._count += int(fresh.sum()) - int(alone.sum())
         return found, fresh
 

@@ -14,8 +14,9 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
+from typing import cast
 
 import msgspec
 
@@ -66,7 +67,7 @@ class Source(msgspec.Struct, frozen=True):
         return self.path.name if self.member is None else self.member
 
     @contextlib.contextmanager
-    def open(self) -> Iterator[IO[bytes]]:
+    def open(self) -> Iterator[BufferedIOBase]:
         """Yield the table's bytes; ``ListError`` for whatever is wrong with file or archive."""
         with reading(self.path):
             if self.member is None:
@@ -74,7 +75,7 @@ class Source(msgspec.Struct, frozen=True):
                     yield stream
                 return
             with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as stream:
-                yield stream
+                yield cast("BufferedIOBase", stream)
 
 
 @contextlib.contextmanager

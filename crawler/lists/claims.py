@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crawler.columns import empty_texts
 from crawler.lists.layout import NO_TOKENS, Layout
 from crawler.lists.parse import Mask, Rows, none_mask, text_lengths
 from crawler.lists.split import split_signatures
@@ -49,13 +50,6 @@ _CLAIM = pa.scalar(RowKind.CLAIM.value, pa.string())
 _SCRIPT = r"^(0[xX])?(5[1-9a-fA-F]|60)([0-9a-fA-F]{2})*[aA][eE]$"
 _KEY_LENGTHS = (64, 66, 96, 128, 130)
 """Hex digits of plain keys: Ed25519, compressed, BLS, uncompressed without and with prefix."""
-
-
-def empty_texts(count: int) -> pa.Array:
-    """Make ``count`` empty texts."""
-    return pa.StringArray.from_buffers(
-        count, pa.py_buffer(bytes(4 * (count + 1))), pa.py_buffer(b"")
-    )
 
 
 def to_claims(rows: Rows, layout: Layout, first_row: int) -> pa.RecordBatch:

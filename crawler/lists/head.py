@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import IO
 
 import msgspec
 
 from crawler.errors import ListError
 from crawler.lists import binance, generic, htx, okx, okx_auditor
-from crawler.lists.blocks import blocks
+from crawler.lists.blocks import Stream, blocks
 from crawler.lists.layout import Layout, Recogniser, TotalsLayout, normalise, totals_layout
 from crawler.lists.split import SplitError, split_line
 from crawler.model import ListedTotal
@@ -66,7 +65,7 @@ class HeadLine(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
-def read_head(stream: IO[bytes], name: str) -> Head:
+def read_head(stream: Stream, name: str) -> Head:
     """Read up to the detail header. Raises ``ListError`` for unreadable text or columns."""
     texts = ((raw, raw.decode().rstrip("\r\n")) for raw in _lines(stream, name))
     return find_head((HeadLine(raw, text, _fields(text)) for raw, text in texts), name)
@@ -116,7 +115,7 @@ def no_detail_section(head: Head, name: str) -> ListError:
     )
 
 
-def _lines(stream: IO[bytes], name: str) -> Iterator[bytes]:
+def _lines(stream: Stream, name: str) -> Iterator[bytes]:
     for block in blocks(stream, name, 1 << 20):
         start = 0
         while start < len(block.data):

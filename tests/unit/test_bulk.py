@@ -16,7 +16,7 @@ from chains.addresses import AddressError, bitcoin, evm, solana, tron
 from chains.addresses.base58 import bytes_to_base58, bytes_to_base58check
 from chains.bulk import Unavailable, rows_as_texts, texts
 from chains.bulk.encodings import HexBytes, base64
-from chains.bulk.hashes import blake2b, keccak256, sha256
+from chains.bulk.hashes import keccak256, sha256
 from chains.bulk.machine import c_function
 from chains.signatures.ed25519 import FIELD, SMALL_ORDER, _is_weak
 from chains.signatures.lanes.ed25519 import _doubtful
@@ -41,10 +41,6 @@ def lines(rows):
     [
         (keccak256, lambda string: keccak_256(string).digest()),
         (sha256, lambda string: hashlib.sha256(string).digest()),
-        (
-            lambda strings: blake2b(strings, 16),
-            lambda string: hashlib.blake2b(string, digest_size=16).digest(),
-        ),
     ],
 )
 def test_hashes_of_a_column_are_those_of_the_library(of_column, of_one):

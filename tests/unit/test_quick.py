@@ -13,7 +13,7 @@ import pytest
 
 from chains.bulk import Unavailable, tasks
 from chains.signatures import lanes
-from crawler import digests, judges, known, quick
+from crawler import judges, known, quick
 from crawler.judging import TASKS, Judge, Meanings, message, read_message
 from crawler.model import CLAIMS
 from crawler.ownership import examine
@@ -187,16 +187,6 @@ def test_texts_of_a_task_do_not_run_together(way):
     found, fresh = way().number(claims(rows), np.zeros(len(rows), np.int64), 0)
     assert fresh.all()
     assert len(set(found.tolist())) == len(rows)
-
-
-@pytest.mark.parametrize("kind", [pa.string(), pa.binary()])
-def test_digests_are_the_same_with_and_without_machine_code(kind, monkeypatch):
-    texts = ["", "a", "\u00e9" * 90, "b" * 1000]
-    column = pa.array([text.encode() for text in texts]).cast(kind)
-    plain = digests.digests(column)
-    monkeypatch.setattr(digests, "MANY", 0)
-    assert digests.digests(column).tolist() == plain.tolist()
-    assert len({tuple(one) for one in plain.tolist()}) == len(texts)
 
 
 def test_a_task_is_settled_once_however_often_it_stands(judged, monkeypatch):

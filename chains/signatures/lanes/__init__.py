@@ -23,11 +23,12 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import iter_modules
 
 from chains import signatures
 from chains.signatures.lanes.model import Settled, SignedAddresses, as_binary, as_lists
 
-__all__ = ["Lane", "Settled", "SignedAddresses", "as_binary", "as_lists", "lane"]
+__all__ = ["Lane", "Settled", "SignedAddresses", "as_binary", "as_lists", "bring_in", "lane"]
 
 Lane = Callable[[SignedAddresses], Iterable[Settled]]
 
@@ -45,6 +46,15 @@ def lane(schemes: Sequence[str]) -> tuple[str, Lane] | None:
         return None
     settle = _settle(family)
     return None if settle is None else (name, lambda rows: settle(rows, name))
+
+
+def bring_in() -> None:
+    """Import all lanes, which takes a good part of a second.
+
+    Raises ``Unavailable`` or ``ImportError`` where the machine code cannot be had.
+    """
+    for found in iter_modules(__path__, f"{__name__}."):
+        import_module(found.name)
 
 
 @lru_cache(maxsize=256)
