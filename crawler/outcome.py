@@ -17,6 +17,8 @@ from crawler.settings import Policy
 from crawler.totals import CoinTotals, observed_share
 from crawler.units import percent
 
+DISCREPANT, INCOMPLETE = 1, 3
+
 
 def judge(policy: Policy, findings: Sequence[Finding], totals: Mapping[str, CoinTotals]) -> Outcome:
     """Apply the policy."""
@@ -51,5 +53,5 @@ def judge(policy: Policy, findings: Sequence[Finding], totals: Mapping[str, Coin
             )
     if not sentences:
         sentences.append("Nothing was refuted, and enough of every asset was observed.")
-    code = 1 if failed else 3 if incomplete else 0
+    code = DISCREPANT if failed else INCOMPLETE if incomplete else 0
     return Outcome(exit_code=code, sentences=tuple(sentences))

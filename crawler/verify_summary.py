@@ -11,6 +11,7 @@ from rich.console import Console
 
 from crawler.control import AWAITING
 from crawler.hygiene import Reuse
+from crawler.outcome import DISCREPANT
 from crawler.reasons import sentence
 from crawler.reports import display, terminal
 from crawler.result import MessageLine, Result, TotalCheck
@@ -68,8 +69,6 @@ def summarise(result: Result, reuse: Reuse | None = None) -> VerifySummary:
                 status: StatusGroup(rows=rows, claimed=fraction_text(claimed))
                 for status, (rows, claimed) in sorted(groups.items())
             }
-    allowed = result.policy["refuted_allowed"]
-    failed = isinstance(allowed, int) and statuses["refuted"] > allowed
     return VerifySummary(
         list=result.list.name,
         sha256=result.list.sha256,
@@ -89,7 +88,8 @@ def summarise(result: Result, reuse: Reuse | None = None) -> VerifySummary:
         },
         messages=result.messages,
         reuse=reuse,
-        exit_code=1 if failed else 0,
+        # nobody was asked, so that nothing is incomplete
+        exit_code=DISCREPANT if result.outcome.exit_code == DISCREPANT else 0,
     )
 
 
