@@ -1,4 +1,4 @@
-"""What ``recount verify`` says of totals, conflicts and amounts: they need no chain to be proven."""
+"""What ``recount verify`` says of totals, conflicts and amounts, which no chain has to prove."""
 
 from __future__ import annotations
 
