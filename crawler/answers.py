@@ -14,6 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from chains.model import Answers, Gap, Part, Questions, Source
+from chains.words import Words
+from crawler.columns import binary_column, empty_texts
 from crawler.errors import EnvironmentFault
 from crawler.runs import RunDirectory, shard_name
 from crawler.storage import AlreadyThere
@@ -53,6 +55,63 @@ class Place(msgspec.Struct, frozen=True):
 _parts = msgspec.json.Encoder()
 
 
+class _Units:
+    """The units of one attempt by position: decimal texts, null where there are none.
+
+    Columns that are put one behind the other stay columns.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._runs: dict[int, pa.Array] = {}
+        self._texts: list[str | None] = []
+
+    def put(self, start: int, texts: Sequence[str | None] | pa.Array) -> None:
+        """Put texts at the places from ``start``."""
+        if isinstance(texts, pa.Array) and not self._texts:
+            self._runs[start] = texts
+        else:
+            self._written_out()[start : start + len(texts)] = _as_list(texts)
+
+    def text(self, position: int) -> str | None:
+        """Return what stands at one place."""
+        return self._written_out()[position]
+
+    def column(self) -> pa.Array:
+        """Return all of it as one column."""
+        runs = [self._runs[start] for start in sorted(self._runs)]
+        if not self._texts and runs and sum(map(len, runs)) == self._count:
+            return pa.concat_arrays(runs)
+        return pa.array(self._written_out(), pa.string())
+
+    def _written_out(self) -> list[str | None]:
+        if not self._texts:
+            self._texts = [None] * self._count
+            for start, texts in self._runs.items():
+                self._texts[start : start + len(texts)] = texts.to_pylist()
+            self._runs = {}
+        return self._texts
+
+
+def _texts_of(
+    units: Sequence[int | None], gaps: dict[int, Gap]
+) -> Sequence[str | None] | pa.StringArray:
+    """Write units in decimal, nothing where there is a gap; what has neither gets a gap."""
+    if isinstance(units, Words) and not gaps:
+        return units.texts()
+    texts = [None if one is None else str(one) for one in units]
+    for i, text in enumerate(texts):
+        if text is None:
+            gaps.setdefault(i, Gap("adapter-error", detail="neither units nor a gap"))
+    for i in gaps:
+        texts[i] = None
+    return texts
+
+
+def _as_list(texts: Sequence[str | None] | pa.Array) -> Sequence[str | None]:
+    return texts.to_pylist() if isinstance(texts, pa.Array) else texts
+
+
 class AnswerColumns:
     """Collects the answers of one attempt, in any order, each position once."""
 
@@ -62,7 +121,7 @@ class AnswerColumns:
         self._redact = redact
         count = len(positions)
         self._positions = positions
-        self._units: list[str | None] = [None] * count
+        self._units = _Units(count)
         self._gaps: dict[int, Gap] = {}
         self._extract = np.full(count, -1, np.int32)
         self._done = bytearray(count)
@@ -81,17 +140,7 @@ class AnswerColumns:
         """Take in the answers of one extract; raises ``EnvironmentFault`` for a second answer."""
         positions = answers.positions
         gaps = {i: gap for i, gap in answers.gaps.items() if 0 <= i < len(positions)}
-        if None in answers.units:
-            neither = Gap("adapter-error", detail="neither units nor a gap")
-            for i, units in enumerate(answers.units):
-                if units is None:
-                    gaps.setdefault(i, neither)
-            texts = [None if units is None else str(units) for units in answers.units]
-        else:
-            texts = list(map(str, answers.units))
-        for i in gaps:
-            texts[i] = None
-        self._place(positions, texts)
+        self._place(positions, _texts_of(answers.units, gaps))
         where = _numbers(positions)
         self._extract[where] = extract
         origin = (answers.source.value, answers.method.value, answers.endpoint)
@@ -101,20 +150,20 @@ class AnswerColumns:
         self._parts.update(_placed(answers.parts, positions))
         self._facts.update(_placed(answers.facts, positions))
 
-    def _place(self, positions: Sequence[int], texts: Sequence[str | None]) -> None:
+    def _place(self, positions: Sequence[int], texts: Sequence[str | None] | pa.Array) -> None:
         """Put the units into their places, a run of positions at once."""
         count = len(positions)
         if count and positions[-1] - positions[0] == count - 1 and _are_in_turn(positions):
             places = slice(positions[0], positions[0] + count)
             if self._done.find(1, places.start, places.stop) < 0:
                 self._done[places] = b"\1" * count
-                self._units[places] = texts
+                self._units.put(places.start, texts)
                 return
-        for position, text in zip(positions, texts, strict=True):
+        for position, text in zip(positions, _as_list(texts), strict=True):
             if self._done[position]:
                 raise EnvironmentFault(f"the adapter answered position {position} twice")
             self._done[position] = 1
-            self._units[position] = text
+            self._units.put(position, [text])
 
     def _origin_number(self, origin: tuple[str, str, str]) -> int:
         return self._origins.setdefault(origin, len(self._origins))
@@ -149,15 +198,15 @@ class AnswerColumns:
             else:
                 self._gaps[position] = Gap(
                     "witness-disagrees",
-                    detail=f"{endpoint}: {self._units[position]}, "
-                    f"{other}: {witness._units[position]}",
+                    detail=f"{endpoint}: {self._units.text(position)}, "
+                    f"{other}: {witness._units.text(position)}",
                 )
-                self._units[position] = None
+                self._units.put(position, [None])
 
     def _said(self, position: int) -> tuple[object, ...]:
         """Everything that two endpoints must agree on."""
         return (
-            self._units[position],
+            self._units.text(position),
             self._facts.get(position),
             self._subjects.get(position),
             self._parts.get(position),
@@ -165,7 +214,7 @@ class AnswerColumns:
 
     def table(self, asked: Questions) -> pa.Table:
         """Return the attempt as a table in position order."""
-        accounts = pa.array(asked.accounts, pa.binary())
+        accounts = binary_column(asked.accounts)
         origins = [pa.array(column, pa.string()) for column in zip(*self._origins, strict=True)]
         source, method, endpoint = (column.take(pa.array(self._origin)) for column in origins)
         parts = {i: _parts.encode(found).decode() for i, found in self._parts.items()}
@@ -174,7 +223,7 @@ class AnswerColumns:
             "position": pa.array(_numbers(self._positions)),
             "account": accounts,
             "subject": self._subject_column(asked.accounts) if self._subjects else accounts,
-            "units": pa.array(self._units, pa.string()),
+            "units": self._units.column(),
             "parts": self._texts(parts),
             "facts": self._texts(self._facts),
             "source": source,
@@ -197,7 +246,7 @@ class AnswerColumns:
         """Make a column of few texts, empty where there is none."""
         count = len(self._positions)
         if not sparse:
-            return pa.repeat(pa.scalar(""), count)
+            return empty_texts(count)
         texts = [""] * count
         for position, text in sparse.items():
             texts[position] = text

@@ -265,14 +265,15 @@ class RunDirectory:
 
 
 def _to_parquet(table: pa.Table, path: Path, name: str, *, alike: Sequence[str] | bool) -> None:
-    pq.write_table(
-        table.replace_schema_metadata({NAME: name}),
-        path,
-        compression="zstd",
-        use_dictionary=alike if isinstance(alike, bool) else list(alike),
-        write_statistics=False,  # nothing looks for rows by their values
-        write_page_checksum=True,
-    )
+    with pa.OSFile(str(path), "wb") as file:
+        pq.write_table(
+            table.replace_schema_metadata({NAME: name}),
+            file,
+            compression="zstd",
+            use_dictionary=alike if isinstance(alike, bool) else list(alike),
+            write_statistics=False,  # nothing looks for rows by their values
+            write_page_checksum=True,
+        )
 
 
 def _as_written(

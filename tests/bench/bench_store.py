@@ -4,9 +4,11 @@
 
 Ours takes what a crawl has at hand, answers and exchanges of 3,000 balances each, and writes what a
 run writes: evidence packs, digested and compressed, and one Parquet file a shard, each synced and
-renamed into place. The limit writes the same observations as one zstd Parquet file, once from the
-table in memory and once from Python values, which is what any program has that decodes answers;
-neither is synced. Prints one JSON line; ratios are of clock time, ``cpu_ratio`` of processor time.
+renamed into place. The limits write the same observations as zstd Parquet, unsynced: ``table`` the
+whole table at once from memory, ``shards`` a row group a shard, ``values`` the same from Python
+values, which is what any program has that decodes answers. Each shard is made just before it is
+written, as a crawl has its answers fresh from the wire. Prints one JSON line; ratios are of clock
+time, ``cpu_ratio`` of processor time.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,6 +37,7 @@ from chains.model import (
     Request,
     Source,
 )
+from chains.words import WORD, Words
 from crawler.answers import ALIKE, ANSWERS, AnswerColumns
 from crawler.engine import evidence_pack
 from crawler.evidence import FORMAT, Header, PackWriter
@@ -41,16 +45,16 @@ from crawler.runs import FORMAT as RUN
 from crawler.runs import Manifest, RunDirectory, shard_name
 
 ROWS, SHARD, BATCH, ROUNDS = 628_484, 12_000, 3_000, 5
+LIMITS = ("table", "shards", "values")
 CHAIN = ChainId("eip155:1")
 Shard = tuple[str, Questions, list[tuple[Extract, Answers]]]
 
 
-def made(rows: int) -> list[Shard]:
-    """Return shards as a crawl has them at hand, exchanges with bodies as a node answers."""
+def made(rows: int) -> Iterator[Shard]:
+    """Yield shards as a crawl has them at hand, exchanges with bodies as a node answers."""
     accounts = sorted(hashlib.sha256(b"store %d" % i).digest()[:20] for i in range(rows))
-    shards = []
     for start in range(0, rows, SHARD):
-        own = tuple(accounts[start : start + SHARD])
+        own = tuple(bytes(bytearray(account)) for account in accounts[start : start + SHARD])
         asked = Questions(
             kind=QueryKind.BALANCE,
             chain=CHAIN,
@@ -61,8 +65,7 @@ def made(rows: int) -> list[Shard]:
         pieces = [
             _piece(range(at, min(at + BATCH, len(own))), own) for at in range(0, len(own), BATCH)
         ]
-        shards.append((hashlib.sha256(b"shard %d" % start).hexdigest(), asked, pieces))
-    return shards
+        yield hashlib.sha256(b"shard %d" % start).hexdigest(), asked, pieces
 
 
 def _piece(positions: range, accounts: tuple[bytes, ...]) -> tuple[Extract, Answers]:
@@ -71,13 +74,14 @@ def _piece(positions: range, accounts: tuple[bytes, ...]) -> tuple[Extract, Answ
     asked = b'{"jsonrpc":"2.0","id":0,"method":"eth_call","params":["0x%s"]}' % (
         b"".join(own).hex().encode()
     )
-    said = b'{"jsonrpc":"2.0","id":0,"result":"0x%s"}' % b"".join(b"%064x" % one for one in units)
+    words = b"".join(one.to_bytes(WORD, "big") for one in units)
+    said = b'{"jsonrpc":"2.0","id":0,"result":"0x%s"}' % words.hex().encode()
     exchange = Exchange(request=Request(body=asked), endpoint="node", status=200, body=said)
     return (
         Extract(positions=positions, decoder="native-override", exchanges=(exchange,)),
         Answers(
             positions=positions,
-            units=units,
+            units=Words(words),
             source=Source.SINGLE,
             method=Method.STATE,
             endpoint="node",
@@ -85,69 +89,86 @@ def _piece(positions: range, accounts: tuple[bytes, ...]) -> tuple[Extract, Answ
     )
 
 
-def ours(folder: Path, shards: list[Shard]) -> None:
-    """Write them as a run does."""
+def ours(run: RunDirectory, shard: Shard) -> None:
+    """Write a shard as a run does."""
+    digest, asked, pieces = shard
+    columns = AnswerColumns(range(len(asked.accounts)))
+    with run.replacing(evidence_pack(digest, 1)) as path:
+        pack = PackWriter(path, Header(format=FORMAT, subject=digest, attempt=1))
+        for number, (extract, answers) in enumerate(pieces):
+            pack.add(extract)
+            columns.add(answers, number)
+        pack.close()
+    run.write_table(shard_name(digest, 1), columns.table(asked), alike=ALIKE)
+
+
+def table_of(shard: Shard) -> pa.Table:
+    """Return the observations of a shard."""
+    _, asked, pieces = shard
+    columns = AnswerColumns(range(len(asked.accounts)))
+    for number, (_, answers) in enumerate(pieces):
+        columns.add(answers, number)
+    return columns.table(asked)
+
+
+class Clock:
+    """Adds up clock and processor time of what one side does."""
+
+    def __init__(self) -> None:
+        self.clock = self.processor = 0.0
+
+    def __call__(self, work: Callable[[], object]) -> None:
+        clock, processor = time.perf_counter(), time.process_time()
+        work()
+        self.clock += time.perf_counter() - clock
+        self.processor += time.process_time() - processor
+
+
+def measure(folder: Path, rows: int) -> tuple[dict[str, Clock], int, int]:
+    """Let all three write every shard; also the bytes of ours and of the limit."""
     manifest = Manifest(
         format=RUN, run="bench", started="", versions={}, inputs={}, options={}, config_sha256=""
     )
-    run = RunDirectory.create(folder, manifest)
-    for digest, asked, pieces in shards:
-        columns = AnswerColumns(range(len(asked.accounts)))
-        with run.replacing(evidence_pack(digest, 1)) as path:
-            pack = PackWriter(path, Header(format=FORMAT, subject=digest, attempt=1))
-            for number, (extract, answers) in enumerate(pieces):
-                pack.add(extract)
-                columns.add(answers, number)
-            pack.close()
-        run.write_table(shard_name(digest, 1), columns.table(asked), alike=ALIKE)
+    run = RunDirectory.create(folder / "run", manifest)
+    took = {name: Clock() for name in ("recount", *LIMITS)}
+    tables: list[pa.Table] = []
+    with (
+        pq.ParquetWriter(folder / "shards.parquet", ANSWERS, compression="zstd") as bare,
+        pq.ParquetWriter(folder / "values.parquet", ANSWERS, compression="zstd") as from_values,
+    ):
+        for shard in made(rows):
+            took["recount"](lambda: ours(run, shard))  # noqa: B023 - called at once
+            table = table_of(shard)
+            values = table.to_pydict()
+            tables.append(table)
+            took["shards"](lambda: bare.write_table(table))  # noqa: B023
+            took["values"](lambda: from_values.write_table(pa.table(values, schema=ANSWERS)))  # noqa: B023
+        took["shards"](bare.close)
     run.close()
-
-
-def bare(path: Path, table: pa.Table) -> None:
-    """Write a table in memory."""
-    pq.write_table(table, path, compression="zstd")
-
-
-def from_values(path: Path, columns: dict[str, list[object]]) -> None:
-    """Make the table of Python values and write it."""
-    bare(path, pa.table(columns, schema=ANSWERS))
+    whole = pa.concat_tables(tables).combine_chunks()
+    took["table"](lambda: pq.write_table(whole, folder / "table.parquet", compression="zstd"))
+    size = sum(file.stat().st_size for file in (folder / "run").rglob("*") if file.is_file())
+    return took, size, (folder / "table.parquet").stat().st_size
 
 
 def main() -> None:
-    """Measure in turns and print one JSON line."""
+    """Measure in rounds and print one JSON line."""
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
-    shards = made(rows)
-    tables = []
-    for _, asked, pieces in shards:
-        columns = AnswerColumns(range(len(asked.accounts)))
-        for number, (_, answers) in enumerate(pieces):
-            columns.add(answers, number)
-        tables.append(columns.table(asked))
-    table = pa.concat_tables(tables).combine_chunks()
-    values = table.to_pydict()
-    took: dict[str, list[tuple[float, float]]] = {"recount": [], "table": [], "values": []}
-    with tempfile.TemporaryDirectory() as text:
-        folder = Path(text)
-        for number in range(ROUNDS):
-            for name, write in (
-                ("recount", lambda: ours(folder / f"run-{number}", shards)),  # noqa: B023 - called at once
-                ("table", lambda: bare(folder / "table.parquet", table)),
-                ("values", lambda: from_values(folder / "values.parquet", values)),
-            ):
-                clock, processor = time.perf_counter(), time.process_time()
-                write()
-                took[name].append((time.perf_counter() - clock, time.process_time() - processor))
-        size = sum(f.stat().st_size for f in (folder / "run-0").rglob("*") if f.is_file())
-        limit_size = (folder / "table.parquet").stat().st_size
+    rounds: list[dict[str, Clock]] = []
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as text:
+            took, size, limit_size = measure(Path(text), rows)
+        rounds.append(took)
     line: dict[str, object] = {"bench": "store", "rows": rows, "bytes": size}
     line["table_bytes"] = limit_size
-    for name, found in took.items():
-        line[f"{name}_s"] = round(statistics.median(clock for clock, _ in found), 3)
-        line[f"{name}_cpu_s"] = round(statistics.median(cpu for _, cpu in found), 3)
-    for name in ("table", "values"):
-        pairs = list(zip(took["recount"], took[name], strict=True))
-        line[f"ratio_to_{name}"] = round(statistics.median(a[0] / b[0] for a, b in pairs), 2)
-        line[f"cpu_ratio_to_{name}"] = round(statistics.median(a[1] / b[1] for a, b in pairs), 2)
+    for name in ("recount", *LIMITS):
+        line[f"{name}_s"] = round(statistics.median(one[name].clock for one in rounds), 3)
+        line[f"{name}_cpu_s"] = round(statistics.median(one[name].processor for one in rounds), 3)
+    for name in LIMITS:
+        clocks = [one["recount"].clock / one[name].clock for one in rounds]
+        work = [one["recount"].processor / one[name].processor for one in rounds]
+        line[f"ratio_to_{name}"] = round(statistics.median(clocks), 2)
+        line[f"cpu_ratio_to_{name}"] = round(statistics.median(work), 2)
     sys.stdout.write(json.dumps(line) + "\n")
 
 

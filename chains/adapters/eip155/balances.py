@@ -19,11 +19,12 @@ import msgspec
 
 from chains.adapters.eip155 import masked, reading, ways
 from chains.adapters.eip155.endpoints import batch_limit, concurrency, primaries
-from chains.adapters.eip155.programs import HEADER_WORDS, WORD
+from chains.adapters.eip155.programs import HEADER_WORDS
 from chains.adapters.eip155.reading import Asked, asked
 from chains.adapters.eip155.refusals import Trouble, too_large, trouble
 from chains.adapters.eip155.ways import Quirks, Way
 from chains.model import Exchange, Extract, Gap, Questions, Request, Snapshot, Transport
+from chains.words import WORD
 
 _MARK_HEX = b"f" * 64
 _RESULT = b'"result":"0x'

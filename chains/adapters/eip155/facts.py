@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from chains.adapters.eip155.endpoints import primaries
-from chains.adapters.eip155.programs import WORD
 from chains.adapters.eip155.reading import (
     UNSENT,
     code_request,
@@ -36,6 +35,7 @@ from chains.model import (
     Transport,
     all_gaps,
 )
+from chains.words import WORD
 
 DECODER = "asset-fact"
 DECIMALS = "313ce567"

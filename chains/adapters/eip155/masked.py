@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from chains.adapters.eip155 import multicall
-from chains.adapters.eip155.programs import WORD
 from chains.adapters.eip155.ways import ACCOUNT, Quirks, answer_bytes, wrong_header
 from chains.model import Exchange, Gap, Request, Snapshot
+from chains.words import WORD
 
 RESOLVE_ADDRESS = bytes.fromhex("fe" + "00" * 18 + "01")
 LOOKUP_DELEGATED_ADDRESS = bytes.fromhex("fe" + "00" * 18 + "02")
@@ -34,11 +34,11 @@ def is_masked(account: bytes) -> bool:
 
 def lookup_request(quirks: Quirks, at: Snapshot, accounts: Sequence[bytes]) -> Request | None:
     """Ask for the addresses of the masked ones among ``accounts``; ``None``: nothing to ask."""
-    numbers = [account for account in accounts if is_masked(account)]
     contract = quirks.multicall
-    if not quirks.masked_actors or not numbers or contract is None:
+    if not quirks.masked_actors or contract is None or at.height < contract.from_block:
         return None
-    if at.height < contract.from_block:
+    numbers = [account for account in accounts if is_masked(account)]
+    if not numbers:
         return None
     own = bytes.fromhex(contract.address[2:])
     calls = [(RESOLVE_ADDRESS, _DELEGATED + own)]
@@ -50,8 +50,10 @@ def read(
     quirks: Quirks, at: Snapshot, accounts: Sequence[bytes], exchange: Exchange | None
 ) -> Mapping[int, bytes | Gap]:
     """Return, by place, the account that each masked one is, or why that is not known. Pure."""
+    if not quirks.masked_actors:
+        return {}
     places = [i for i, account in enumerate(accounts) if is_masked(account)]
-    if not quirks.masked_actors or not places:
+    if not places:
         return {}
     shown = _results(quirks, at, len(places), exchange)
     if isinstance(shown, Gap):

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chains.adapters.eip155.programs import WORD, block_object
+from chains.adapters.eip155.programs import block_object
 from chains.model import Request
+from chains.words import WORD
 
 AGGREGATE3 = bytes.fromhex("82ad56cb")
 """``aggregate3((address target, bool allowFailure, bytes callData)[])``."""

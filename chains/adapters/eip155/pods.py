@@ -11,11 +11,11 @@ is a public mapping).
 from __future__ import annotations
 
 from chains.adapters.eip155.asking import Shown
-from chains.adapters.eip155.programs import WORD
 from chains.adapters.eip155.reading import view_request
 from chains.adapters.eip155.ways import ACCOUNT, answer_bytes
 from chains.control import Authority
 from chains.model import Exchange, Gap, Request, Snapshot, Transport
+from chains.words import WORD
 
 POD_OWNER = "0b18ff66"
 OWNER_TO_POD = "9ba06275"

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from chains.model import Request
 
 NATIVE = bytes.fromhex(
@@ -42,7 +40,6 @@ ERC20_INIT = bytes.fromhex(
 """Initcode of a call without ``to``; followed by token ++ packed holders."""
 
 HEADER_WORDS = 3
-WORD = 32
 MARK = 2**256 - 1
 DEPLOYLESS_MOST = 765
 """Balances per deployless call: returned code is at most 24,576 bytes.
@@ -108,15 +105,3 @@ def deployless_call(
             )
         )
     )
-
-
-def integers(raw: bytes) -> list[int]:
-    """Read big-endian words of 32 bytes; ``len(raw)`` is a multiple of 32.
-
-    Most balances fit 64 bits: these are taken in one step, the others one by one.
-    """
-    words = np.frombuffer(raw, dtype=">u8").reshape(-1, 4)
-    found: list[int] = words[:, 3].tolist()
-    for i in np.flatnonzero(words[:, :3].any(axis=1)).tolist():
-        found[i] = int.from_bytes(raw[i * WORD : i * WORD + WORD], "big")
-    return found

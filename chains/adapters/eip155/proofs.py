@@ -28,7 +28,7 @@ import msgspec
 from chains import flow, jsonrpc
 from chains.adapters.eip155 import headers, rlp, trie
 from chains.adapters.eip155.endpoints import batch_limit, concurrency, primaries
-from chains.adapters.eip155.programs import WORD, block_object
+from chains.adapters.eip155.programs import block_object
 from chains.adapters.eip155.reading import UNSENT, find, reason_unsent
 from chains.adapters.eip155.refusals import refine, too_large
 from chains.adapters.eip155.trie import Unproven, keccak
@@ -47,6 +47,7 @@ from chains.model import (
     all_gaps,
 )
 from chains.pinning import is_anchored
+from chains.words import WORD
 
 DECODER = "proof"
 BATCH = 50

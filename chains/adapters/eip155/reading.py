@@ -140,7 +140,7 @@ def decode_balances(
     if isinstance(reading, Gap):
         return all_gaps(extract, refine(reading), main.endpoint)
     if batch.canary is not None:
-        value = reading.pop()
+        value, reading = reading[-1], reading[:-1]
         gap = silent_canary(batch, value)
         if gap is not None:
             if value is None:
@@ -148,11 +148,12 @@ def decode_balances(
             return all_gaps(extract, gap, main.endpoint)
     marks = doubtful(reading) if token is not None and None in reading else []
     if marks:
+        reading = list(reading)
         _clear_up(quirks, at, batch, extract.exchanges, main=main, reading=reading, marks=marks)
     gaps: dict[int, Gap] = {}
     if marks or way is Way.RPC:  # the other ways answer every account or none
         gaps = {i: value for i, value in enumerate(reading) if isinstance(value, Gap)}
-    if 0 in reading and batch.canary is None:
+    if batch.canary is None and 0 in reading:
         zero = zeros_unproven(at, batch, reading, main, extract.exchanges)
         if zero is not None:
             gaps.update({i: zero for i, value in enumerate(reading) if value == 0})
@@ -243,7 +244,7 @@ def _clear_up(
     exchanges: Sequence[Exchange],
     *,
     main: Exchange,
-    reading: Reading,
+    reading: list[int | Gap | None],
     marks: list[int],
 ) -> None:
     """Replace the marks in ``reading`` by what the renewed questions brought."""
@@ -260,8 +261,8 @@ def _clear_up(
         if isinstance(values, Gap):
             values = [refine(values)] * len(piece)
         elif smaller.canary is not None:
-            gap = silent_canary(smaller, values.pop())
-            values = values if gap is None else [gap] * len(piece)
+            gap = silent_canary(smaller, values[-1])
+            values = values[:-1] if gap is None else [gap] * len(piece)
         for i, value in zip(piece, values, strict=True):
             reading[i] = silent if value is None else value
 

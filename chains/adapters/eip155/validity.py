@@ -24,7 +24,6 @@ from collections.abc import AsyncIterator, Sequence
 
 from chains.adapters.eip155 import asking
 from chains.adapters.eip155.asking import Shown
-from chains.adapters.eip155.programs import WORD
 from chains.adapters.eip155.reading import code_request, view_request
 from chains.adapters.eip155.ways import answer_bytes
 from chains.control import ControlFacts
@@ -39,6 +38,7 @@ from chains.model import (
     Transport,
 )
 from chains.signatures.eip1271 import ACCOUNT, DIGEST, parts
+from chains.words import WORD
 
 DECODER = "signature"
 KIND = "contract-signature"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -19,6 +19,7 @@ from chains.adapters.eip155 import multicall, programs
 from chains.adapters.eip155.refusals import refine, too_large
 from chains.errors import ConfigError
 from chains.model import ChainSpec, Exchange, Gap, Request, Snapshot
+from chains.words import WORD, Words
 
 DEFAULT_BATCH = 3000
 DEFAULT_GAS = 50_000_000
@@ -193,7 +194,7 @@ class _Call(msgspec.Struct):
 
 _read_call = msgspec.json.Decoder(_Call).decode
 
-Reading = list[int | Gap | None]
+Reading = Sequence[int | Gap | None]
 """Per account: base units, the reason why not, or ``None`` where the contract did not answer."""
 
 
@@ -214,18 +215,17 @@ def read(  # noqa: PLR0911 - one early return per way to go wrong
         return refine(raw)
     if way is Way.MULTICALL3:
         return _read_multicall(quirks, at, raw, count)
-    wanted = (count + programs.HEADER_WORDS) * programs.WORD
+    wanted = (count + programs.HEADER_WORDS) * WORD
     if len(raw) != wanted:
         code = "truncated-answer" if len(raw) < wanted else "malformed-answer"
         return Gap(code, retryable=True, detail=f"{len(raw)} bytes instead of {wanted}")
-    words = programs.integers(raw)
-    header = words[: programs.HEADER_WORDS]
-    gap = wrong_header(quirks, at, header)
+    words = Words(raw)
+    gap = wrong_header(quirks, at, words[: programs.HEADER_WORDS])
     if gap is not None:
         return gap
-    del words[: programs.HEADER_WORDS]
+    words = words[programs.HEADER_WORDS :]
     if token is None or programs.MARK not in words:
-        return cast("Reading", words)
+        return words
     return [None if word == programs.MARK else word for word in words]
 
 
@@ -306,9 +306,9 @@ def _member(token: bytes | None, member: Any) -> int | Gap | None:
     raw = _hex_bytes(member)
     if isinstance(raw, Gap):
         return raw
-    if len(raw) < programs.WORD:
+    if len(raw) < WORD:
         return None
-    return int.from_bytes(raw[: programs.WORD], "big")
+    return int.from_bytes(raw[:WORD], "big")
 
 
 def quantity(value: Any) -> int | Gap:
