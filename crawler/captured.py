@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from chains.model import Method, QueryKind
 from crawler import recount as pure
+from crawler import replaying
 from crawler.answers import MergedShard
 from crawler.engine import Pinned, stored_pins
 from crawler.errors import EnvironmentFault, UsageError
@@ -122,8 +123,8 @@ def replayed(run: RunDirectory, world: World) -> list[Taken]:
 def replay(capture: RunDirectory, world: World) -> tuple[Mapping[str, Pinned], Shards]:
     """Resolve a capture's moments and decode its answers anew; raises ``EnvironmentFault``."""
     pinned = stored_pins(capture)
-    pure.replay_pins(capture, world, pinned)
-    return pinned, pure.replayed_shards(capture, world, pinned)
+    replaying.replay_pins(capture, world, pinned)
+    return pinned, replaying.replayed_shards(capture, world, pinned)
 
 
 def _inside(run: RunDirectory) -> Iterator[tuple[str, RunDirectory]]:

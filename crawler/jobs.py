@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from msgspec.structs import replace
 
 from chains.endpoints import EndpointSpec
-from crawler import captured, earlier
+from crawler import captured, earlier, replaying
 from crawler import recount as pure
 from crawler.answers import Place
 from crawler.circumstances import keep_circumstances, stored_circumstances
@@ -120,9 +120,9 @@ def replay(path: RunPlace) -> Result:
     try:
         inputs = stored_inputs(run)
         pinned = stored_pins(run)
-        pure.replay_pins(run, inputs.world, pinned)
+        replaying.replay_pins(run, inputs.world, pinned)
         taken = captured.replayed(run, inputs.world)
-        again = captured.joined(pure.replayed_shards(run, inputs.world, pinned), pinned, taken)
+        again = captured.joined(replaying.replayed_shards(run, inputs.world, pinned), pinned, taken)
         moments = captured.moments(pinned, taken)
         result, _ = pure.recount(inputs, examined_parts(run), again, moments)
         return result
