@@ -109,7 +109,7 @@ def _copy(source: Path, run: RunDirectory) -> None:
 def stored(run: RunDirectory) -> list[Taken]:
     """Return the captures of a run with their answers as stored."""
     found = []
-    for name, inside in _inside(run):
+    for name, inside in captures(run):
         pinned = stored_pins(inside)
         found.append(Taken(name, pinned, pure.stored_shards(inside, pinned)))
     return found
@@ -117,7 +117,7 @@ def stored(run: RunDirectory) -> list[Taken]:
 
 def replayed(run: RunDirectory, world: World) -> list[Taken]:
     """Return the captures of a run, decoded anew; raises ``EnvironmentFault``. No network."""
-    return [Taken(name, *replay(inside, world)) for name, inside in _inside(run)]
+    return [Taken(name, *replay(inside, world)) for name, inside in captures(run)]
 
 
 def replay(capture: RunDirectory, world: World) -> tuple[Mapping[str, Pinned], Shards]:
@@ -127,7 +127,8 @@ def replay(capture: RunDirectory, world: World) -> tuple[Mapping[str, Pinned], S
     return pinned, replaying.replayed_shards(capture, world, pinned)
 
 
-def _inside(run: RunDirectory) -> Iterator[tuple[str, RunDirectory]]:
+def captures(run: RunDirectory) -> Iterator[tuple[str, RunDirectory]]:
+    """Yield each capture inside a run, with its place there."""
     for taken in run.storage.names(PLACE):
         name = f"{PLACE}/{taken}"
         if run.holds(f"{name}/{MANIFEST}"):
