@@ -95,7 +95,11 @@ def _meaning(view: RowView) -> Iterator[Line]:
     named = f"{one.chain} ({one.chain_name})" if one.chain_name else one.chain
     yield "chain", named or "not known"
     yield "asset", one.asset_id or "not known"
-    yield "counts as", f"{one.counts_as}, {one.asset_class}, {one.decimals} decimals"
+    if one.asset_id:
+        yield "counts as", f"{one.counts_as}, {one.asset_class}, {one.decimals} decimals"
+    else:
+        yield "counts as", f"{one.counts_as}; its decimals are not known: a base unit here is the "
+        yield "", f"place {one.decimals} behind the point, which no chain knows"
     yield "account", one.account or "the address does not decode"
     yield from _given([("in canonical text", one.address)])
     yield "height", "none" if one.height is None else str(one.height)
@@ -133,7 +137,7 @@ def _ownership(one: Ownership) -> Iterator[Line]:
 
 def _moment(one: Moment | None) -> Iterator[Line]:
     if one is None:
-        yield "block", "none was asked for: the row has no chain or no height that can be"
+        yield "block", "none: nothing could be asked about this row"
         return
     yield "chain and height", f"{one.chain} at {one.height}"
     if one.reason:
@@ -149,8 +153,10 @@ def _moment(one: Moment | None) -> Iterator[Line]:
 
 def _answer(one: AnswerLines) -> Iterator[Line]:
     yield "shard", f"{one.shard}, question {one.position}, round {one.round}"
-    if one.kind == "asset-fact" or one.subject != one.account:
-        yield "about", f"{one.account}, resolved by the chain to {one.subject}"
+    if one.kind == "asset-fact":
+        yield "about", one.account
+    if one.subject != one.account:
+        yield "resolved to", f"{one.subject}, as the chain knows the account {one.account}"
     if one.gap:
         yield "gap", f"{one.gap}: {sentence(one.gap)} {one.detail}".rstrip()
     else:
@@ -176,14 +182,15 @@ def _evidence(what: str, one: Evidence | None) -> Iterator[Line]:
     yield what, f"{one.pack}, line {one.line}, rule {one.decoder}"
     counted = display.count(len(one.exchanges), "exchange")
     about = display.count(one.answers, "question")
-    yield "", f"{counted} for {about}; {len(named)} contain the account as text"
+    yield "", f"{counted} for {about}; the account stands in {len(named)} of them"
     for each in _ends(named or one.exchanges):
         if each is None:
             yield "", "…"
             continue
         failure = f" {each.failure}" if each.failure else ""
         yield "", f"exchange {each.place}: sha256 {each.sha256}"
-        yield "", f"  {each.endpoint} {each.method} {each.path or '/'} {each.status}{failure}"
+        asked = f"{each.method} {each.path}".rstrip()
+        yield "", f"  {each.endpoint} {asked}, status {each.status}{failure}"
 
 
 def _ends(items: Sequence[Any]) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -32,12 +33,14 @@ FIRST_EXTRACT_LINE = 2
 
 
 class Reader:
-    """Makes records of answers about one account; ``names`` are texts of the account."""
+    """Makes records of answers; ``texts`` maps accounts to the texts of their addresses."""
 
-    def __init__(self, run: RunDirectory, decimals: int, names: Iterable[str]) -> None:
+    def __init__(
+        self, run: RunDirectory, decimals: int, texts: Mapping[bytes, Sequence[str]]
+    ) -> None:
         self._run = run
         self._decimals = decimals
-        self._names = tuple({name.lower().encode() for name in names if name})
+        self._texts = texts
 
     def lines(self, one: Decoded, account: bytes, standing: Place | None) -> AnswerLines:
         """Return the answer about an account; ``standing`` is where the one that stands lies."""
@@ -64,13 +67,14 @@ class Reader:
             endpoint=answer["endpoint"],
             gap=answer["gap"],
             detail=answer["detail"],
-            evidence=self._evidence(one, number, position, witness=False),
-            witness=self._evidence(one, number, position, witness=True),
+            evidence=self._evidence(one, number, account, witness=False),
+            witness=self._evidence(one, number, account, witness=True),
         )
 
     def _evidence(
-        self, one: Decoded, attempt: int, position: int, *, witness: bool
+        self, one: Decoded, attempt: int, account: bytes, *, witness: bool
     ) -> Evidence | None:
+        position = one.questions.accounts.index(account)
         pack = evidence_pack(one.name, attempt, witness=witness)
         if not attempt or not self._run.holds(pack):
             return None
@@ -84,10 +88,19 @@ class Reader:
             line=line,
             decoder=extract.decoder,
             answers=len(extract.positions),
-            exchanges=tuple(self._pointers(pack, line, extract)),
+            exchanges=tuple(self._pointers(pack, line, extract, account)),
         )
 
-    def _pointers(self, pack: str, line: int, extract: Extract) -> Iterable[Pointer]:
+    def _names(self, account: bytes) -> Sequence[bytes]:
+        """Return what stands for an account in requests and answers, in small letters."""
+        electrum = hashlib.sha256(account).digest()[::-1].hex()
+        names = {*self._texts.get(account, ()), account.hex(), electrum}
+        return [name.lower().encode() for name in names if name]
+
+    def _pointers(
+        self, pack: str, line: int, extract: Extract, account: bytes
+    ) -> Iterable[Pointer]:
+        names = self._names(account)
         for place, exchange in enumerate(extract.exchanges):
             request = exchange.request
             texts = (request.path.encode(), request.body, exchange.body)
@@ -101,7 +114,7 @@ class Reader:
                 path=request.path,
                 status=exchange.status,
                 failure=exchange.failure,
-                names_account=any(name in text.lower() for text in texts for name in self._names),
+                names_account=any(name in text.lower() for text in texts for name in names),
             )
 
     def balance(self, one: Decoded, account: bytes) -> Balance | None:

@@ -30,6 +30,8 @@ from crawler.totals import Alike, chosen_in_conflict, judged_rows, scales
 
 OF_LIST = frozenset({"group"})
 """Columns of the ledger that number something across the whole list."""
+ABOUT_ROW = (QueryKind.BALANCE, QueryKind.PROOF, QueryKind.ASSET_FACT)
+"""Kinds of questions about a row's own balance and asset, in the order in which they are told."""
 
 
 def row_view(path: RunPlace, number: int) -> RowView:
@@ -87,13 +89,14 @@ class _View:
         self._row = _row(ledger, found.number)
         self._spec: ChainSpec | None = inputs.world.chains.get(ChainId(self._row["chain"]))
         self._address = self._canonical()
-        names = (self._claim["address"], self._address, self._claim["account"].hex())
-        self._reader = Reader(run, self._row["decimals"], names)
+        texts = (self._claim["address"], self._address)
+        self._reader = Reader(run, self._row["decimals"], {self._claim["account"]: texts})
         self._standing = Place(self._row["shard"], self._row["attempt"], self._row["extract"])
 
     def view(self) -> RowView:
         """Put the parts together."""
         asked = [one for one in self._behind.decoded if self._is_about_row(one)]
+        asked.sort(key=lambda one: (ABOUT_ROW.index(one.questions.kind), one.name))
         return RowView(
             format=FORMAT,
             run=self._run.manifest.run,
@@ -126,8 +129,7 @@ class _View:
         )
         if asked.kind is QueryKind.ASSET_FACT:
             return same
-        is_balance = asked.kind in (QueryKind.BALANCE, QueryKind.PROOF)
-        return same and is_balance and self._claim["account"] in asked.accounts
+        return same and asked.kind in ABOUT_ROW and self._claim["account"] in asked.accounts
 
     def _lines(self, one: Decoded) -> records.AnswerLines:
         is_fact = one.questions.kind is QueryKind.ASSET_FACT

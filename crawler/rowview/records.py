@@ -61,7 +61,8 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange in a pack: ``pack`` and ``sha256`` are those of ``circumstances.evidence``.
 
     ``line`` of the unpacked file, from 1; ``place`` in that line's ``exchanges``, from 0.
-    ``names_account``: request or answer contains the address or the account's bytes as hex.
+    ``names_account``: request or answer contains the address, the account's bytes as hex, or the
+    hash by which an Electrum server knows a script.
     """
 
     pack: str
