@@ -311,14 +311,7 @@ class _Stored:
 
     def __iter__(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         pending: list[tuple[pa.Table, pa.Table]] = []
-        claimed, signed = self._run.parts("claims"), self._run.parts("signatures")
-        examined = self._run.manifest.examined or {}
-        if {*claimed, *signed} != {*examined.get("files", ())} - {INPUTS}:
-            raise EnvironmentFault(
-                f"{self._run.path} holds {len(claimed)} files of claims and {len(signed)} of "
-                f"signatures, expected {examined.get('parts')} of each; start a new run"
-            )
-        for claims, signatures in zip(claimed, signed, strict=True):
+        for claims, signatures in self._run.examined():
             pending.append(
                 (
                     self._run.read_table(claims, CLAIM_COLUMNS),

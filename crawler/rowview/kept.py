@@ -57,7 +57,7 @@ def _record(table: pa.Table, place: int) -> Mapping[str, Any]:
 
 def kept(run: RunDirectory, number: int) -> Kept:
     """Read the row at physical line ``number``; raises ``UsageError`` if it is no row."""
-    names = list(zip(run.parts("claims"), run.parts("signatures"), strict=True))
+    names = run.examined()
     subjects = [run.read_table(claims, list(_SUBJECT)) for claims, _ in names]
     own = [one.filter(pc.equal(one["row"], number)) for one in subjects]
     found = pa.concat_tables(own).to_pylist()

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import capture_world
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,9 +19,10 @@ from made_up_run import recount
 from pytest_socket import disable_socket, enable_socket
 from row_world import ANOTHER, HEIGHT, ME, TIP, RowWorld
 
-from chains.workings import Clock, Rule
+from chains.workings import Clock, Rule, Working
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.evidence import Header, digest, read_pack
+from crawler.replaying import ShardReplay
 from crawler.reports import document, row
 from crawler.rowview.making import row_view
 from crawler.rowview.records import Amount, Evidence, RowView
@@ -309,9 +312,53 @@ def test_answers_that_the_evidence_does_not_give_are_an_error(made: Made, copy: 
     assert row_view(copy, made[0].line("plain")).outcome.counts  # another shard: not concerned
 
 
+def test_steps_that_do_not_give_the_balance_are_an_error(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+):
+    real = ShardReplay.workings
+
+    def wrong(*asked: Any) -> list[Working]:
+        return [msgspec.structs.replace(one, **changed) for one in real(*asked)]
+
+    monkeypatch.setattr(ShardReplay, "workings", wrong)
+    for changed in ({"start": 7}, {"start": 4, "movements": (), "result": 4}):
+        with pytest.raises(EnvironmentFault, match="do not give the 4000000000"):
+            view_of(made, "rolled coin")
+
+
+def test_a_missing_part_of_the_list_is_an_error(made: Made, copy: Path):
+    next((copy / "claims").iterdir()).unlink()
+    with pytest.raises(EnvironmentFault, match="files of claims"):
+        row_view(copy, made[0].line("plain"))
+
+
 def test_evidence_that_is_gone_is_an_error(made: Made, copy: Path):
     evidence = view_of(made, "plain").answers[0].evidence
     assert evidence is not None
     (copy / evidence.pack).unlink()
     with pytest.raises(EnvironmentFault):
         row_view(copy, made[0].line("plain"))
+
+
+async def test_a_captured_balance_shows_the_capture_that_it_was_taken_from(tmp_path: Path):
+    async with capture_world.world(tmp_path) as world:
+        rows = world.rows(amounts=True, networks=["EOSX"])
+        table = world.write("addresses.csv", world.rows(amounts=False, networks=["EOSX"]))
+        code, _, err = await world.command("capture", table, tmp_path / "capture")
+        assert code == 0, err
+        world.move_on("EOSX")
+        given = f"--captured={tmp_path / 'capture'}"
+        published = world.write("list.csv", rows)
+        code, _, err = await world.command("run", published, tmp_path / "run", given)
+        assert code == 0, err
+    view = row_view(tmp_path / "run", 2)
+    own, taken = view.answers
+    assert (own.gap, own.stands, taken.stands) == ("no-history", False, True)
+    assert taken.shard.startswith("captured/")
+    assert checked(tmp_path / "run", taken.evidence)
+    assert view.outcome.method == "captured"
+    assert view.balance is not None
+    assert view.balance.sum.base == taken.units == str(capture_world.RICH)
+    assert "by another run that this one was given" in row.render(view)
+    with pytest.raises(UsageError, match="is a capture"):
+        row_view(tmp_path / "capture", 2)
