@@ -56,28 +56,37 @@ def _record(table: pa.Table, place: int) -> Mapping[str, Any]:
 
 
 def kept(run: RunDirectory, number: int) -> Kept:
-    """Read the row at physical line ``number``; raises ``UsageError`` if it is no row."""
+    """Read the row at physical line ``number``; raises ``UsageError`` if it is no row.
+
+    The list is gone through part by part: it may be longer than memory.
+    """
     names = run.examined()
-    subjects = [run.read_table(claims, list(_SUBJECT)) for claims, _ in names]
-    own = [one.filter(pc.equal(one["row"], number)) for one in subjects]
-    found = pa.concat_tables(own).to_pylist()
-    if not found:
-        raise UsageError(
-            f"{run.path}: line {number} is no row of the list (it may be a header, a total or "
-            "blank; rows of further files of a list count on from the end of the one before)"
-        )
+    subject = _subject(run, names, number)
     ledger = _ledger(run, number)
     rows = pa.array(ledger["row"].to_pylist(), pa.int64())
     tables = []
-    for (claims, signatures), one in zip(names, subjects, strict=True):
-        chosen = flags(pc.is_in(whole(one["row"]), value_set=rows)) | _same(one, found[0])
+    for claims, signatures in names:
+        one = run.read_table(claims, list(_SUBJECT))
+        chosen = flags(pc.is_in(whole(one["row"]), value_set=rows)) | _same(one, subject)
         if chosen.any():
             mask = pa.array(chosen)
-            whole_claims = run.read_table(claims, schema=EXAMINED)
-            whole_signatures = run.read_table(signatures, schema=SIGNATURES)
-            tables.append((whole_claims.filter(mask), whole_signatures.filter(mask)))
+            found = run.read_table(claims, schema=EXAMINED).filter(mask)
+            tables.append((found, run.read_table(signatures, schema=SIGNATURES).filter(mask)))
     joined = [pa.concat_tables(column) for column in zip(*tables, strict=True)]
     return Kept(number, joined[0], joined[1], ledger)
+
+
+def _subject(run: RunDirectory, names: Sequence[tuple[str, str]], number: int) -> Mapping[str, Any]:
+    """Return what a row is about; raises ``UsageError`` where there is none."""
+    for claims, _ in names:
+        found = run.read_table(claims, list(_SUBJECT))
+        found = found.filter(pc.equal(found["row"], number))
+        if found.num_rows:
+            return _record(found, 0)
+    raise UsageError(
+        f"{run.path}: line {number} is no row of the list (it may be a header, a total or "
+        "blank; rows of further files of a list count on from the end of the one before)"
+    )
 
 
 def _same(subjects: pa.Table, row: Mapping[str, Any]) -> Any:
@@ -96,16 +105,31 @@ def _ledger(run: RunDirectory, number: int) -> pa.Table:
     """Return the row of ``rows.parquet`` and all of its group."""
     try:
         with run.reading(ROWS) as path, pq.ParquetFile(path) as file:
-            table = file.read(use_threads=False).replace_schema_metadata(None)
+            if file.schema_arrow.remove_metadata() != LEDGER:
+                raise pa.ArrowInvalid("it has other columns")
+            own = _filtered(file, "row", [number])
+            group = _filtered(file, "group", own["group"].to_pylist())
     except (OSError, ValueError, pa.ArrowException) as error:
         raise EnvironmentFault(
             f"{run.path / ROWS} is missing or damaged ({str(error).partition(chr(10))[0]}); "
             f"run 'recount resume {run.path}' to make it again"
         ) from error
-    own = table.filter(pc.equal(table["row"], number)) if table.schema == LEDGER else None
-    if own is None or own.num_rows != 1:
+    if own.num_rows != 1:
         raise EnvironmentFault(
-            f"{run.path / ROWS} has no record of line {number}, or other columns; run "
+            f"{run.path / ROWS} has {own.num_rows} records of line {number}, expected one; run "
             f"'recount resume {run.path}' to make it again"
         )
-    return table.filter(pc.equal(table["group"], own["group"][0]))
+    return group
+
+
+def _filtered(file: pq.ParquetFile, column: str, values: Sequence[int]) -> pa.Table:
+    """Return the rows in whose column one of the values is, a row group at a time."""
+    wanted = pa.array(values, pa.int64())
+    found = [LEDGER.empty_table()]
+    for number in range(file.num_row_groups):
+        narrow = file.read_row_group(number, [column], use_threads=False)
+        mask = pc.is_in(narrow[column], value_set=wanted)
+        if pc.any(mask).as_py():
+            whole_group = file.read_row_group(number, use_threads=False)
+            found.append(whole_group.replace_schema_metadata(None).filter(mask))
+    return pa.concat_tables(found)

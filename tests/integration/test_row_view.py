@@ -312,8 +312,9 @@ def test_answers_that_the_evidence_does_not_give_are_an_error(made: Made, copy: 
     assert row_view(copy, made[0].line("plain")).outcome.counts  # another shard: not concerned
 
 
+@pytest.mark.parametrize("changed", [{"start": 7}, {"start": 4, "movements": (), "result": 4}])
 def test_steps_that_do_not_give_the_balance_are_an_error(
-    made: Made, monkeypatch: pytest.MonkeyPatch
+    made: Made, monkeypatch: pytest.MonkeyPatch, changed: Mapping[str, Any]
 ):
     real = ShardReplay.workings
 
@@ -321,9 +322,8 @@ def test_steps_that_do_not_give_the_balance_are_an_error(
         return [msgspec.structs.replace(one, **changed) for one in real(*asked)]
 
     monkeypatch.setattr(ShardReplay, "workings", wrong)
-    for changed in ({"start": 7}, {"start": 4, "movements": (), "result": 4}):
-        with pytest.raises(EnvironmentFault, match="do not give the 4000000000"):
-            view_of(made, "rolled coin")
+    with pytest.raises(EnvironmentFault, match="do not give the 4000000000"):
+        view_of(made, "rolled coin")
 
 
 def test_a_missing_part_of_the_list_is_an_error(made: Made, copy: Path):
