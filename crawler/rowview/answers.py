@@ -46,7 +46,8 @@ class Reader:
         """Return the answer about an account; ``standing`` is where the one that stands lies."""
         position = one.questions.accounts.index(account)
         answer = answer_of(one, position)
-        place = Place(one.name, answer["attempt"], answer["extract"])
+        name = "" if one.merged is None else one.name  # the ledger names no shard without answers
+        place = Place(name, answer["attempt"], answer["extract"])
         number = answer["attempt"]
         return AnswerLines(
             kind=one.questions.kind,
@@ -202,7 +203,7 @@ def answer_of(one: Decoded, position: int) -> Mapping[str, Any]:
     if one.merged is None:
         account = one.questions.accounts[position]
         texts = dict.fromkeys(("parts", "facts", "source", "method", "endpoint", "detail"), "")
-        unasked = {"subject": account, "units": None, "gap": "not-answered"}
+        unasked = {"subject": account, "units": None, "gap": one.unpinned or "not-answered"}
         return {**texts, **unasked, "attempt": 0, "extract": -1}
     at = one.merged.table["position"].to_pylist().index(position)
     record: dict[str, Any] = one.merged.table.slice(at, 1).to_pylist()[0]

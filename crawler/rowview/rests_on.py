@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from chains.model import AssetId, QueryKind, Questions, Snapshot
+from chains.model import AssetId, QueryKind, Questions
 from crawler import captured, replaying
-from crawler.answers import MergedShard, Place, read_shard
+from crawler.answers import MergedShard, read_shard
 from crawler.control import AWAITING
 from crawler.controllers import Known, judge_row
 from crawler.engine import Pinned, stored_pins
@@ -35,7 +35,8 @@ CONTROL = (QueryKind.CONTROL, QueryKind.SIGNATURE)
 class Decoded(msgspec.Struct, frozen=True):
     """One shard, decoded anew; ``place`` is ``captured/<digest>/`` where it is another run's.
 
-    ``replay`` is ``None`` where nobody was asked, because the moment could not be pinned.
+    ``merged`` and ``replay`` are ``None`` where nobody was asked; ``unpinned`` says why, where it
+    is that the moment could not be pinned.
     """
 
     run: RunDirectory
@@ -44,6 +45,7 @@ class Decoded(msgspec.Struct, frozen=True):
     questions: Questions
     merged: MergedShard | None
     replay: ShardReplay | None
+    unpinned: str = ""
 
     @property
     def name(self) -> str:
@@ -176,15 +178,16 @@ def _decoded(source: Source, world: World, wanted: Wanted) -> Iterator[Decoded]:
         if key not in resolved:
             replaying.replay_pins(source.run, world, {key: source.pinned[key]})
             resolved.add(key)
-        yield _one(source, world, entry, questions, source.pinned[key].snapshot)
+        yield _one(source, world, entry, questions, source.pinned[key])
 
 
 def _one(
-    source: Source, world: World, entry: ShardEntry, questions: Questions, at: Snapshot | None
+    source: Source, world: World, entry: ShardEntry, questions: Questions, pinned: Pinned
 ) -> Decoded:
-    stored = _stored(source, entry)
+    stored, at = _stored(source, entry), pinned.snapshot
     if stored is None or at is None:
-        return Decoded(source.run, source.place, entry, questions, None, None)
+        unasked = (source.run, source.place, entry, questions, None, None)
+        return Decoded(*unasked, unpinned=pinned.reason)
     replay = ShardReplay(source.run, world, entry, questions, at)
     merged = replay.merged(stored)
     return Decoded(source.run, source.place, entry, questions, merged, replay)
@@ -203,12 +206,3 @@ def _taken(sources: Sequence[Source], decoded: Iterable[Decoded]) -> list[captur
         captured.Taken(source.place.rstrip("/"), source.pinned, by_place[source.place])
         for source in sources
     ]
-
-
-def place_of(one: Decoded, position: int) -> Place:
-    """Return where the standing answer to a question of a shard lies."""
-    if one.merged is None:
-        return Place(one.name, 0, -1)
-    at = one.merged.table["position"].to_pylist().index(position)
-    extract = one.merged.table["extract"][at].as_py()
-    return Place(one.name, one.merged.attempts[at], extract)
