@@ -23,6 +23,7 @@ from chains.simulated.trongrid import SimulatedTronGrid, Transfer, text
 from crawler.demo import keys
 
 HEIGHT, TIP = 100, 105
+LOST = "LOSTX"
 FIRST = 2
 """The line of the first row."""
 COLUMNS = (
@@ -88,6 +89,7 @@ class RowWorld:
                 {"genesis_hash": nodes[TOKENS].genesis, "transfer_tokens": [text(TOKEN)]},
             ),
             ELECTRUM: spec("bip122:sim", "bip122", "bitcoin", {"genesis": nodes[ELECTRUM].genesis}),
+            LOST: spec("eip155:1338", "eip155", "evm", {"chain_id": 1338}),
             SOL: spec("solana:sim", "solana", "solana", {"genesis_hash": nodes[SOL].genesis}),
             ELF: spec("aelf:AELF", "aelf", "aelf", {"genesis_contract": aelf_text(GENESIS, {})}),
         }
@@ -104,6 +106,7 @@ class RowWorld:
             "pruned": self.row(SOL, MOVED, "0.005"),
             "unnamed account": self.row(ELF, IDLE, "1.23456789"),
             "gap": self.row("NOWHERE", ME, "1") | {"address": "\x1b[31mhidden\u202e"},
+            "unpinned": self.row(LOST, ME, "1"),
             "silent": self.row(ELF, bytes((8,)) * 32, "1") | {"height": str(HEIGHT + 1)},
         }
 
@@ -159,7 +162,7 @@ def spec(chain: str, adapter: str, address: str, params: Mapping[str, Any]) -> C
     )
 
 
-DECIMALS = {PLAIN: 18, TOKENS: 6, ELECTRUM: 8, SOL: 9, ELF: 8}
+DECIMALS = {PLAIN: 18, LOST: 18, TOKENS: 6, ELECTRUM: 8, SOL: 9, ELF: 8}
 
 
 def toml(name: str, one: ChainSpec) -> str:

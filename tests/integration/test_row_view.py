@@ -185,7 +185,12 @@ def test_an_untouched_balance_shows_why_it_is_that_of_the_height(made: Made, nam
 
 @pytest.mark.parametrize(
     ("name", "gap"),
-    [("gap", "unknown-network"), ("silent", "no-usable-endpoint"), ("pruned", "state-pruned")],
+    [
+        ("gap", "unknown-network"),
+        ("silent", "no-usable-endpoint"),
+        ("pruned", "state-pruned"),
+        ("unpinned", "no-endpoint"),
+    ],
 )
 def test_a_gap_is_a_reason_and_never_a_zero(made: Made, name: str, gap: str):
     view = view_of(made, name)
@@ -205,6 +210,11 @@ def test_a_gap_shows_the_evidence_of_who_did_not_answer(made: Made):
     assert pruned.stands
     (silent,) = view_of(made, "silent").answers
     assert (silent.evidence, silent.attempt, silent.stands) == (None, 3, True)
+    unpinned = view_of(made, "unpinned")
+    assert unpinned.moment is not None
+    assert unpinned.moment.reason == "no-endpoint"
+    (unasked,) = unpinned.answers
+    assert (unasked.gap, unasked.attempt, unasked.stands) == ("no-endpoint", 0, True)
 
 
 def test_nothing_of_the_list_can_act_on_a_terminal(made: Made):
