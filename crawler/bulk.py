@@ -14,6 +14,7 @@ import msgspec
 from chains import adapters
 from chains.model import ChainSpec, Exchange, Questions, ReadsBulk
 from crawler import recount as pure
+from crawler import replaying
 from crawler.engine import evidence_pack, stored_pins
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.evidence import Header, read_pack
@@ -79,7 +80,7 @@ def _readings(run: RunDirectory) -> Iterator[_Reading]:
 
 
 def _in_pack(spec: ChainSpec, questions: Questions, pack: Path) -> Iterator[_Reading]:
-    adapter = adapters.load(spec.adapter)(spec, pure.NoTransport())  # type: ignore[arg-type]
+    adapter = adapters.load(spec.adapter)(spec, replaying.NoTransport())  # type: ignore[arg-type]
     if not isinstance(adapter, ReadsBulk):
         return
     for line in read_pack(pack):

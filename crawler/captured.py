@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from chains.model import Method, QueryKind
 from crawler import recount as pure
+from crawler import replaying
 from crawler.answers import MergedShard
 from crawler.engine import Pinned, stored_pins
 from crawler.errors import EnvironmentFault, UsageError
@@ -108,7 +109,7 @@ def _copy(source: Path, run: RunDirectory) -> None:
 def stored(run: RunDirectory) -> list[Taken]:
     """Return the captures of a run with their answers as stored."""
     found = []
-    for name, inside in _inside(run):
+    for name, inside in captures(run):
         pinned = stored_pins(inside)
         found.append(Taken(name, pinned, pure.stored_shards(inside, pinned)))
     return found
@@ -116,17 +117,18 @@ def stored(run: RunDirectory) -> list[Taken]:
 
 def replayed(run: RunDirectory, world: World) -> list[Taken]:
     """Return the captures of a run, decoded anew; raises ``EnvironmentFault``. No network."""
-    return [Taken(name, *replay(inside, world)) for name, inside in _inside(run)]
+    return [Taken(name, *replay(inside, world)) for name, inside in captures(run)]
 
 
 def replay(capture: RunDirectory, world: World) -> tuple[Mapping[str, Pinned], Shards]:
     """Resolve a capture's moments and decode its answers anew; raises ``EnvironmentFault``."""
     pinned = stored_pins(capture)
-    pure.replay_pins(capture, world, pinned)
-    return pinned, pure.replayed_shards(capture, world, pinned)
+    replaying.replay_pins(capture, world, pinned)
+    return pinned, replaying.replayed_shards(capture, world, pinned)
 
 
-def _inside(run: RunDirectory) -> Iterator[tuple[str, RunDirectory]]:
+def captures(run: RunDirectory) -> Iterator[tuple[str, RunDirectory]]:
+    """Yield each capture inside a run, with its place there."""
     for taken in run.storage.names(PLACE):
         name = f"{PLACE}/{taken}"
         if run.holds(f"{name}/{MANIFEST}"):

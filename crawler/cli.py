@@ -52,6 +52,7 @@ from crawler.cli_options import (
     Proofs,
     Public,
     Quiet,
+    Row,
     RunPath,
     StatementFile,
     cluster_of,
@@ -65,9 +66,10 @@ from crawler.hygiene import Seen
 from crawler.live import Live, err
 from crawler.logs import STDERR, LogFormat
 from crawler.public import chosen_before, say_if_public, whom
-from crawler.reports import document, terminal
+from crawler.reports import document, row, terminal
 from crawler.reports.display import visible
 from crawler.result import Report
+from crawler.rowview.making import row_view
 from crawler.settings import load_world
 from crawler.storage import RunPlace, storage_at
 from crawler.verdict_files import check_suffix, verdict_file
@@ -230,8 +232,13 @@ def replay(
 
 
 @app.command("report")
-def show_report(run_path: RunPath, as_json: Json = False) -> None:
-    """Show the report of a finished run again."""
+def show_report(run_path: RunPath, number: Row = None, as_json: Json = False) -> None:
+    """Show the report of a finished run again, or one row with all that it rests on."""
+    if number is not None:
+        view = row_view(run_path, number)
+        shown = document.encode_row(view).decode() if as_json else row.render(view)
+        sys.stdout.write(shown)
+        return
     _show(jobs.stored_report(run_path), run_path, as_json=as_json)
 
 

@@ -45,6 +45,10 @@ Heights = Annotated[Path | None, typer.Option(help="heights for lists that carry
 Messages = Annotated[Path | None, typer.Option(help="expected texts, one a line")]
 Exchange = Annotated[str, typer.Option(help="whose list it is, where the list does not say")]
 Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+Row = Annotated[
+    int | None,
+    typer.Option("--row", min=1, help="the row at this line instead, with all that it rests on"),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress")]
 Metrics = Annotated[
     Path | None, typer.Option(help="leave figures for node_exporter in this .prom file")

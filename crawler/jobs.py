@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from msgspec.structs import replace
 
 from chains.endpoints import EndpointSpec
-from crawler import captured, earlier
+from crawler import captured, earlier, replaying
 from crawler import recount as pure
 from crawler.answers import Place
 from crawler.circumstances import keep_circumstances, stored_circumstances
@@ -121,9 +121,9 @@ def replay(path: RunPlace) -> Result:
     try:
         inputs = stored_inputs(run)
         pinned = stored_pins(run)
-        pure.replay_pins(run, inputs.world, pinned)
+        replaying.replay_pins(run, inputs.world, pinned)
         taken = captured.replayed(run, inputs.world)
-        again = captured.joined(pure.replayed_shards(run, inputs.world, pinned), pinned, taken)
+        again = captured.joined(replaying.replayed_shards(run, inputs.world, pinned), pinned, taken)
         moments = captured.moments(pinned, taken)
         result, _ = pure.recount(inputs, examined_parts(run), again, moments)
         return result
@@ -312,14 +312,7 @@ class _Stored:
 
     def __iter__(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         pending: list[tuple[pa.Table, pa.Table]] = []
-        claimed, signed = self._run.parts("claims"), self._run.parts("signatures")
-        examined = self._run.manifest.examined or {}
-        if {*claimed, *signed} != {*examined.get("files", ())} - {INPUTS}:
-            raise EnvironmentFault(
-                f"{self._run.path} holds {len(claimed)} files of claims and {len(signed)} of "
-                f"signatures, expected {examined.get('parts')} of each; start a new run"
-            )
-        for claims, signatures in zip(claimed, signed, strict=True):
+        for claims, signatures in self._run.examined():
             pending.append(
                 (
                     self._run.read_table(claims, CLAIM_COLUMNS),

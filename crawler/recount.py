@@ -14,11 +14,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chains import adapters
-from chains.errors import ChainError
-from chains.model import AssetId, ChainId, Gap, QueryKind, Questions, Snapshot
-from crawler.answers import ANSWERS, AnswerColumns, MergedShard, Place, merge, read_shard
-from crawler.decoding import Asked, decoded_pack
+from chains.model import AssetId, ChainId, QueryKind, Questions
+from crawler.answers import Place, read_shard
 from crawler.engine import Pinned, evidence_pack
 from crawler.errors import EnvironmentFault
 from crawler.evidence import Header, extract_digests, read_pack
@@ -40,17 +37,11 @@ from crawler.result import (
     SnapshotLine,
     StatementCheck,
 )
-from crawler.runs import RunDirectory, ShardEntry, shard_name
+from crawler.runs import RunDirectory, ShardEntry
 from crawler.settings import Policy, Statement, World
 from crawler.shares import Shares
 from crawler.spool import Spool
 from crawler.totals import Totals, chosen_in_conflict, judged_rows, scales
-
-COMPARED = (
-    "position", "account", "subject", "units", "parts", "facts", "gap",
-    "source", "method", "endpoint",
-)  # fmt: skip
-"""What a replay must give again, column by column."""
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,19 +65,6 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     liabilities: Mapping[str, Liability] = {}
     statement: Statement | None = None
     heights_replaced: tuple[int, ...] = ()
-
-
-class ExchangeMissing(Exception):
-    """A replayed adapter asked for the network."""
-
-
-class NoTransport:
-    """Stands where the network was; a decoder that touches it is not pure."""
-
-    endpoints: tuple[str, ...] = ()
-
-    def __getattr__(self, name: str) -> object:
-        raise ExchangeMissing(f"replay reached for the network ({name})")
 
 
 def planned_questions(
@@ -128,106 +106,6 @@ def stored_shards(run: RunDirectory, pinned: Mapping[str, Pinned]) -> Shards:
         (entry, questions, read_shard(run, entry.digest))
         for entry, questions in planned_questions(run, pinned)
     ]
-
-
-def replay_pins(run: RunDirectory, world: World, pinned: Mapping[str, Pinned]) -> None:
-    """Resolve every pinned moment again from its evidence; raises ``EnvironmentFault``."""
-    for key, entry in pinned.items():
-        if entry.snapshot is None:
-            continue
-        spec = world.chains[entry.snapshot.chain]
-        adapter = adapters.load(spec.adapter)(spec, NoTransport())  # type: ignore[arg-type]
-        with run.inside(entry.pack) as pack:
-            lines = [line for line in read_pack(pack) if not isinstance(line, Header)]
-        exchanges = [exchange for line in lines for exchange in line.exchanges]
-        try:
-            again = adapter.snapshot(entry.snapshot.height, exchanges)
-        except ChainError as error:
-            raise EnvironmentFault(
-                f"replay of {key} does not resolve its block again: {error}"
-            ) from error
-        stored = entry.snapshot
-        same = (again.block_hash, again.time, again.canaries, again.detail) == (
-            stored.block_hash,
-            stored.time,
-            stored.canaries,
-            {name: stored.detail.get(name) for name in again.detail},
-        )
-        if not same:
-            raise EnvironmentFault(f"replay of {key} gives another snapshot than was stored")
-
-
-def replayed_shards(run: RunDirectory, world: World, pinned: Mapping[str, Pinned]) -> Shards:
-    """Return the plan with every answer decoded anew from the evidence; no network.
-
-    Raises ``EnvironmentFault`` where a pack is damaged, missing, or no longer gives the stored
-    answer.
-    """
-    found: list[tuple[ShardEntry, Questions, MergedShard | None]] = []
-    for entry, questions in planned_questions(run, pinned):
-        stored = read_shard(run, entry.digest)
-        if stored is None:
-            found.append((entry, questions, None))
-            continue
-        snapshot = pinned[Moment(questions.chain, questions.height).key].snapshot
-        if snapshot is None:
-            raise EnvironmentFault(f"shard {entry.digest[:12]} has answers but no snapshot")
-        replay = _Replay(run, world, entry, questions, snapshot)
-        attempts = run.attempts(entry.digest)
-        again = merge([replay.attempt(number) for number in attempts], attempts, entry.digest)
-        for column in COMPARED:
-            if again.table[column].to_pylist() != stored.table[column].to_pylist():
-                raise EnvironmentFault(
-                    f"replay of shard {entry.digest[:12]} gives another {column} than was stored; "
-                    "the run directory was changed, or made by another version of recount"
-                )
-        found.append((entry, questions, again))
-    return found
-
-
-class _Replay(msgspec.Struct, frozen=True):
-    """Decodes one shard's evidence again."""
-
-    run: RunDirectory
-    world: World
-    entry: ShardEntry
-    questions: Questions
-    snapshot: Snapshot
-
-    def attempt(self, number: int) -> pa.Table:
-        """Return the answers of one attempt, as the evidence gives them."""
-        digest = self.entry.digest
-        stored = self.run.read_table(shard_name(digest, number), schema=ANSWERS)
-        positions = stored["position"].to_pylist()
-        columns = self._pack(positions, number, witness=False)
-        columns.restore(stored)
-        if self.run.holds(evidence_pack(digest, number, witness=True)):
-            columns.confirm(self._pack(positions, number, witness=True))
-        return columns.table(self._asked(positions))
-
-    def _asked(self, positions: Sequence[int]) -> Questions:
-        accounts = self.questions.accounts
-        return msgspec.structs.replace(
-            self.questions, accounts=tuple(accounts[position] for position in positions)
-        )
-
-    def _pack(self, positions: Sequence[int], number: int, *, witness: bool) -> AnswerColumns:
-        name = evidence_pack(self.entry.digest, number, witness=witness)
-        if not self.run.holds(name):
-            columns = AnswerColumns(positions)
-            columns.fill(Gap("no-usable-endpoint", retryable=True))
-            return columns
-        spec = self.world.chains[self.questions.chain]
-        adapter = adapters.load(spec.adapter)(spec, NoTransport())  # type: ignore[arg-type]
-        asked = Asked(
-            shard=self.entry.digest,
-            attempt=number,
-            questions=self._asked(positions),
-            positions=positions,
-            at=self.snapshot,
-        )
-        with self.run.reading(name) as path:
-            return decoded_pack(path, adapter, asked)
 
 
 def recount(

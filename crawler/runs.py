@@ -257,6 +257,20 @@ class RunDirectory:
         found = (name for name in self.storage.names(stage) if name.startswith("part-"))
         return sorted(f"{stage}/{name}" for name in found if name.endswith(".parquet"))
 
+    def examined(self) -> list[tuple[str, str]]:
+        """Names of the files of claims and of signature results, in list order.
+
+        Raises ``EnvironmentFault`` where one is missing or too many.
+        """
+        claimed, signed = self.parts("claims"), self.parts("signatures")
+        examined = self.manifest.examined or {}
+        if {*claimed, *signed} != {*examined.get("files", ())} - {INPUTS}:
+            raise EnvironmentFault(
+                f"{self.path} holds {len(claimed)} files of claims and {len(signed)} of "
+                f"signatures, expected {examined.get('parts')} of each; start a new run"
+            )
+        return list(zip(claimed, signed, strict=True))
+
     def _never_begun(self) -> bool:
         """Tell whether there is nothing but what ``create`` makes before its manifest."""
         entries = [name for name in self.storage.names("") if not name.endswith(".part")]

@@ -17,6 +17,7 @@ import msgspec
 from crawler import result as records
 from crawler.errors import UsageError
 from crawler.result import SCHEMA, Report, Result
+from crawler.rowview.records import RowView
 
 MAX_SAFE_INTEGER = 2**53
 """RFC 8259 section 6: beyond this, doubles no longer tell neighbouring integers apart."""
@@ -39,6 +40,11 @@ def encode(report: Report) -> bytes:
 def encode_result(result: Result) -> bytes:
     """Return the part that resume, replay and cluster must reproduce byte for byte."""
     return _canonical(result)
+
+
+def encode_row(row: RowView) -> bytes:
+    """Return the view of one row, by the same rules."""
+    return _canonical(row)
 
 
 def decode(data: bytes) -> Report:

@@ -18,7 +18,7 @@ import pytest
 import typer
 from reasons_doc import reasons_markdown
 
-from chains import addresses
+from chains import addresses, workings
 from chains import model as chain_model
 from chains.model import AssetId, ChainId, Exchange, Extract, Request
 from crawler import cli, evidence, model, runs
@@ -29,6 +29,7 @@ from crawler.lists.generic import COLUMNS
 from crawler.ownership import SIGNATURES
 from crawler.plan import DECODER_VERSION, PLAN
 from crawler.result import SCHEMA
+from crawler.rowview import records
 from crawler.settings import Policy, load_world
 from crawler.support import chain_support, chains_markdown, readme_markdown
 
@@ -211,6 +212,13 @@ def test_the_evidence_document_names_every_field_and_format():
     names |= {evidence.FORMAT, runs.FORMAT, SCHEMA}
     assert sorted(name for name in names if f"`{name}`" not in text) == []
     assert f'`DECODER_VERSION` (now `"{DECODER_VERSION}"`)' in text
+
+
+def test_the_evidence_document_names_what_a_view_of_a_row_holds():
+    text = text_of("docs/evidence.md")
+    names = {*records.RowView.__struct_fields__, *records.Balance.__struct_fields__}
+    names |= {*workings.Rule, *workings.Clock, records.FORMAT}
+    assert sorted(name for name in names if f"`{name}`" not in text) == []
 
 
 def test_the_digest_script_of_the_evidence_document_works(tmp_path: Path):

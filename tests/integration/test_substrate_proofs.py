@@ -27,6 +27,7 @@ from chains.model import (
     Questions,
 )
 from chains.simulated.substrate import SimulatedSubstrate
+from crawler.rowview.making import row_view
 
 pytestmark = pytest.mark.integration
 
@@ -231,3 +232,10 @@ async def test_a_run_with_proofs_says_so_in_its_report_and_replays_alike(tmp_pat
     assert found == [(*one, "") for one in zip(expected, methods, strict=True)]
     replayed, _, err = await recount("replay", str(directory / "run"), "--json")
     assert replayed == code, err
+    rich, nobody = (row_view(directory / "run", line) for line in (2, 4))
+    told = [(one.kind, one.method, one.stands) for one in rich.answers]
+    assert told == [("balance", "state", False), ("proof", "proof", True)]
+    assert rich.balance is not None
+    assert rich.balance.sum.base == str(balances[RICH])
+    assert len(rich.balance.parts) > 1  # as they were read: what is proven is the same
+    assert [(one.kind, one.stands) for one in nobody.answers] == [("balance", True)]

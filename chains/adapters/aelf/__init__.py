@@ -41,6 +41,7 @@ from typing import ClassVar
 
 import msgspec
 
+from chains import workings
 from chains.accounts import AccountAdapter, Fact, Read, liquid
 from chains.adapters.aelf import calls, params, since, wire
 from chains.adapters.aelf.since import UNASKED, Since
@@ -60,6 +61,7 @@ from chains.model import (
     Transport,
 )
 from chains.pinning import View, agree, by_endpoint
+from chains.workings import Clock, Rule, Working
 
 Own = Mapping[Request, Exchange]
 STOOD = "stood"
@@ -292,9 +294,8 @@ class Adapter(AccountAdapter):
         passed = self._since(exchanges, at)
         if isinstance(passed, Gap):
             return [passed] * len(accounts)
-        reader = _Reader(
-            own, bytes.fromhex(at.detail[CONTRACT]), symbol or self.params.symbol, passed
-        )
+        contract = bytes.fromhex(at.detail[CONTRACT])
+        reader = _Reader(own, contract, symbol or self.params.symbol, passed, at.height)
         wrong = reader.missing() if symbol is not None else None
         held = [reader.units(who) for who in self._known(symbol, at)]
         if symbol is None and not any(isinstance(one, int) and one for one in held):
@@ -331,7 +332,8 @@ class Adapter(AccountAdapter):
 class _Reader:
     """Reads balances of one token from a batch."""
 
-    def __init__(self, own: Own, contract: bytes, symbol: str, passed: Since) -> None:
+    def __init__(self, own: Own, contract: bytes, symbol: str, passed: Since, height: int) -> None:
+        self._height = height
         self._own = own
         self._contract = contract
         self._symbol = symbol
@@ -355,7 +357,25 @@ class _Reader:
             return units
         if self._passed.touched(account):
             return Gap("no-history", detail=TOUCHED)
-        return liquid(units) if units or known else Gap("zero-without-canary")
+        if not units and not known:
+            return Gap("zero-without-canary")
+        if self._passed.blocks:
+            workings.tell(account, self._working, units)
+        return liquid(units)
+
+    def _working(self, units: int) -> Working:
+        """Tell why the balance of the node's head is that of the block."""
+        blocks = self._passed.blocks
+        return Working(
+            rule=Rule.UNTOUCHED,
+            clock=Clock.HEIGHT,
+            height=self._height,
+            start=units,
+            start_at=self._height + blocks,
+            result=units,
+            shown=f"all transactions of the {blocks} blocks after it: the account sent none of "
+            "them, and no event in them names it",
+        )
 
 
 def _answers(exchanges: Sequence[Exchange]) -> Own:

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from chains import workings
 from chains.accounts import Fact, Held, Read, liquid
 from chains.adapters.antelope import holdings, permissions, wire
 from chains.adapters.antelope.params import Params, Token
 from chains.control import ControlFacts
 from chains.model import Exchange, Gap, Request, Snapshot
+from chains.workings import Clock, Rule, Working
 
 TIME_MS = "time-ms"
 NO_HISTORY = Gap(
@@ -75,10 +77,23 @@ class Reader:
         if isinstance(shown, Gap):
             return shown
         if isinstance(shown, wire.Absent):
+            if not self._stands:
+                workings.tell(account, self._working)
             return liquid(0)
         if not self._stands:
             return NO_HISTORY
         return holdings.read(self._params, self._own, account, shown, rate)
+
+    def _working(self) -> Working:
+        """Tell why an account held nothing at the block, wherever the node's head stood."""
+        return Working(
+            rule=Rule.UNTOUCHED,
+            clock=Clock.HEIGHT,
+            height=self._at.height,
+            start=0,
+            result=0,
+            shown="the node knows no such account, or says that it was created after the block",
+        )
 
     def tokens(self, token: Token, accounts: Sequence[bytes]) -> list[Read]:
         """Read balances of another token."""

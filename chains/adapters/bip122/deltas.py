@@ -22,10 +22,11 @@ from typing import Any
 
 import msgspec
 
-from chains import addresses, jsonrpc
+from chains import addresses, jsonrpc, workings
 from chains.adapters.bip122.rpc import Canary, sharper
 from chains.errors import Malformed
 from chains.model import ChainSpec, Exchange, Gap, Request, Snapshot
+from chains.workings import Clock, Movement, Rule, Working
 
 GROUP = 100
 """Addresses per call, where the endpoint declares no ``batch``: each brings its whole history."""
@@ -96,7 +97,29 @@ def read_deltas(
         return Gap("malformed-answer", detail=str(error)[:200])
     if not listed:
         return Gap("canary-wrong", detail="the changes lack the pinned block's own reward")
+    for script in scripts:
+        text = _text(spec, script)
+        if text:
+            workings.tell(script, _working, deltas, text, at.height, units[text])
     return [_units(units, _text(spec, script)) for script in scripts]
+
+
+def _working(deltas: Sequence[_Delta], text: str, height: int, units: int) -> Working:
+    """Tell of which changes a balance is the sum."""
+    return Working(
+        rule=Rule.FORWARD,
+        clock=Clock.HEIGHT,
+        height=height,
+        start=0,
+        start_at=0,
+        movements=tuple(
+            Movement(units=one.satoshis, at=one.height, id=one.txid)
+            for one in deltas
+            if one.address == text
+        ),
+        result=units,
+        shown="the node's address index: every change from the beginning up to the height",
+    )
 
 
 def _texts(spec: ChainSpec, scripts: Sequence[bytes], canary: Canary | None) -> list[str]:

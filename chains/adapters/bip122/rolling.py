@@ -19,11 +19,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from chains import workings
 from chains.adapters.bip122 import electrum
 from chains.adapters.bip122.electrum import HEADER, Entry, Paid, Said, Tip
 from chains.adapters.bip122.params import Params
 from chains.adapters.bip122.transactions import Moves
 from chains.model import Exchange, Extract, Gap, Request, Snapshot, Transport
+from chains.workings import Clock, Movement, Rule, Working
 
 GROUP = 50
 """Scripts per request, where the endpoint declares no ``batch``."""
@@ -261,6 +263,7 @@ def _units(  # noqa: PLR0911 - one return for each way to fail
     if len(above) > MOST_ABOVE:
         return Gap("too-much-history", detail=f"{len(above)} transactions above {height}")
     known = {entry.tx_hash for entry in history}
+    now, changes = units, []
     for entry in above:
         moves = moved.get(entry.tx_hash, Gap("not-answered", retryable=True))
         if isinstance(moves, Gap):
@@ -268,10 +271,36 @@ def _units(  # noqa: PLR0911 - one return for each way to fail
         change = _change(moves, moved, script, known)
         if isinstance(change, Gap):
             return change
+        changes.append(change)
         units -= change
     if units < 0:
         return Gap("malformed-answer", detail="more was paid since than there is")
+    workings.tell(script, _working, read, script, height, (now, units), changes)
     return units
+
+
+def _working(
+    read: _Read, script: bytes, height: int, now_then: tuple[int, int], changes: Sequence[int]
+) -> Working:
+    """Tell how the balance of the tip became that of the height."""
+    above = _above(read, script, height)
+    older = [entry for entry in _history(read, script) if entry not in above and entry.height > 0]
+    newest = max(older, key=lambda entry: entry.height, default=None)
+    return Working(
+        rule=Rule.BACK if above else Rule.UNTOUCHED,
+        clock=Clock.HEIGHT,
+        height=height,
+        start=now_then[0],
+        start_at=read.tip.height,
+        movements=tuple(
+            Movement(units=change, at=entry.height, id=entry.tx_hash)
+            for entry, change in zip(above, changes, strict=True)
+        ),
+        last=None if newest is None else Movement(units=None, at=newest.height, id=newest.tx_hash),
+        result=now_then[1],
+        shown="the server's history of the script, up to its tip, lists "
+        f"{len(above)} transactions above the height",
+    )
 
 
 def _change(

@@ -25,7 +25,8 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import ClassVar
 
-from chains.accounts import AccountAdapter, Read, liquid
+from chains import workings
+from chains.accounts import AccountAdapter, Held, Read, liquid
 from chains.adapters.hedera import keys, wire
 from chains.adapters.hedera.wire import Account
 from chains.addresses import AddressError, hedera
@@ -43,6 +44,7 @@ from chains.model import (
     Transport,
 )
 from chains.pinning import View
+from chains.workings import Clock, Rule, Working
 
 TREASURY = "0.0.2"
 """In every balance snapshot. Source: hiero-mirror-node rest/balances.js"""
@@ -208,7 +210,11 @@ class Adapter(AccountAdapter):
         width = _width(questions, snapshot, last)
         shown = [exchanges[i : i + width] for i in range(2, len(exchanges), width)]
         each = zip(names, shown, strict=True)
-        return [_balance(name, own, snapshot, last) for name, own in each]
+        found = [_balance(name, own, snapshot, last) for name, own in each]
+        for account, name, own, one in zip(accounts, names, shown, found, strict=True):
+            if isinstance(one, Held):
+                workings.tell(account, _working, name, own, (snapshot, last), one.units)
+        return found
 
 
 def _width(questions: Questions, snapshot: int, last: int) -> int:
@@ -231,6 +237,23 @@ def _balance(name: str, shown: Sequence[Exchange], snapshot: int, last: int) -> 
         return Gap("wrong-block", retryable=True, detail="a balance of another snapshot")
     units = held.units + (moved or 0)
     return liquid(units) if units >= 0 else Gap("malformed-answer", detail="below zero")
+
+
+def _working(name: str, shown: Sequence[Exchange], times: tuple[int, int], units: int) -> Working:
+    """Tell how the balance of the snapshot became that of the block's last transaction."""
+    held = wire.read_account(shown[0], name)
+    moves = wire.movements(shown[1], name, *times) if shown[1:] else ()
+    return Working(
+        rule=Rule.FORWARD,
+        clock=Clock.NANOSECONDS,
+        height=times[1],
+        start=held.units if isinstance(held, Account) else None,
+        start_at=times[0],
+        movements=() if isinstance(moves, Gap) else tuple(moves),
+        result=units,
+        shown="the mirror node's list of the account's transactions from its balance snapshot to "
+        "the end of the block",
+    )
 
 
 def _failure(exchange: Exchange) -> Gap:

@@ -18,6 +18,7 @@ from chains.adapters.hedera import keys
 from chains.adapters.hedera.keys import BadKey
 from chains.control import Authority, ControlFacts
 from chains.model import Exchange, Gap, Request
+from chains.workings import Movement
 
 MOST = 100
 """Transactions in one answer. Spec: openapi.yml, limitQueryParam"""
@@ -149,6 +150,14 @@ def read_account(exchange: Exchange, account: str) -> Account | Gap:
 
 def read_moves(exchange: Exchange, account: str, after: int, until: int) -> int | Gap | None:
     """Sum what transactions moved in tinybars, ``None`` where there was none."""
+    found = movements(exchange, account, after, until)
+    if isinstance(found, Gap):
+        return found
+    return sum(one.units or 0 for one in found) if found else None
+
+
+def movements(exchange: Exchange, account: str, after: int, until: int) -> list[Movement] | Gap:
+    """Read what each transaction that names the account moved, in tinybars."""
     said = _transactions(exchange, after + 1, until)
     if isinstance(said, Gap):
         return said
@@ -158,17 +167,21 @@ def read_moves(exchange: Exchange, account: str, after: int, until: int) -> int 
             "no-history",
             detail=f"more than {MOST} transactions since the snapshot: adding up all would answer",
         )
-    amounts: list[int] = []
+    found: list[Movement] = []
     for one in listed:
         transfers = one.get("transfers")
         if not isinstance(transfers, list):
             return _malformed("the transfers of a transaction")
+        amounts: list[int] = []
         for transfer in transfers:
             amount = transfer.get("amount") if isinstance(transfer, dict) else None
             if not isinstance(amount, int) or isinstance(amount, bool) or abs(amount) >= _LIMIT:
                 return _malformed("a transfer")
             amounts += [amount] if transfer.get("account") == account else []
-    return sum(amounts) if listed else None
+        at, named = _time(one["consensus_timestamp"]), one.get("transaction_id")
+        text = named if isinstance(named, str) else ""
+        found.append(Movement(units=sum(amounts), at=at or 0, id=text))
+    return found
 
 
 def has_transaction(exchange: Exchange, first: int, last: int) -> bool | Gap:

@@ -32,9 +32,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from chains import workings
 from chains.accounts import Held, liquid
-from chains.adapters.solana import history, layouts, wire
+from chains.adapters.solana import history, layouts, wire, working
 from chains.adapters.solana.history import Book, Halt, Limits, Need, Trail
+from chains.addresses.base58 import base58_to_bytes
 from chains.model import Exchange, Gap, Request, Snapshot
 
 STAKE_PROGRAM = "Stake11111111111111111111111111111111111111"
@@ -124,7 +126,12 @@ class Wallets:
         touched = is_touched(slot, at.height, self._reaches)
         rewarded = held is not None and held.owner in REWARDED
         if not touched and not rewarded:
-            return _held(held, epoch)
+            found = _held(held, epoch)
+            if workings.is_listened() and isinstance(found, Held):
+                newest = None if isinstance(slot, Gap) else slot
+                shown_at = (at.height, shown.slot, newest, found.units)
+                workings.tell(base58_to_bytes(name), working.untouched, name, *shown_at)
+            return found
         if not roll:
             return TOUCHED
         trail = Trail(at.height, shown.slot, self._asked.limits.pages, self._reaches)
@@ -132,6 +139,9 @@ class Wallets:
         both = held is None or rewarded
         stated = history.lamports(name)
         units = history.balance(self._book, name, trail, stated, now=now, both=both)
+        if workings.is_listened():
+            told = (self._book, name, trail, stated, units)
+            workings.tell(base58_to_bytes(name), working.between, *told, now=now)
         return liquid(units) if touched else _held(held, epoch)
 
 

@@ -32,9 +32,9 @@ from typing import Any
 
 import msgspec
 
-from chains import jsonrpc
+from chains import jsonrpc, workings
 from chains.accounts import Fact, Held, Read
-from chains.adapters.solana import history, layouts, rules, wire
+from chains.adapters.solana import history, layouts, rules, wire, working
 from chains.adapters.solana.derive import TOKEN_PROGRAMS, associated
 from chains.adapters.solana.history import Book, Halt, Limits, Need, Trail
 from chains.adapters.solana.layouts import TokenAccount
@@ -340,14 +340,14 @@ class Group:
                 if not roll:
                     raise Halt(rules.TOUCHED)
                 try:
-                    statement = history.tokens(name, self._asked.mint, owner)
-                    free += history.balance(self._book, name, self._trail(), statement)
+                    free += self._rolled(owner, name)
                 except Need as need:
                     missing += need.requests
             elif account is not None:
                 withheld += account.withheld
                 frozen += account.amount if account.frozen else 0
                 free += 0 if account.frozen else account.amount
+                self._tell_untouched(owner, name, account.amount)
         if missing:
             raise Need(missing)
         more = (
@@ -355,6 +355,24 @@ class Group:
             Part(PartKind.RESERVED, withheld, counted=False),
         )
         return Held((Part(PartKind.LIQUID, free), *(part for part in more if part.units)))
+
+    def _rolled(self, owner: str, name: str) -> int:
+        """Return what a token account held at the slot; raises ``Halt`` or ``Need``."""
+        statement, trail = history.tokens(name, self._asked.mint, owner), self._trail()
+        units = history.balance(self._book, name, trail, statement)
+        if workings.is_listened():
+            told = (self._book, name, trail, statement, units)
+            workings.tell(base58_to_bytes(owner), working.between, *told)
+        return units
+
+    def _tell_untouched(self, owner: str, name: str, units: int) -> None:
+        """Tell why what a token account holds now was there at the slot, if that is later."""
+        if self._exact or not workings.is_listened():
+            return
+        last = self._last.get(name)
+        newest = last if isinstance(last, int) else None
+        told = (name, self._asked.at.height, self._at_least, newest, units)
+        workings.tell(base58_to_bytes(owner), working.untouched, *told)
 
 
 def _accounts(exchange: Exchange) -> wire.Accounts | Gap:

@@ -32,7 +32,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from chains import rest
+from chains import rest, workings
 from chains.accounts import AccountAdapter, Held, Read, liquid
 from chains.adapters.stellar import horizon
 from chains.addresses import stellar
@@ -54,6 +54,7 @@ from chains.model import (
     Transport,
 )
 from chains.pinning import View
+from chains.workings import Clock, Movement, Rule, Working
 
 MOST_CANARIES = 3
 TOUCHED = "the account changed after the height; Horizon keeps no past balances"
@@ -189,7 +190,7 @@ class Adapter(AccountAdapter):
             return [gap] * len(accounts)
         is_control = questions.kind is QueryKind.CONTROL
         found: list[Read] = []
-        for name in (stellar.encode(account, {}) for account in accounts):
+        for account, name in ((one, stellar.encode(one, {})) for one in accounts):
             entry = horizon.read_entry(own[horizon.account_request(name)], name)
             if isinstance(entry, horizon.Entry) and entry.changed > at.height:
                 entry = Gap("no-history", detail=TOUCHED)
@@ -201,6 +202,8 @@ class Adapter(AccountAdapter):
                 found.append(ControlFacts(exists=False) if is_control else liquid(0))
             else:
                 found.append(_control(name, entry) if is_control else _balance(at, entry))
+            if isinstance(found[-1], Held) and not isinstance(root, Gap):
+                workings.tell(account, _working, at, root[1], entry)
         return found
 
 
@@ -247,6 +250,23 @@ def _balance(at: Snapshot, entry: horizon.Entry) -> Held:
     selling = min(entry.units - reserved, entry.selling)
     inside = [Part(PartKind.RESERVED, units) for units in (reserved, selling) if units]
     return Held((Part(PartKind.LIQUID, entry.units - reserved - selling), *inside))
+
+
+def _working(at: Snapshot, newest: int, entry: horizon.Entry | Gap | None) -> Working:
+    """Tell why what Horizon shows now is what there was at the ledger."""
+    shown = entry if isinstance(entry, horizon.Entry) else None
+    return Working(
+        rule=Rule.UNTOUCHED,
+        clock=Clock.HEIGHT,
+        height=at.height,
+        start=shown.units if shown else 0,
+        start_at=newest,
+        last=Movement(units=None, at=shown.changed) if shown else None,
+        result=shown.units if shown else 0,
+        shown="the account's entry names the ledger that changed it last"
+        if shown
+        else "there is no account now, and its newest transaction is not after the ledger",
+    )
 
 
 def _control(name: str, entry: horizon.Entry) -> ControlFacts:

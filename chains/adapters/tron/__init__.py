@@ -35,9 +35,9 @@ from typing import ClassVar
 
 import msgspec
 
-from chains import addresses
-from chains.accounts import UNASKED, AccountAdapter, Read
-from chains.adapters.tron import account, facts, pinning, rules, supply, tokens, wire
+from chains import addresses, workings
+from chains.accounts import UNASKED, AccountAdapter, Held, Read
+from chains.adapters.tron import account, facts, pinning, rules, supply, tokens, wire, working
 from chains.addresses import AddressError
 from chains.addresses import tron as address
 from chains.errors import ConfigError
@@ -230,16 +230,23 @@ class Adapter(AccountAdapter):
         events = supply.read(found, self._supply(questions, token, at))
         if isinstance(events, Gap):
             return [events] * len(accounts)
-        return [
-            tokens.balance(
-                found,
-                tokens.balance_request(token, who),
-                self._list(questions, at, who),
-                reading,
-                events.get(who, ()),
-            )
-            for who in accounts
-        ]
+        held: list[Read] = []
+        for who in accounts:
+            asked, of = tokens.balance_request(token, who), self._list(questions, at, who)
+            held.append(tokens.balance(found, asked, of, reading, events.get(who, ())))
+            if isinstance(held[-1], Held) and workings.is_wanted(who):
+                workings.tell(
+                    who,
+                    working.of_token,
+                    found,
+                    who,
+                    asked=asked,
+                    of=of,
+                    events=self._supply(questions, token, at),
+                    reading=reading,
+                    units=held[-1].units,
+                )
+        return held
 
     def decode(self, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
         """Interpret one extract. Pure."""

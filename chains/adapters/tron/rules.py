@@ -25,9 +25,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chains import workings
 from chains.accounts import Held, liquid
 from chains.adapters.tron import account as holdings
-from chains.adapters.tron import wire
+from chains.adapters.tron import wire, working
 from chains.control import Authority, ControlFacts
 from chains.model import Exchange, Gap, Part, PartKind, Snapshot
 
@@ -156,7 +157,12 @@ def _held(asked: bytes, found: Found, at: Snapshot, doubt: Gap | None) -> Held |
     if not answer or not holdings.untouched(answer, int(at.detail["time-ms"])):
         return liquid(amount)
     parts = holdings.stakes(answer)
-    return parts if isinstance(parts, Gap) else Held((Part(PartKind.LIQUID, amount), *parts))
+    if isinstance(parts, Gap):
+        return parts
+    held = Held((Part(PartKind.LIQUID, amount), *parts))
+    if parts:
+        workings.tell(asked, working.of_stakes, answer, at, held)
+    return held
 
 
 def _state(exchange: Exchange | None, asked: bytes) -> Mapping[str, Any] | Gap:

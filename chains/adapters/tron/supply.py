@@ -93,7 +93,7 @@ async def ask(ask_one: Ask, endpoint: str, of: Supply) -> list[Exchange]:
 
 def read(found: Found, of: Supply) -> Added | Gap:
     """Read what the events added to whom; a ``Gap`` unless every list is shown to its end."""
-    owner = _owner(found, of) if of.asks_owner else b""
+    owner = owner_of(found, of) if of.asks_owner else b""
     if isinstance(owner, Gap):
         return owner
     added: dict[bytes, list[tuple[int, int]]] = {}
@@ -107,7 +107,7 @@ def read(found: Found, of: Supply) -> Added | Gap:
                 continue
             if not event.amount:
                 return Gap("no-history", detail=f"{event.name}: {UNKNOWABLE}")
-            change = _change(row, event, owner)
+            change = change_of(row, event, owner)
             if change is None:
                 return Gap("malformed-answer", detail=f"an event {event.name} that cannot be read")
             account, units = change
@@ -115,7 +115,8 @@ def read(found: Found, of: Supply) -> Added | Gap:
     return added
 
 
-def _owner(found: Found, of: Supply) -> bytes | Gap:
+def owner_of(found: Found, of: Supply) -> bytes | Gap:
+    """Read who the contract's owner is."""
     exchange = found.get(of.owner)
     raw = Gap("not-answered") if exchange is None else tokens.read_return(exchange)
     if isinstance(raw, Gap):
@@ -160,7 +161,7 @@ def _page(
     return data, mark
 
 
-def _change(row: Mapping[str, Any], event: Event, owner: bytes) -> tuple[bytes, int] | None:
+def change_of(row: Mapping[str, Any], event: Event, owner: bytes) -> tuple[bytes, int] | None:
     """Return whose balance an event changed, and by how much."""
     result = row.get("result")
     if not isinstance(result, dict):

@@ -208,14 +208,14 @@ def read_page(exchange: Exchange, of: List) -> Transfers | Gap:
     if isinstance(listed, Gap):
         return listed
     data, mark = listed
-    rows = [_row(one, of) for one in data]
+    rows = [read_row(one, of) for one in data]
     good = tuple(one for one in rows if one is not None)
     if len(good) != len(rows):
         return Gap("malformed-answer", detail="a transfer that cannot be read")
     return Transfers(good, mark)
 
 
-def _row(one: Any, of: List) -> tuple[int, int] | None:
+def read_row(one: Any, of: List) -> tuple[int, int] | None:
     """Return (time, what it added) of one row; an approval adds nothing."""
     if not isinstance(one, dict) or not isinstance(one.get("token_info"), dict):
         return None
