@@ -44,6 +44,12 @@ class Words(Sequence[int]):
         parts = np.frombuffer(number.to_bytes(WORD, "big"), ">u8")
         return bool((self._parts() == parts).all(axis=1).any())
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Words) and other._raw == self._raw
+
+    def __hash__(self) -> int:
+        return hash(self._raw)
+
     def texts(self) -> pa.StringArray:
         """Return the numbers in decimal, as one column."""
         parts = self._parts()

@@ -96,14 +96,6 @@ def test_multicall_results_are_read_as_the_abi_says() -> None:
         multicall.multicall_words(raw, 5)
 
 
-def test_words_of_any_size_are_exact() -> None:
-    numbers = [0, 1, 2**53 + 1, 2**63, 2**64 - 1, 2**64, 2**128, 2**255 + 3, 2**256 - 1]
-    raw = b"".join(number.to_bytes(32, "big") for number in numbers)
-    found = programs.integers(raw)
-    assert found == numbers
-    assert all(type(number) is int for number in found)
-
-
 def test_a_batch_has_room_for_the_canary() -> None:
     quirks = quirks_of(spec())
     assert [most(way, quirks) for way in Way] == [3000, 764, 500, 100]
