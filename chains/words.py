@@ -54,7 +54,7 @@ class Words(Sequence[int]):
         """Return the numbers in decimal, as one column."""
         parts = self._parts()
         if (parts[:, 0] >> np.uint64(_TOP)).any():
-            return pa.array(map(str, self), pa.string(), len(self))
+            return pa.array([str(number) for number in self], pa.string())
         turned = parts[:, ::-1].astype("<u8", order="C")
         buffers = [None, pa.py_buffer(turned)]
         numbers = pa.Array.from_buffers(pa.decimal256(_DIGITS, 0), len(self), buffers)
