@@ -275,10 +275,11 @@ def all_gaps(extract: Extract, gap: Gap, endpoint: str = "") -> Answers:
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What an adapter can do, in words that ``recount chains`` prints.
 
-    ``history``: ``exact`` (any height), ``flagged`` (only nodes that recorded it),
-    ``tip`` (now only), ``bulk`` (from a dump at the height). ``assets`` are CAIP-19 asset
-    namespaces. ``control`` are the checks answered for ``control`` questions. ``zero_rule``
-    is the sentence that says what makes a zero believable. ``nested_control``: who controls an
+    ``history``: ``exact`` (any height), ``flagged`` (only nodes that recorded it), ``held`` (of the
+    node's head: exact while it is held at the height), ``tip`` (now only), ``bulk`` (from a dump at
+    the height). ``assets`` are CAIP-19 asset namespaces. ``control`` are the checks answered for
+    ``control`` questions. ``zero_rule`` is the sentence that says what makes a zero believable.
+    ``nested_control``: who controls an
     account may be an account (of the chain's ``controllers``) that others control, which the
     adapter does not follow. ``requests`` are how many requests one question of a kind takes where
     the following do not say it, without those that only an answer asks for: a question takes

@@ -18,6 +18,14 @@ from crawler.settings import World
 
 GENERATED = "<!-- Generated from the code; do not edit. `make tables` writes it. -->"
 NEVER_LIVE = "No adapter of this build has been run against a live public network."
+HISTORY = {
+    "exact": "at any height, of servers that keep it",
+    "flagged": "at a height, of nodes that recorded it",
+    "held": "at the node's head; exact when the node is held at the height",
+    "tip": "of now only; capture them when the height comes",
+    "bulk": "from a dump of the height",
+}
+"""What the words of ``Capabilities.history`` mean."""
 
 
 class ChainSupport(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,8 +191,9 @@ def chains_markdown(chains: Sequence[ChainSupport]) -> str:
         "against* is the weakest kind of node answers in the tests: `recorded` from real node "
         "software, `documented` in public, `constructed` by us; *of its family* where none is of "
         "the network itself. *Real software*: what tests run the adapter against, as far as it "
-        "goes. *History*: `exact` any height, `flagged` nodes that recorded it, `tip` now only "
-        "(see [recount capture](cli.md#recount-capture)), `bulk` from a dump."
+        "goes. *History*: balances "
+        + "; ".join(f"`{word}` {meaning}" for word, meaning in HISTORY.items())
+        + " (see [recount capture](cli.md#recount-capture))."
     )
     parts = [
         "# Networks",
