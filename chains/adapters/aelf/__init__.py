@@ -86,6 +86,10 @@ class Adapter(AccountAdapter):
         ),
         batch=1,
         shard=2000,
+        how={
+            Method.STATE: "the contract at the node's head, which has to be held at the block",
+            Method.UNTOUCHED: "of a head minutes after it: accounts that no block named since",
+        },
     )
 
     def __init__(self, spec: ChainSpec, transport: Transport) -> None:

@@ -82,7 +82,19 @@ class Adapter(AccountAdapter):
         requests_a_batch=0,
         control=permissions.WAYS,
         answering=(500,),
+        how={
+            Method.STATE: "the tables of the node's head, which has to be held at the block",
+            Method.UNTOUCHED: "of a head past the block: only that an account did not exist yet",
+        },
     )
+
+    @classmethod
+    def capable(cls, spec: ChainSpec) -> Capabilities:
+        """Say which parts of a balance the chain's system contract knows."""
+        parts = "liquid, staked, delegated, refunds" + (", REX" if params.read(spec).rex else "")
+        how = cls.capabilities.how
+        state = f"{how[Method.STATE]}; the coin's parts: {parts}"
+        return msgspec.structs.replace(cls.capabilities, how={**how, Method.STATE: state})
 
     def __init__(self, spec: ChainSpec, transport: Transport) -> None:
         super().__init__(spec, transport)
