@@ -19,12 +19,24 @@ import pytest
 from adapter_cases import Case, cases, ledger_of
 
 from chains.adapters import capabilities, load
+from chains.adapters.bip122.moment import AT_TIP
 from chains.adapters.bip122.set_hash import set_hash
 from chains.addresses.aelf import encode as aelf_text
 from chains.addresses.antelope import decode as antelope_name
 from chains.endpoints import EndpointSpec
 from chains.errors import ChainError
-from chains.model import ChainSpec, Method, Observation, QueryKind, Questions
+from chains.model import (
+    ChainId,
+    ChainSpec,
+    Exchange,
+    Gap,
+    Method,
+    Observation,
+    QueryKind,
+    Questions,
+    Request,
+    Snapshot,
+)
 from chains.simulated.address_index import SimulatedIndexedCore
 from chains.simulated.aelf import GENESIS, SimulatedAelf
 from chains.simulated.antelope import SimulatedAntelope
@@ -130,9 +142,6 @@ def bitcoin(network: ChainSpec, directory: Path) -> Iterator[Scene]:
     for moved in ([paid, seen], [paid, seen, spent]):
         server = SimulatedElectrum(moved, tip=105)
         yield Scene([server], usual | {"genesis": server.genesis}, 100, p2pkh)
-    # A node at the tip that cannot scan must not be chosen before a server that answers.
-    server = SimulatedElectrum([paid, seen], tip=100)
-    yield Scene([server], usual | {"genesis": server.genesis}, 100, p2pkh)
 
 
 def ethereum(network: ChainSpec, _: Path) -> Iterator[Scene]:
@@ -237,12 +246,69 @@ def test_what_is_shown_elsewhere_is_there(test):
     assert re.search(rf"^async def {name}\(", source, re.MULTILINE), test
 
 
-async def test_a_node_that_cannot_scan_is_not_asked_before_a_server_that_answers(tmp_path):
-    """Dogecoin: the node is at the tip, where another network's would be scanned."""
-    dogecoin = next(one for one in NETWORKS if one.name == "Dogecoin")
-    *_, scene = bitcoin(dogecoin, tmp_path)
-    node = SimulatedCore([], tip=100)
-    node.faults.no_scan = True
-    both = msgspec.structs.replace(scene, sources=[node, *scene.sources])
-    assert await methods(dogecoin, msgspec.structs.replace(both, sources=[node])) == set()
-    assert await methods(dogecoin, scene) == {Method.UNTOUCHED}
+class Listening:
+    """Knows a node and an Electrum server, and notes who is asked."""
+
+    def __init__(self, chain: ChainId) -> None:
+        urls = {"node": "http://127.0.0.1:9", "server": "tcp://127.0.0.1:9"}
+        self.known = {
+            name: EndpointSpec(name=name, chain=chain, url=url) for name, url in urls.items()
+        }
+        self.asked: set[str] = set()
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        return tuple(self.known)
+
+    def spec(self, endpoint: str) -> EndpointSpec:
+        return self.known[endpoint]
+
+    def local_path(self, _: str) -> None:
+        return None
+
+    async def exchange(self, request: Request, endpoint: str) -> Exchange:
+        self.asked.add(endpoint)
+        return Exchange(request=request, endpoint=endpoint, failure="unreachable")
+
+    async def exchange_any(self, request: Request, among: Sequence[str]) -> Exchange:
+        return await self.exchange(request, among[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"), [("Dogecoin", {"server"}), ("Bitcoin Cash", {"node"}), ("Bitcoin", {"node"})]
+)
+async def test_a_node_at_the_tip_is_asked_before_a_server_only_where_it_can_scan(name, asked):
+    network = next(one for one in NETWORKS if one.name == name)
+    transport = Listening(network.id)
+    adapter = load("bip122")(network, transport)
+    at = Snapshot(
+        chain=network.id, height=100, block_hash="ab" * 32, time=1, endpoints=transport.endpoints,
+        detail={f"{AT_TIP}@node": "true"},
+    )  # fmt: skip
+    questions = Questions(
+        kind=QueryKind.BALANCE, chain=network.id, height=100, asset=network.native,
+        accounts=(b"\x51",),
+    )  # fmt: skip
+    found = [
+        answer
+        async for extract in adapter.extract(questions, at)
+        for _, answer in adapter.decode(questions, extract, at).each(questions)
+    ]
+    assert (transport.asked, [type(one) for one in found]) == (asked, [Gap])
+
+
+async def test_a_node_that_cannot_scan_alone_is_not_asked_at_all():
+    network = next(one for one in NETWORKS if one.name == "Dogecoin")
+    transport = Listening(network.id)
+    del transport.known["server"]
+    adapter = load("bip122")(network, transport)
+    at = Snapshot(
+        chain=network.id, height=100, block_hash="ab" * 32, time=1, endpoints=("node",)
+    )  # fmt: skip
+    questions = Questions(
+        kind=QueryKind.BALANCE, chain=network.id, height=100, asset=network.native,
+        accounts=(b"\x51",),
+    )  # fmt: skip
+    (extract,) = [one async for one in adapter.extract(questions, at)]
+    answers = adapter.decode(questions, extract, at)
+    assert (transport.asked, answers.gaps[0].reason) == (set(), "no-usable-endpoint")
