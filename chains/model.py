@@ -275,19 +275,24 @@ def all_gaps(extract: Extract, gap: Gap, endpoint: str = "") -> Answers:
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What an adapter can do, in words that ``recount chains`` prints.
 
-    ``history``: ``exact`` (any height), ``flagged`` (only nodes that recorded it),
-    ``tip`` (now only), ``bulk`` (from a dump at the height). ``assets`` are CAIP-19 asset
-    namespaces. ``control`` are the checks answered for ``control`` questions. ``zero_rule``
-    is the sentence that says what makes a zero believable. ``nested_control``: who controls an
-    account may be an account (of the chain's ``controllers``) that others control, which the
-    adapter does not follow. ``requests`` are how many requests one question of a kind takes where
-    the following do not say it, without those that only an answer asks for: a question takes
-    ``requests_each`` (a number or a fraction, as text), a batch ``requests_a_batch`` more, canaries
-    counted, and a moment's pin ``pinning`` of each endpoint. ``answering`` are HTTP statuses by
+    Where the chains of a family differ, the adapter has a class method ``capable`` that says it of
+    one chain's declaration (``chains.adapters.capabilities``).
+
+    ``history``: ``exact`` (any height), ``flagged`` (only nodes that recorded it), ``held`` (of the
+    node's head: exact while it is held at the height), ``tip`` (now only), ``bulk`` (from a dump at
+    the height). ``assets`` are CAIP-19 asset namespaces. ``control`` are the checks answered for
+    ``control`` questions. ``zero_rule`` is the sentence that says what makes a zero believable.
+    ``nested_control``: who controls an account may be an account (of the chain's ``controllers``)
+    that others control, which the adapter does not follow. ``requests`` are how many requests one
+    question of a kind takes where the following do not say it, without those that only an answer
+    asks for: a question takes ``requests_each`` (a number or a fraction, as text), a batch
+    ``requests_a_batch`` more, canaries counted, and a moment's pin ``pinning`` of each endpoint.
+    ``answering`` are HTTP statuses by
     which the protocol itself answers (nodeos says 500 for an unknown account): they are handed
     over like a 404, as ``refused`` with status and body, and not retried. ``proof_questions``: it
     answers ``proof`` questions, on the chains whose ``params.proofs`` say that their blocks are
-    known to commit to the state.
+    known to commit to the state. ``how`` says of methods what they take here. ``whole``: its
+    sources are files and scans of everything, which a cluster's command reads itself.
     """
 
     history: str
@@ -305,6 +310,19 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     pinning: int = 6
     answering: tuple[int, ...] = ()
     proof_questions: bool = False
+    how: Mapping[Method, str] = {}
+    whole: bool = False
+
+    def only(self, *methods: Method, **changes: Any) -> Capabilities:
+        """Return these capabilities with ``methods`` alone, and with other changes."""
+        proven = Method.PROOF in methods
+        kept = {
+            "methods": tuple(method for method in self.methods if method in methods),
+            "proofs": self.proofs and proven,
+            "proof_questions": self.proof_questions and proven,
+            "how": {method: text for method, text in self.how.items() if method in methods},
+        }
+        return msgspec.structs.replace(self, **{**kept, **changes})
 
 
 class Transport(Protocol):

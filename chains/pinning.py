@@ -22,6 +22,8 @@ PASSING = frozenset(
 
 NAMED_BY = "named_by"
 """Detail with the names of the endpoints that named the block, as a JSON list."""
+STOOD = "stood"
+"""Detail of endpoints whose head was the block at the pin, where nodes know no other state."""
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +59,11 @@ def is_anchored(at: Snapshot, endpoint: str) -> bool:
     """
     named = msgspec.json.decode(at.detail.get(NAMED_BY, "[]"), type=list[str])
     return any(name != endpoint for name in named)
+
+
+def stood(at: Snapshot) -> tuple[str, ...]:
+    """Return the endpoints whose head was the block at the pin."""
+    return tuple(name for name in at.endpoints if f"{STOOD}@{name}" in at.detail)
 
 
 def by_endpoint(exchanges: Sequence[Exchange]) -> dict[str, dict[Request, Exchange]]:

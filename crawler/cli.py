@@ -20,13 +20,13 @@ from crawler import (
     bulk,
     capture,
     cli_nodes,
+    cli_support,
     explain,
     inputs,
     jobs,
     plan_summary,
     pruning,
     repeat,
-    support,
     verify_summary,
 )
 from crawler.attended import attended
@@ -70,7 +70,6 @@ from crawler.reports import document, row, terminal
 from crawler.reports.display import visible
 from crawler.result import Report
 from crawler.rowview.making import row_view
-from crawler.settings import load_world
 from crawler.storage import RunPlace, storage_at
 from crawler.verdict_files import check_suffix, verdict_file
 
@@ -335,6 +334,7 @@ def plan(
 
 app.command("capture")(cli_nodes.take)
 app.command()(cli_nodes.doctor)
+app.command()(cli_support.chains)
 
 
 @app.command()
@@ -350,21 +350,6 @@ def prune(
         print_json(pruned)
     else:
         sys.stdout.write(pruning.text(pruned, dry_run=dry_run))
-
-
-@app.command()
-def chains(
-    schemes: Annotated[bool, typer.Option("--schemes", help="signing schemes instead")] = False,
-    config: Config = None,
-    as_json: Json = False,
-) -> None:
-    """Show what is supported, from the code's own declarations."""
-    if schemes:
-        known = support.scheme_support()
-        print_json(known) if as_json else support.render_schemes(known, Console())
-    else:
-        networks = support.chain_support(load_world(config or ()))
-        print_json(networks) if as_json else support.render_chains(networks, Console())
 
 
 @app.command()

@@ -28,6 +28,10 @@ from crawler.reports.display import visible
 from crawler.settings import World, load_world
 
 FINE, PROBLEMS, ENVIRONMENT = 0, 1, 4
+PAST = (
+    "its head is past {height}, and it knows the state of its head only; hold a node at the height "
+    "(docs/nodes.md)"
+)
 
 
 class Unasked(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,7 +153,9 @@ async def _probe_all(
     async def one_chain(chain: ChainId) -> list[Probe]:
         found = []
         mine = [spec for spec in specs if spec.chain == chain]
-        trial = trials.get(chain) or Trial(heights=await common_head(world.chains[chain], mine))
+        trial = trials.get(chain) or Trial(
+            heights=await common_head(world.chains[chain], mine), wanted=False
+        )
         for spec in mine:
             found.append(await probe(world.chains[chain], spec, trial))
             progress.advance("endpoints", 1)
@@ -197,7 +203,19 @@ def sentence(one: Probe) -> str:
     if not one.blocks:
         return f"nothing was asked: {_explained(one.head_reason or 'no-height')}"
     said = ", ".join(f"{count} {reason}" for reason, count in one.gaps.items())
-    return f"of {one.answered + sum(one.gaps.values())} questions: {said}" if said else ""
+    told = [f"of {one.answered + sum(one.gaps.values())} questions: {said}"] if said else []
+    if one.past and (said or not one.fine):
+        told.append(PAST.format(height=one.past[0]))
+    return "; ".join(told)
+
+
+def standing(one: Probe) -> str:
+    """Say where an endpoint's head stands that knows no other state, ``""`` if it does."""
+    if not one.stands:
+        return ""
+    if one.past:
+        return f"its head is past {one.past[0]}"
+    return f"its head stands at the height, {next(iter(one.stands))}"
 
 
 def _explained(reason: str) -> str:
@@ -230,7 +248,7 @@ def render(diagnosis: Diagnosis, console: Console) -> None:
             f"{one.batch}{more}" if one.batch else "not tried",
             _rate(one),
             _methods(one),
-            sentence(one) or "fine",
+            sentence(one) or ": ".join(filter(None, ("fine", standing(one)))),
         )
     console.print(table)
     for gap in diagnosis.unasked:

@@ -33,6 +33,7 @@ from chains.model import (
     Request,
     Snapshot,
 )
+from chains.pinning import stood
 from chains.transport import HttpTransport, RetryPolicy
 from crawler.decoding import DEFECTS, decode
 from crawler.endpoints import is_loopback
@@ -74,7 +75,9 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     request took, of ``tried`` at most; 0: not tried. ``rate``: requests a second, ``"0"``:
     unlimited; ``limited``: it asked to slow down at a higher one. ``gaps`` counts the questions
     of the trial that had no answer. ``proofs``: it proved a balance of the trial; ``unproven`` is
-    why it did not, where its adapter can ask for proofs.
+    why it did not, where its adapter can ask for proofs. ``stands``: by height, whether its
+    head was that block, on networks whose nodes know no other state (``history`` is ``held``).
+    ``wanted``: somebody asked for these heights; they are not just where the endpoint was.
     """
 
     name: str
@@ -99,18 +102,30 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     methods: tuple[str, ...]
     proofs: bool
     unproven: str = ""
+    stands: Mapping[str, bool] = {}
+    wanted: bool = True
+
+    @property
+    def past(self) -> tuple[str, ...]:
+        """The heights that its head has left behind."""
+        return tuple(height for height, there in self.stands.items() if not there)
 
     @property
     def fine(self) -> bool:
         """Whether a run can use it for what was asked."""
-        return bool(self.blocks) and not self.failed and not self.gaps
+        told = self.answered or not self.wanted or not self.past
+        return bool(self.blocks) and not self.failed and not self.gaps and bool(told)
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """What an endpoint's chain is tried with: heights, and questions of the list at the first."""
+    """What an endpoint's chain is tried with: heights, and questions of the list at the first.
+
+    ``wanted``: the heights are those of a list or were given, and not the endpoints' own head.
+    """
 
     heights: tuple[int, ...] = ()
     questions: Questions | None = None
+    wanted: bool = True
 
 
 async def common_head(chain: ChainSpec, specs: Sequence[EndpointSpec]) -> tuple[int, ...]:
@@ -152,6 +167,10 @@ async def probe(chain: ChainSpec, spec: EndpointSpec, trial: Trial) -> Probe:
         methods=tuple(method.value for method in can.methods),
         proofs=can.proofs and not can.proof_questions,
         unproven="not-answered" if can.proof_questions else "",
+        stands={str(height): bool(stood(one)) for height, one in good.items()}
+        if can.history == "held"
+        else {},
+        wanted=trial.wanted,
     )
     if not good or spec.is_file:
         return found

@@ -32,7 +32,8 @@ Counted = tuple[Questions, int]
 class AskedGroup(msgspec.Struct, frozen=True, kw_only=True):
     """The questions of one kind about one asset at one height. ``calls`` are of all endpoints.
 
-    Not ``certain`` are those that only answers will ask.
+    Not ``certain`` are those that only answers will ask. ``history`` is the network's word
+    (``crawler.support.HISTORY``).
     """
 
     chain: str
@@ -44,6 +45,7 @@ class AskedGroup(msgspec.Struct, frozen=True, kw_only=True):
     certain: bool
     calls: int
     endpoints: tuple[str, ...]
+    history: str
 
 
 class EndpointLoad(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +105,7 @@ def forecast(
                 certain=i < len(certain),
                 calls=count,
                 endpoints=tuple(spec.name for spec in own if spec.role == "primary"),
+                history=capabilities(world.chains[q.chain]).history,
             )
         )
     loads = [

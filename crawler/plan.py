@@ -27,7 +27,6 @@ from chains.model import (
     Capabilities,
     ChainId,
     ChainSpec,
-    Method,
     QueryKind,
     Questions,
 )
@@ -90,15 +89,8 @@ def why_not(world: World, chain: str, asset: str, height: int | None) -> str:
 
 
 def capabilities(spec: ChainSpec) -> Capabilities:
-    """Return what the chain's adapter can do; raises ``ConfigError`` for an unknown adapter.
-
-    Proofs are left out where ``params.proofs`` does not promise them.
-    """
-    can = adapters.load(spec.adapter).capabilities
-    if not can.proofs or spec.params.get("proofs"):
-        return can
-    methods = tuple(method for method in can.methods if method is not Method.PROOF)
-    return msgspec.structs.replace(can, methods=methods, proofs=False, proof_questions=False)
+    """Return what the adapter can do on this chain; raises ``ConfigError``."""
+    return adapters.capabilities(spec)
 
 
 def questions(

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crawler.forecast import EndpointLoad, Forecast
+from crawler.support import HISTORY
 
 MINUTE, HOUR = 60, 3600
 
@@ -32,6 +33,9 @@ def render(found: Forecast, console: Console) -> None:
             f"rate, or at {found.answer_ms} ms an answer. Retries come on top.",
             highlight=False,
         )
+    for network, word in dict.fromkeys((one.network, one.history) for one in found.questions):
+        if word != "exact":
+            console.print(f"{network}: balances {HISTORY[word]}.", highlight=False, soft_wrap=True)
     names = {group.chain: group.network for group in found.questions}
     for chain in found.unasked:
         console.print(f"{names[chain]}: no endpoint is configured, nobody to ask.", highlight=False)

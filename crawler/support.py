@@ -5,24 +5,42 @@ Nothing here has been run against a live public network; that stands in every ou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from chains import signatures
+from chains.model import ChainId, Method
+from crawler.errors import UsageError
+from crawler.labels import chain_named
 from crawler.plan import asset_namespace, capabilities
 from crawler.provenance import NEVER, load_provenance
 from crawler.settings import World
 
-GENERATED = "<!-- Generated from the code; do not edit. `make tables` writes it. -->"
 NEVER_LIVE = "No adapter of this build has been run against a live public network."
+HISTORY = {
+    "exact": "at any height, of servers that keep it",
+    "flagged": "at a height, of nodes that recorded it",
+    "held": "at the node's head; exact when the node is held at the height",
+    "tip": "of now only; capture them when the height comes",
+    "bulk": "from a dump of the height; at any height from an Electrum server",
+}
+"""What the words of ``Capabilities.history`` mean."""
+METHODS = {
+    Method.PROOF: "hashes to a block, or a set, that somebody else named",
+    Method.STATE: "the node answered for the block itself",
+    Method.BULK: "read from a dump of the whole set of coins",
+    Method.UNTOUCHED: "read later, of accounts that are shown unchanged since",
+    Method.ROLLED_BACK: "read at another moment, what happened in between taken back",
+}
+"""What a method means, where the adapter does not say more of it."""
 
 
 class ChainSupport(msgspec.Struct, frozen=True, kw_only=True):
     """One configured chain. ``adapter`` is ``none`` where the chain is only named.
 
+    ``history``, ``methods``, ``how`` (what each method takes), ``control`` and ``proofs`` are what
+    this chain's own declaration makes of its adapter; ``history_means`` is the word's meaning.
     ``schemes`` are those that its exchanges' rows or generic tables may use. ``assets`` are CAIP-19
     namespaces that the adapter reads, ``readable`` the configured assets of these (CAIP-19).
     ``tested`` is the weakest kind of node answers that its reading was tried with:
@@ -37,8 +55,10 @@ class ChainSupport(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     adapter: str
     history: str
+    history_means: str
     assets: tuple[str, ...]
     methods: tuple[str, ...]
+    how: Mapping[str, str]
     control: tuple[str, ...]
     proofs: bool
     zero_rule: str
@@ -84,6 +104,7 @@ def chain_support(world: World) -> tuple[ChainSupport, ...]:
                 address=spec.address,
                 adapter=spec.adapter,
                 history=can.history if can else "",
+                history_means=f"balances {HISTORY[can.history]}" if can else "",
                 assets=assets,
                 readable=tuple(
                     sorted(
@@ -96,6 +117,9 @@ def chain_support(world: World) -> tuple[ChainSupport, ...]:
                 tested_own=bool(tried and tried.own),
                 software=tried.software if tried else (),
                 methods=tuple(method.value for method in can.methods) if can else (),
+                how={one.value: can.how.get(one) or METHODS[one] for one in can.methods}
+                if can
+                else {},
                 control=can.control if can else (),
                 proofs=can.proofs if can else False,
                 zero_rule=can.zero_rule if can else "",
@@ -127,102 +151,30 @@ def scheme_support() -> tuple[SchemeSupport, ...]:
     return tuple(sorted(found, key=lambda scheme: scheme.name))
 
 
-COLUMNS = (
-    "network", "balances", "history", "assets", "methods", "proofs", "control on chain",
-    "tested against", "real software", "live",
-)  # fmt: skip
+def control_of(chain: ChainSupport) -> str:
+    """Say in a cell what is checked about control."""
+    return ", ".join(chain.control) or "none"
 
 
-def chain_row(chain: ChainSupport) -> tuple[str, ...]:
-    """Return what ``COLUMNS`` name of one chain, as texts."""
-    if chain.adapter == "none":
-        return (chain.name, "not yet", *[""] * (len(COLUMNS) - 2))
+def tested(chain: ChainSupport) -> str:
+    """Say in a cell what the reading was tried with."""
     whose = "" if chain.tested_own or chain.tested == NEVER else ", of its family"
-    return (
-        chain.name,
-        chain.adapter,
-        chain.history,
-        ", ".join(chain.assets),
-        ", ".join(chain.methods),
-        "yes" if chain.proofs else "no",
-        ", ".join(chain.control) or "none",
-        chain.tested + whose,
-        ", ".join(chain.software) or "none",
-        "yes" if chain.run_live else "never",
-    )
+    return chain.tested + whose
 
 
-def render_chains(chains: Sequence[ChainSupport], console: Console) -> None:
-    """Print the chains as a table."""
-    table = Table(title="Networks", caption=NEVER_LIVE)
-    for name in COLUMNS:
-        table.add_column(name, overflow="fold")
-    for chain in chains:
-        name, *cells = chain_row(chain)
-        table.add_row(f"{name}\n{chain.chain}", *cells)
-    console.print(table)
+def network_named(world: World, text: str) -> ChainId:
+    """Return the network that a name, an alias, a CAIP-2 id or a part of a name means.
 
-
-def chains_markdown(chains: Sequence[ChainSupport]) -> str:
-    """Return ``docs/chains.md``: every chain that has an adapter, then the names of the others."""
-    able = [chain for chain in chains if chain.adapter != "none"]
-    head = ("network", "CAIP-2", *COLUMNS[1:])
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    for chain in able:
-        name, *cells = chain_row(chain)
-        lines.append(f"| {' | '.join((name, f'`{chain.chain}`', *cells))} |")
-    assets = ["| asset (CAIP-19) | network |", "|---|---|"]
-    assets += [f"| `{asset}` | {chain.name} |" for chain in able for asset in chain.readable]
-    named = [f"{one.name} (`{one.chain}`)" for one in chains if one.adapter == "none"]
-    rules = [
-        f"- `{name}`: {rule}"
-        for name, rule in sorted({c.adapter: c.zero_rule for c in able}.items())
-    ]
-    introduction = (
-        f"{len(able)} of {len(chains)} configured networks can be asked. {NEVER_LIVE} *Tested "
-        "against* is the weakest kind of node answers in the tests: `recorded` from real node "
-        "software, `documented` in public, `constructed` by us; *of its family* where none is of "
-        "the network itself. *Real software*: what tests run the adapter against, as far as it "
-        "goes. *History*: `exact` any height, `flagged` nodes that recorded it, `tip` now only "
-        "(see [recount capture](cli.md#recount-capture)), `bulk` from a dump."
-    )
-    parts = [
-        "# Networks",
-        GENERATED,
-        introduction,
-        "\n".join(lines),
-        "## What makes a zero believable\n\n" + "\n".join(rules),
-        "## Assets that can be read\n\n" + "\n".join(assets),
-        "## Only named\n\nTheir rows are gaps, `no-adapter`: " + ", ".join(named) + ".",
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-MOST_NAMES = 4
-"""Networks that the README names per adapter."""
-
-
-def readme_markdown(chains: Sequence[ChainSupport]) -> str:
-    """Return the README's table: one line for each adapter, with the networks that it reads."""
-    lines = ["| networks | history | assets | control on chain |", "|---|---|---|---|"]
-    families: dict[str, list[ChainSupport]] = {}
-    for chain in chains:
-        if chain.adapter != "none":
-            families.setdefault(chain.adapter, []).append(chain)
-    for members in families.values():
-        names = ", ".join(chain.name for chain in members[:MOST_NAMES])
-        more = f" and {len(members) - MOST_NAMES} more" if len(members) > MOST_NAMES else ""
-        one = members[0]
-        cells = (names + more, one.history, ", ".join(one.assets), ", ".join(one.control) or "none")
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def render_schemes(schemes: Sequence[SchemeSupport], console: Console) -> None:
-    """Print the signing schemes as a table."""
-    table = Table(title="Signing schemes")
-    for name in ("scheme", "family", "status", "vectors not made by us"):
-        table.add_column(name, overflow="fold")
-    for scheme in schemes:
-        table.add_row(scheme.name, scheme.family, scheme.status, scheme.origin or "none")
-    console.print(table)
+    Raises ``UsageError`` where none or several are meant.
+    """
+    exact = chain_named(world, text)
+    if exact is not None:
+        return exact
+    part = text.strip().lower()
+    found = {one.id: one.name for one in world.chains.values() if part in one.name.lower()}
+    if len(found) == 1:
+        return next(iter(found))
+    if found:
+        names = ", ".join(sorted(found.values(), key=str.lower))
+        raise UsageError(f"{text!r} is in the names of several networks: {names}")
+    raise UsageError(f"no network is called {text!r}; 'recount chains' lists them")

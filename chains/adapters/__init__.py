@@ -7,16 +7,18 @@ of the module here, imported when first needed.
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import cast
+from typing import Protocol, cast, runtime_checkable
 
 from chains.errors import ConfigError
-from chains.model import ChainAdapter
+from chains.model import Capabilities, ChainAdapter, ChainSpec
 
 _NAME = re.compile(r"[a-z0-9]+\Z")
 
 
+@cache
 def load(name: str) -> type[ChainAdapter]:
     """Return the adapter class of this name; raises ``ConfigError`` if there is none."""
     qualified = f"{__name__}.{name}"
@@ -25,3 +27,20 @@ def load(name: str) -> type[ChainAdapter]:
             f"there is no adapter named {name!r}; expected the name of a module in chains/adapters"
         )
     return cast("type[ChainAdapter]", import_module(qualified).Adapter)
+
+
+@runtime_checkable
+class Differs(Protocol):
+    """An adapter class that can do more on some of its chains than on others."""
+
+    def capable(self, spec: ChainSpec) -> Capabilities:
+        """Return what it can do on this chain, as the chain is declared."""
+        ...
+
+
+def capabilities(spec: ChainSpec) -> Capabilities:
+    """Return what can be done on this very chain; raises ``ConfigError``."""
+    adapter: object = load(spec.adapter)
+    return (
+        adapter.capable(spec) if isinstance(adapter, Differs) else load(spec.adapter).capabilities
+    )

@@ -147,7 +147,7 @@ def asked_from_here(spec: ChainSpec, endpoints: Sequence[EndpointSpec]) -> bool:
     if spec.adapter == "none":
         return True
     files = any(one.is_file for one in endpoints if one.chain == spec.id)
-    return files or adapters.load(spec.adapter).capabilities.history == "bulk"
+    return files or adapters.load(spec.adapter).capabilities.whole
 
 
 def check_builds(told: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from adapter_cases import Case, cases
 
-from chains.adapters import load
+from chains.adapters import capabilities, load
 from chains.endpoints import EndpointSpec
 from chains.errors import ChainError, Disagreement, WrongChain
 from chains.model import (
@@ -338,7 +338,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_never_accepted(case, cer
 
 
 async def test_it_asks_as_often_as_it_says(case: Case) -> None:
-    can = load(case.spec.adapter).capabilities
+    can = capabilities(case.spec)
     node = case.node()
     accounts = len(case.ledger)
     async with connected(case, node) as adapter:

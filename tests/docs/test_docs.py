@@ -31,7 +31,8 @@ from crawler.plan import DECODER_VERSION, PLAN
 from crawler.result import SCHEMA
 from crawler.rowview import records
 from crawler.settings import Policy, load_world
-from crawler.support import chain_support, chains_markdown, readme_markdown
+from crawler.support import chain_support
+from crawler.support_documents import chains_markdown, readme_markdown
 
 pytestmark = pytest.mark.unit
 

@@ -48,6 +48,7 @@ def _plugins(*names: str) -> tuple[str, ...]:
 _WRITER = _plugins("chain_api", "http", "producer", "producer_api")
 WRITING = (*_WRITER, "-e", "-p", "eosio", "--delete-all-blocks", "--max-transaction-time=2000")
 STANDING = (*_plugins("chain_api", "http"), "--read-mode", "irreversible")
+PEERING = _plugins("net")
 
 Action = tuple[str, str, str, bytes]
 """Contract, action, actor (with ``active``), data."""
@@ -68,10 +69,11 @@ class Refused(Exception):
 
 
 class Nodeos:
-    """A running node at ``url``."""
+    """A running node at ``url``; with the net plugin peers reach it at ``peer``."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, peers: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self.peer = f"127.0.0.1:{peers}"
         self._nonce = 0
 
     def call(self, path: str, body: Any = None) -> Any:
@@ -133,6 +135,28 @@ class Nodeos:
 @contextlib.contextmanager
 def running(directory: Path, *options: str) -> Iterator[Nodeos]:
     """Start nodeos on free ports over ``directory``; it ends with the context."""
+    node, process = _started(directory, *options)
+    try:
+        node.wait(lambda info: info["head_block_num"] > 1, process)
+        yield node
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=20)
+
+
+def run_up_to(directory: Path, height: int, snapshot: str, peer: str, *options: str) -> int:
+    """Let nodeos run from a snapshot up to a height, where it ends; returns its exit status."""
+    directory.mkdir()
+    options = ("--snapshot", snapshot, "--p2p-peer-address", peer, *options)
+    _, process = _started(directory, *options, "--terminate-at-block", str(height))
+    try:
+        return process.wait(timeout=START_S)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _started(directory: Path, *options: str) -> tuple[Nodeos, subprocess.Popen[bytes]]:
     binary = program()
     note("nodeos")
     port, peers = free_port(), free_port()
@@ -148,14 +172,7 @@ def running(directory: Path, *options: str) -> Iterator[Nodeos]:
         "--abi-serializer-max-time-ms=2000",
     ]
     with (directory / "log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    node = Nodeos(port)
-    try:
-        node.wait(lambda info: info["head_block_num"] > 1, process)
-        yield node
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=20)
+        return Nodeos(port, peers), subprocess.Popen(command, stdout=log, stderr=log)
 
 
 def public(key: PrivateKey) -> str:

@@ -44,8 +44,8 @@ def write(node: Nodeos) -> int:
     _issue(node, "eosio.token", "EOS")
     _issue(node, "core.vaulta", "A")
     for who in ("holder", "123451234512", "proxy", *SIGNING):
-        _transfer(node, "eosio.token", "eosio", who, "1000.0000 EOS")
-    _transfer(node, "core.vaulta", "eosio", "holder", "7.0001 A")
+        transfer(node, "eosio.token", "eosio", who, "1000.0000 EOS")
+    transfer(node, "core.vaulta", "eosio", "holder", "7.0001 A")
     node.push(*deploy("eosio", "eosio.system"))
     node.push(("eosio", "init", "eosio", varuint(0) + symbol(4, "EOS")))
     for who in ("holder", "123451234512"):
@@ -54,7 +54,7 @@ def write(node: Nodeos) -> int:
     later = ("eosio", "newaccount", "holder", name("holder") + name("lateraccount") + 2 * _single())
     ram = ("eosio", "buyrambytes", "holder", name("holder") + name("lateraccount") + _u32(40_000))
     node.push(later, ram)
-    _transfer(node, "eosio.token", "holder", "lateraccount", "1.0000 EOS")
+    transfer(node, "eosio.token", "holder", "lateraccount", "1.0000 EOS")
     return earlier
 
 
@@ -79,7 +79,7 @@ def _issue(node: Nodeos, contract: str, code: str) -> None:
     node.push((contract, "issue", "eosio", name("eosio") + some + string("")))
 
 
-def _transfer(node: Nodeos, contract: str, who: str, to: str, text: str, **signed: Any) -> None:
+def transfer(node: Nodeos, contract: str, who: str, to: str, text: str, **signed: Any) -> None:
     data = name(who) + name(to) + asset(text) + string("")
     node.push((contract, "transfer", who, data), **signed)
 
@@ -111,7 +111,7 @@ def who_can_sign(node: Nodeos) -> dict[tuple[str, frozenset[str]], bool]:
         for some in sets:
             keys = [KEYS[text] for text in sorted(some)]
             try:
-                _transfer(node, "eosio.token", who, "bob", "0.0001 EOS", keys=keys)
+                transfer(node, "eosio.token", who, "bob", "0.0001 EOS", keys=keys)
             except Refused as error:
                 if not any(text in str(error) for text in BY_SIGNATURE):
                     raise

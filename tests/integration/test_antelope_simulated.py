@@ -150,6 +150,52 @@ async def test_a_head_that_moves_on_during_the_batch_makes_gaps(after):
     assert set(short(found).values()) <= {"no-history", "wrong-block"}
 
 
+class Paying(SimulatedAntelope):
+    """With the block after the height, money arrives and a token is paid out."""
+
+    def _stored(self, name: str) -> Stored | None:
+        kept = super()._stored(name)
+        if kept is None or self.head == HEIGHT or name not in ("rich", "poor"):
+            return kept
+        return Stored(liquid=kept.liquid + 1, tokens={"core.vaulta:A": 1})
+
+
+@pytest.mark.parametrize("asset", [NATIVE, A_TOKEN])
+async def test_a_head_that_moves_between_pin_and_read_never_gives_a_balance(asset):
+    """Whichever request of the batch the block comes before, none of its balances is told."""
+    seen = set()
+    for after in range(30):
+        node = Paying(HEIGHT, {RICH: 123_456, POOR: 0})
+        node.accounts |= {
+            FIRST: Stored(tokens={"core.vaulta:A": 1}),
+            RICH: Stored(liquid=123_456, tokens={"core.vaulta:A": 70_001}),
+        }
+        truth = {NATIVE: {RICH: 123_456, POOR: 0}, A_TOKEN: {RICH: 70_001, POOR: 0}}[asset]
+        async with connected(node, token_canaries={"core.vaulta:A": "first"}) as adapter:
+            at = await pinned(adapter)
+            if after:
+                node.moves_after = node.requests + after
+            else:
+                node.head += 1
+            found = short(await asked(adapter, at, RICH, POOR, asset=asset))
+        assert found == truth or set(found.values()) <= {"no-history", "wrong-block"}
+        assert node.head == HEIGHT or found != truth
+        seen.add(found == truth)
+    assert seen == {True, False}
+
+
+async def test_the_gap_of_a_node_past_the_block_says_what_would_answer():
+    node = node_of()
+    async with connected(node) as adapter:
+        at = await pinned(adapter)
+        node.head = HEIGHT + 1
+        found = await asked(adapter, at, RICH)
+    gap = found[RICH]
+    assert isinstance(gap, Gap)
+    assert (gap.reason, gap.retryable) == ("no-history", False)
+    assert f"--read-mode irreversible --terminate-at-block {HEIGHT}" in gap.detail
+
+
 async def test_a_block_that_is_not_irreversible_is_not_pinned():
     node = node_of()
     node.irreversible = HEIGHT - 1

@@ -52,8 +52,29 @@ async def test_healthy_endpoints_are_fine_at_the_heights_of_the_list(tmp_path: P
     evm = shown["EVMX"]
     assert HEIGHT // 4 * 3 <= evm["oldest"] <= HEIGHT // 4 * 3 + HEIGHT // 1000
     assert evm["older"] == "state-pruned"
-    assert shown["EOSX"]["history"] == "tip"
+    assert (shown["EOSX"]["history"], shown["EOSX"]["stands"]) == ("held", {str(HEIGHT): True})
     assert found["unasked"] == []
+
+
+async def test_a_node_that_should_be_held_at_the_height_is_said_to_be_past_it(tmp_path: Path):
+    async with world(tmp_path) as made:
+        made.endpoints({"EOSX": made.nodes["EOSX"]})
+        command = (
+            "doctor", f"--endpoints={tmp_path / 'endpoints.toml'}", f"--config={made.config()}",
+            "--quiet", f"--at={HEIGHT}",
+        )  # fmt: skip
+        wide: dict[str, Any] = {"env": {"COLUMNS": "300", "PATH": ""}}
+        held = await recount(*command, **wide)
+        made.move_on("EOSX")
+        code, found, _ = await doctor(made, f"--at={HEIGHT}")
+        past = await recount(*command, **wide)
+        unasked = await recount(*command[:-1], **wide)  # at its own head: nothing is wrong
+    assert held[0] == 0
+    assert f"fine: its head stands at the height, {HEIGHT}" in held[1]
+    assert (code, by_name(found)["EOSX"]["stands"]) == (1, {str(HEIGHT): False})
+    assert past[0] == 1
+    assert f"its head is past {HEIGHT}, and it knows the state of its head only; hold a" in past[1]
+    assert unasked[0] == 0
 
 
 async def test_another_chain_is_said_in_a_sentence_and_ends_with_4(tmp_path: Path):

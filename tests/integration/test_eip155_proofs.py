@@ -16,9 +16,11 @@ from anvil import DEV_ACCOUNT, INSTALL, Anvil, find_anvil, running_anvil
 from evm_crawl import Crawler, chain, endpoint, pinned, token_asset
 from made_up_run import recount
 
-from chains.model import Gap, Method, Observation, QueryKind, Questions, Source
+from chains.adapters import capabilities
+from chains.model import ChainSpec, Gap, Method, Observation, QueryKind, Questions, Source
 from chains.simulated.evm_bytecode import token
 from crawler.doctor import probe, trial_of
+from crawler.settings import load_world
 
 pytestmark = [
     pytest.mark.integration,
@@ -136,6 +138,28 @@ async def test_coins_are_proven_at_the_historic_block_and_absence_is_a_zero(node
         said = {(one.method, one.source) for one in found.values() if isinstance(one, Observation)}
         assert said == {(Method.PROOF, Source.SINGLE)}
         assert len(crawler.extracts) == 3  # fifty accounts a request
+
+
+PROVEN = [
+    spec
+    for spec in load_world().chains.values()
+    if spec.adapter == "eip155" and capabilities(spec).proof_questions
+]
+
+
+@pytest.mark.parametrize("network", PROVEN, ids=lambda network: network.name)
+async def test_every_network_that_declares_proofs_proves_with_its_own_declaration(
+    node: Node, network: ChainSpec
+) -> None:
+    known = {"chain_id": CHAIN_ID, "canaries": [DEV_ACCOUNT], "token_canaries": {}}
+    spec = msgspec.structs.replace(network, params={**network.params, **known})
+    url = node.anvil.url
+    names = endpoint(spec, url), endpoint(spec, url, "b", role="witness")
+    async with pinned(spec, node.height, *names) as crawler:
+        found = await proven(crawler, ACCOUNTS[:4])
+    assert {at: (one.units, one.method) for at, one in found.items()} == {
+        at: (NATIVES[at], Method.PROOF) for at in ACCOUNTS[:4]
+    }
 
 
 async def test_a_token_is_proven_through_its_contracts_storage(node: Node) -> None:

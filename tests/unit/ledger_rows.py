@@ -90,6 +90,7 @@ WORLD = World(
             adapter="bip122",
             address="bitcoin",
             address_params={"p2pkh": [0], "p2sh": [5], "hrp": "bc", "message_header": "Bitcoin"},
+            params={"genesis": "00" * 32},
         ),
         NAMED: _chain(NAMED, "Named", ATOM, adapter="none", address="none"),
     },

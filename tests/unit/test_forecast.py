@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from rich.console import Console
 
 from chains.endpoints import EndpointSpec
 from chains.model import AssetId, ChainId, QueryKind, Questions
 from crawler import settings
 from crawler.forecast import Forecast, forecast
-from crawler.plan_summary import span
+from crawler.plan_summary import render, span
 
 pytestmark = pytest.mark.unit
 
@@ -88,3 +89,16 @@ def test_times_are_written_as_a_person_would() -> None:
         "120 min",
         "3 h",
     ]
+
+
+def test_the_plan_says_what_each_networks_history_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    vaulta = ChainId("antelope:aca376f206b8fc25a6ed44dbdc66547c")
+    found = told(about(vaulta, 1), about(ETHEREUM, 1), to=[endpoint("node", vaulta)])
+    assert {one.network: one.history for one in found.questions} == {
+        "Ethereum": "exact",
+        "Vaulta": "held",
+    }
+    render(found, Console(width=200))
+    said = capsys.readouterr().out
+    assert "Vaulta: balances at the node's head; exact when the node is held at the height." in said
+    assert "Ethereum: balances" not in said

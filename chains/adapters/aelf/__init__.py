@@ -60,12 +60,10 @@ from chains.model import (
     Snapshot,
     Transport,
 )
-from chains.pinning import View, agree, by_endpoint
+from chains.pinning import STOOD, View, agree, by_endpoint, stood
 from chains.workings import Clock, Rule, Working
 
 Own = Mapping[Request, Exchange]
-STOOD = "stood"
-"""Detail of endpoints whose head was the block at the pin: they are asked before others."""
 FINAL = "irreversible"
 """Detail of endpoints for which the block is irreversible."""
 CONTRACT = "token-contract"
@@ -80,7 +78,7 @@ class Adapter(AccountAdapter):
     group: ClassVar[int] = 500
     window: ClassVar[int] = 2
     capabilities: ClassVar[Capabilities] = Capabilities(
-        history="tip",
+        history="held",
         assets=("slip44", "token"),
         methods=(Method.STATE, Method.UNTOUCHED),
         zero_rule=(
@@ -90,6 +88,10 @@ class Adapter(AccountAdapter):
         ),
         batch=1,
         shard=2000,
+        how={
+            Method.STATE: "the contract at the node's head, which has to be held at the block",
+            Method.UNTOUCHED: "of a head minutes after it: accounts that no block named since",
+        },
     )
 
     def __init__(self, spec: ChainSpec, transport: Transport) -> None:
@@ -210,8 +212,7 @@ class Adapter(AccountAdapter):
         self, questions: Questions, at: Snapshot, accounts: Sequence[bytes]
     ) -> list[Exchange]:
         """Ask one endpoint where it stands, for balances, where it stands now, what was between."""
-        stood = tuple(name for name in at.endpoints if f"{STOOD}@{name}" in at.detail)
-        first = await self.transport.exchange_any(wire.STATUS, stood or at.endpoints)
+        first = await self.transport.exchange_any(wire.STATUS, stood(at) or at.endpoints)
         if isinstance(self._position(first, at), Gap):
             return [first]
         asked = self._requests(questions, at, accounts)
@@ -266,8 +267,8 @@ class Adapter(AccountAdapter):
 
     def _since(self, exchanges: Sequence[Exchange], at: Snapshot) -> Since | Gap:
         """Read how far past the block the node was, and what had happened until then."""
-        stood = [exchange for exchange in exchanges if exchange.request == wire.STATUS]
-        positions = [self._position(exchange, at) for exchange in stood]
+        around = [exchange for exchange in exchanges if exchange.request == wire.STATUS]
+        positions = [self._position(exchange, at) for exchange in around]
         gaps = [one for one in positions if isinstance(one, Gap)]
         if gaps or len(positions) != 2:  # noqa: PLR2004 - before and after
             return gaps[0] if gaps else UNASKED

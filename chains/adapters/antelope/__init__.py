@@ -3,10 +3,11 @@
 nodeos keeps no past state and takes no block parameter: balances and permissions are the head's.
 So a batch asks ``get_info`` before and after everything else, and what lies between counts as
 state of the pinned block only if both name that block as head by its id. That is the case on a
-node in ``--read-mode irreversible`` (no pending transaction shows there) that stands at the block:
+node in ``--read-mode irreversible`` (no pending transaction shows there) that is held at the block:
 run up to it from a portable snapshot below it with ``--terminate-at-block`` and started again
-without peers, or paused at it (Spring's ``/v1/producer/pause_at_block``); tried with a chain of our
-own that ended at the block, unconfirmed for a live network. The block must be irreversible.
+without peers (docs/nodes.md; tried with nodeos 4.1 and a chain of our own, unconfirmed for a live
+network). The block must be irreversible. ``get_currency_balance`` and ``get_table_rows`` do not say
+of which block they are: the endpoint has to be one node, not several behind one address.
 
 Past the block a node can still show one thing: an account that does not exist, or was created
 later, held nothing and was controlled by nobody (accounts are never deleted, ``created`` never
@@ -54,11 +55,9 @@ from chains.model import (
     Snapshot,
     Transport,
 )
-from chains.pinning import View, by_endpoint
+from chains.pinning import STOOD, View, by_endpoint, stood
 
 Own = Mapping[Request, Exchange]
-STOOD = "stood"
-"""Detail of endpoints whose head was the block at the pin: they are asked before others."""
 _SECOND = 1000
 
 
@@ -68,7 +67,7 @@ class Adapter(AccountAdapter):
     group: ClassVar[int] = 16
     window: ClassVar[int] = 4
     capabilities: ClassVar[Capabilities] = Capabilities(
-        history="tip",
+        history="held",
         assets=("slip44", "token"),
         methods=(Method.STATE, Method.UNTOUCHED),
         zero_rule=(
@@ -83,7 +82,19 @@ class Adapter(AccountAdapter):
         requests_a_batch=0,
         control=permissions.WAYS,
         answering=(500,),
+        how={
+            Method.STATE: "the tables of the node's head, which has to be held at the block",
+            Method.UNTOUCHED: "of a head past the block: only that an account did not exist yet",
+        },
     )
+
+    @classmethod
+    def capable(cls, spec: ChainSpec) -> Capabilities:
+        """Say which parts of a balance the chain's system contract knows."""
+        parts = "liquid, staked, delegated, refunds" + (", REX" if params.read(spec).rex else "")
+        how = cls.capabilities.how
+        state = f"{how[Method.STATE]}; the coin's parts: {parts}"
+        return msgspec.structs.replace(cls.capabilities, how={**how, Method.STATE: state})
 
     def __init__(self, spec: ChainSpec, transport: Transport) -> None:
         super().__init__(spec, transport)
@@ -153,8 +164,7 @@ class Adapter(AccountAdapter):
         self, questions: Questions, at: Snapshot, accounts: Sequence[bytes]
     ) -> list[Exchange]:
         """Ask one endpoint where it stands, what the questions need, and where it stands now."""
-        stood = tuple(name for name in at.endpoints if f"{STOOD}@{name}" in at.detail)
-        first = await self.transport.exchange_any(wire.INFO, stood or at.endpoints)
+        first = await self.transport.exchange_any(wire.INFO, stood(at) or at.endpoints)
         stands = self._stands(first, at)
         if isinstance(stands, Gap):
             return [first]

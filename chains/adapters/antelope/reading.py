@@ -15,12 +15,17 @@ from chains.model import Exchange, Gap, Request, Snapshot
 from chains.workings import Clock, Rule, Working
 
 TIME_MS = "time-ms"
-NO_HISTORY = Gap(
-    "no-history",
-    detail="the node's head is past the block; a node that stands at it, its state history "
-    "(SHiP) or Hyperion's get_table_state would answer",
-)
 UNASKED = Gap("not-answered", retryable=True, detail="the batch broke off before this question")
+
+
+def past(height: int) -> Gap:
+    """Say that the node's head is past the block, and what would answer."""
+    return Gap(
+        "no-history",
+        detail=f"the node's head is past block {height}, and nodeos keeps no past state; one that "
+        f"is held at it would answer: run from a snapshot below with --read-mode irreversible "
+        f"--terminate-at-block {height}, then served without peers (docs/nodes.md)",
+    )
 
 
 class Reader:
@@ -81,7 +86,7 @@ class Reader:
                 workings.tell(account, self._working)
             return liquid(0)
         if not self._stands:
-            return NO_HISTORY
+            return past(self._at.height)
         return holdings.read(self._params, self._own, account, shown, rate)
 
     def _working(self) -> Working:
@@ -97,7 +102,7 @@ class Reader:
 
     def tokens(self, token: Token, accounts: Sequence[bytes]) -> list[Read]:
         """Read balances of another token."""
-        symbol = self.symbol(token) if self._stands else NO_HISTORY
+        symbol = self.symbol(token) if self._stands else past(self._at.height)
         if isinstance(symbol, Gap):
             return [symbol] * len(accounts)
         canary = self._params.canary_of(token)
@@ -130,7 +135,7 @@ class Reader:
         if isinstance(shown, wire.Absent):
             return ControlFacts(exists=False)
         if not self._stands:
-            return NO_HISTORY
+            return past(self._at.height)
         return permissions.read(account, shown, self._look, self._params.core)
 
     def _look(self, actor: bytes) -> wire.Account | wire.Absent | Gap | None:
@@ -138,7 +143,7 @@ class Reader:
 
     def fact(self, token: Token) -> Read:
         """Read decimals and symbol of a token."""
-        symbol = self.symbol(token) if self._stands else NO_HISTORY
+        symbol = self.symbol(token) if self._stands else past(self._at.height)
         if isinstance(symbol, Gap):
             return symbol
         facts = {"decimals": symbol.decimals, "symbol": symbol.code}

@@ -33,11 +33,11 @@ canary: an output of the pinned block's own reward, asked for in the same call.
 
 ``spec.params``: ``genesis`` (hash of block 0), ``magic`` (network magic, hex, as in the dump),
 ``checkpoints`` ({height: hash}, optional; the last one at or below the height is asked of every
-node, as block 0 is), ``txoutset_hashes`` ({height: hash of the whole set}), ``proofs``
-(true where there are some), ``fork_height``
-and ``fork_hash`` (a checkpoint that tells a fork from its
-parent), ``max_money`` (satoshi, Bitcoin's if absent), ``header`` (``unchecked`` where a block's
-hash is not Bitcoin's double SHA-256 of 80 bytes), ``scan_names_block`` (false where
+node, as block 0 is), ``txoutset_hashes`` ({height: hash of the whole set}), ``dumps`` and
+``scans`` (false where the network's nodes have no ``dumptxoutset``, no ``scantxoutset``),
+``fork_height`` and ``fork_hash`` (a checkpoint that tells a fork from its parent), ``max_money``
+(satoshi, Bitcoin's if absent), ``header`` (``unchecked`` where a block's hash is not Bitcoin's
+double SHA-256 of 80 bytes: then no Electrum server is believed), ``scan_names_block`` (false where
 ``scantxoutset`` does not say at which block it was made), ``cash_tokens`` (true where outputs can
 carry tokens), ``address_index`` (true where nodes keep every change of an address).
 Coins inside Litecoin's extension block (MWEB) belong to no script and are not counted.
@@ -61,6 +61,7 @@ from chains.adapters.bip122.answers import (
 )
 from chains.adapters.bip122.dump_files import read_dump_header, scanned
 from chains.adapters.bip122.moment import AT_TIP, canary_of, resolve
+from chains.adapters.bip122.offers import offered
 from chains.adapters.bip122.params import Params
 from chains.endpoints import EndpointSpec
 from chains.model import (
@@ -126,7 +127,13 @@ class Adapter:
         batch=rpc.DESCRIPTORS,
         shard=1_000_000,
         pinning=3,
+        whole=True,
     )
+
+    @classmethod
+    def capable(cls, spec: ChainSpec) -> Capabilities:
+        """Say what the servers of this chain offer."""
+        return offered(cls.capabilities, Params.of(spec))
 
     def __init__(self, spec: ChainSpec, transport: Transport) -> None:
         self._spec = spec
@@ -174,12 +181,15 @@ class Adapter:
         jobs: Iterator[Callable[[], Awaitable[list[Extract]]]] | None = None
         if nodes and self._params.address_index:
             jobs = self._histories(nodes, questions, at)
-        elif servers and not any(f"{AT_TIP}@{name}" in at.detail for name in nodes):
+        elif servers and not (self._params.scans and _at_tip(nodes, at)):
             jobs = self._lookups(servers, questions, at)
         if jobs is not None:
             async for extracts in flow.in_window(jobs, WINDOW):
                 for extract in extracts:
                     yield extract
+            return
+        if not self._params.scans:
+            yield Extract(positions=range(len(questions.accounts)), decoder=NONE, exchanges=())
             return
         scans = list(self._scans(nodes, questions, at))
         try:
@@ -337,3 +347,7 @@ def _unasked(spec: ChainSpec, questions: Questions) -> Gap | None:
     if questions.asset != spec.native:
         return Gap("asset-unsupported", detail=questions.asset)
     return None
+
+
+def _at_tip(nodes: Sequence[str], at: Snapshot) -> bool:
+    return any(f"{AT_TIP}@{name}" in at.detail for name in nodes)

@@ -22,7 +22,8 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
     ``scan_names_block``: ``scantxoutset`` says at which block it was made. ``cash_tokens``:
     outputs can carry tokens, which stand in front of their scripts. ``address_index``: nodes keep
     every change of an address and are asked for them (see ``deltas``). ``set_hashes``: hashes
-    of the whole set of coins, by height, that others found.
+    of the whole set of coins, by height, that others found. ``dumps``, ``scans``: the network's
+    nodes have ``dumptxoutset``, ``scantxoutset``.
     """
 
     genesis: str
@@ -34,6 +35,8 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
     cash_tokens: bool
     address_index: bool
     set_hashes: Mapping[int, str]
+    dumps: bool = True
+    scans: bool = True
 
     def anchors(self, height: int) -> dict[int, str]:
         """Return the blocks by which a node shows its chain: block 0 and the last checkpoint.
@@ -59,7 +62,7 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(f"{where}.genesis is missing: the hash of block 0")
         checkpoints = _table(params, "checkpoints", where)
         set_hashes = _table(params, "txoutset_hashes", where)
-        for flag in ("scan_names_block", "cash_tokens", "address_index"):
+        for flag in ("scan_names_block", "cash_tokens", "address_index", "dumps", "scans"):
             if not isinstance(params.get(flag, False), bool):
                 raise ConfigError(f"{where}.{flag}: expected true or false")
         header = params.get("header", "sha256d")
@@ -79,6 +82,8 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
                 cash_tokens=params.get("cash_tokens", False),
                 address_index=params.get("address_index", False),
                 set_hashes={int(height): _hash(value) for height, value in set_hashes.items()},
+                dumps=params.get("dumps", True),
+                scans=params.get("scans", True),
             )
         except (TypeError, ValueError) as error:
             raise ConfigError(f"{where}: {error}") from error

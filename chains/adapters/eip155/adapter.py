@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from chains.adapters.eip155 import facts, pinning, proofs
 from chains.adapters.eip155.balances import BalanceReader
+from chains.adapters.eip155.offers import offered
 from chains.adapters.eip155.reading import decode_balances
 from chains.adapters.eip155.ways import DEFAULT_BATCH, Way, account_bytes, quirks_of
 from chains.model import (
@@ -69,6 +70,11 @@ class Adapter:
         nested_control=True,
         requests={QueryKind.CONTROL: 7, QueryKind.SIGNATURE: 3},
     )
+
+    @classmethod
+    def capable(cls, spec: ChainSpec) -> Capabilities:
+        """Say what the chain's declaration allows."""
+        return offered(cls.capabilities, spec)
 
     def __init__(self, spec: ChainSpec, transport: Transport) -> None:
         self._spec = spec

@@ -88,6 +88,11 @@ class Adapter(AccountAdapter):
         requests_each="1/10",
         requests_a_batch=2,
         pinning=5,
+        how={
+            Method.STATE: "while the node's newest final slot is the slot itself",
+            Method.UNTOUCHED: "read later, of accounts without a transaction since the slot",
+            Method.ROLLED_BACK: "what the transactions on both sides of the slot left behind",
+        },
     )
     group = wire.MOST_ACCOUNTS - 1
     window = 4

@@ -46,7 +46,7 @@ import msgspec
 from chains.accounts import AccountAdapter, Fact, Held, Read
 from chains.adapters.substrate import asked as asked_keys
 from chains.adapters.substrate import proofs, storage, wire
-from chains.adapters.substrate.params import read_params
+from chains.adapters.substrate.params import offered, read_params
 from chains.adapters.substrate.wire import Header
 from chains.errors import WrongChain
 from chains.model import (
@@ -92,6 +92,11 @@ class Adapter(AccountAdapter):
     )
     group = wire.MOST_KEYS
     window = 4
+
+    @classmethod
+    def capable(cls, spec: ChainSpec) -> Capabilities:
+        """Say what the chain's declaration allows."""
+        return offered(cls.capabilities, spec)
 
     def __init__(self, spec: ChainSpec, transport: Transport) -> None:
         super().__init__(spec, transport)

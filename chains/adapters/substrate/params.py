@@ -11,7 +11,7 @@ import msgspec
 from chains.adapters.substrate.wire import MOST_KEYS
 from chains.addresses import AddressError, ss58
 from chains.errors import ConfigError
-from chains.model import ChainSpec, Gap
+from chains.model import Capabilities, ChainSpec, Gap, Method
 
 _IDENTITY = re.compile(r"[0-9a-f]{32,64}\Z")
 _KNOWN = {"genesis_hash", "canaries", "batch", "header", "proofs"}
@@ -26,13 +26,17 @@ class Move(msgspec.Struct, frozen=True):
     first: int
     last: int
 
+    @property
+    def told(self) -> str:
+        """The move as a phrase."""
+        way = "to" if self.away else "from"
+        return f"balances moved {way} {self.other} at blocks {self.first} to {self.last}"
+
     def hides(self, height: int) -> Gap | None:
         """Return why an empty account at a height shows nothing, if it does not."""
         if height < self.first or (not self.away and height > self.last):
             return None
-        way = "to" if self.away else "from"
-        detail = f"balances moved {way} {self.other} at blocks {self.first} to {self.last}"
-        return Gap("moved-elsewhere", detail=detail)
+        return Gap("moved-elsewhere", detail=self.told)
 
 
 class Params(msgspec.Struct, frozen=True):
@@ -62,6 +66,17 @@ def read_params(spec: ChainSpec) -> Params:
         raise _wrong(spec, "header", f"{header!r} is neither plain nor extended")
     canaries = tuple(_account(spec, text) for text in given.get("canaries", ()))
     return Params(genesis, canaries, batch, header == "extended", _move(spec, given))
+
+
+def offered(usual: Capabilities, spec: ChainSpec) -> Capabilities:
+    """Say whether proofs hold on a chain, and where its balances moved."""
+    how = {Method.STATE: "state_queryStorageAt at the block's hash"}
+    move = read_params(spec).move
+    if move is not None:
+        how[Method.STATE] += f"; {move.told}"
+    if spec.params.get("proofs"):
+        how[Method.PROOF] = "state_getReadProof, checked from the block's hash down"
+    return usual.only(*how, how=how)
 
 
 def _account(spec: ChainSpec, text: str) -> bytes:

@@ -85,6 +85,11 @@ class Adapter(AccountAdapter):
         requests_a_batch=0,
         pinning=5,
         control=(account.OWNER, account.ACTIVE),
+        how={
+            Method.STATE: "liquid TRX, of nodes that record balance history",
+            Method.UNTOUCHED: "stakes and permissions of accounts that did nothing since the block",
+            Method.ROLLED_BACK: "TRC-20: read now, the transfers since taken back (TronGrid's API)",
+        },
     )
     group = BATCH
     window = 4
