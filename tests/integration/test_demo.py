@@ -11,7 +11,8 @@ import pytest
 from chains.simulated.anvil import find_anvil
 from crawler import demo, settings
 from crawler.demo import exchange, making
-from crawler.demo.networks import FAMILIES, networks
+from crawler.demo.families import FAMILIES
+from crawler.demo.networks import networks
 from crawler.progress import Silent
 from tests.nodes import note
 
