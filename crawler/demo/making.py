@@ -1,4 +1,7 @@
-"""Making a large made-up world with all cores; a small one is made in a moment here."""
+"""Making a made-up world: a large one with all cores, a small one in a moment here.
+
+It is always the same world for the same number of rows.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from crawler.demo import exchange
 from crawler.demo.exchange import MadeUp
+from crawler.demo.planting import PLANTED_ROWS, plant
+from crawler.demo.wallet_rows import join, part
 
 ALONE = 5_000
 """Rows that are made here; for more, workers are started."""
@@ -21,12 +25,34 @@ def made(rows: int) -> MadeUp:
     """Make the world of ``rows`` rows, signed; wide from ``WIDE_FROM`` rows on."""
     wide = rows >= WIDE_FROM
     if rows <= ALONE:
-        return exchange.made_up(rows, wide=wide)
-    count = exchange.unplanted(rows)
-    parts = [range(start, min(start + PART, count)) for start in range(0, count, PART)]
+        return made_up(rows, wide=wide)
+    count = unplanted(rows)
+    pieces = [range(start, min(start + PART, count)) for start in range(0, count, PART)]
     world = MadeUp()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=context) as pool:
-        for more in pool.map(partial(exchange.part, sign=True, wide=wide), parts):
-            exchange.join(world, more)
-    return exchange.completed(world, sign=True, wide=wide)
+        for more in pool.map(partial(part, sign=True, wide=wide), pieces):
+            join(world, more)
+    return completed(world, sign=True, wide=wide)
+
+
+def made_up(rows: int, *, sign: bool = True, wide: bool = False) -> MadeUp:
+    """Make the world with ``rows`` rows; without ``sign`` only what the nodes need.
+
+    A ``wide`` one has rows on the further networks too (``crawler.demo.networks``), in the shares
+    of published lists, and is sorted by label as those are.
+    """
+    return completed(part(range(unplanted(rows)), sign=sign, wide=wide), sign=sign, wide=wide)
+
+
+def unplanted(rows: int) -> int:
+    """Return how many of the rows are in order."""
+    return rows - PLANTED_ROWS
+
+
+def completed(world: MadeUp, *, sign: bool, wide: bool) -> MadeUp:
+    """Sort the rows of a wide world and plant the faults."""
+    if wide:
+        world.rows.sort(key=lambda row: row.coin)
+    plant(world, sign=sign)
+    return world

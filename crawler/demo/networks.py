@@ -19,7 +19,7 @@ from crawler.demo.families import FAMILIES, Family
 from crawler.labels import plain
 
 MAIN = ("Bitcoin", "Ethereum", "TRON", "Solana")
-"""Networks that every demo has; see ``crawler.demo.exchange``."""
+"""Networks that every demo has; see ``crawler.demo.wallet_rows``."""
 CHAIN_IDS_FROM = 31_338
 """EVM copies have this chain id and those that follow."""
 

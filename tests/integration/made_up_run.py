@@ -13,7 +13,7 @@ import msgspec
 
 from chains.simulated.bip122 import SimulatedCore
 from chains.simulated.node import SimulatedNode
-from crawler.demo import exchange, inputs
+from crawler.demo import exchange, inputs, making
 from crawler.demo.nodes import Listening, nodes
 from crawler.inputs import Options
 
@@ -42,7 +42,7 @@ class MadeUpRun(msgspec.Struct):
 async def serving(directory: Path, rows: int = ROWS) -> AsyncIterator[MadeUpRun]:
     """Serve healthy nodes and write the inputs; faulty endpoints of the demo are left out."""
     directory.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a test may block
-    world = exchange.made_up(rows)
+    world = making.made_up(rows)
     running = {
         name: node
         for name, node in nodes(world).items()

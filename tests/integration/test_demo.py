@@ -10,7 +10,7 @@ import pytest
 
 from chains.simulated.anvil import find_anvil
 from crawler import demo, settings
-from crawler.demo import exchange, making
+from crawler.demo import making
 from crawler.demo.families import FAMILIES
 from crawler.demo.networks import networks
 from crawler.progress import Silent
@@ -42,17 +42,17 @@ def test_every_network_that_can_be_asked_has_a_copy() -> None:
 
 
 def test_a_world_made_in_parts_is_the_world_made_at_once() -> None:
-    whole = exchange.made_up(700, wide=True)
-    count = exchange.unplanted(700)
-    world = exchange.part(range(300), sign=True, wide=True)
-    exchange.join(world, exchange.part(range(300, count), sign=True, wide=True))
-    joined = exchange.completed(world, sign=True, wide=True)
+    whole = making.made_up(700, wide=True)
+    count = making.unplanted(700)
+    world = making.part(range(300), sign=True, wide=True)
+    making.join(world, making.part(range(300, count), sign=True, wide=True))
+    joined = making.completed(world, sign=True, wide=True)
     assert msgspec.to_builtins(joined.rows) == msgspec.to_builtins(whole.rows)
     assert (joined.ether, joined.others) == (whole.ether, whole.others)
 
 
 def test_a_wide_world_lists_no_account_twice_and_addresses_on_several_networks() -> None:
-    world = exchange.part(range(9000), sign=False, wide=True)
+    world = making.part(range(9000), sign=False, wide=True)
     listed = Counter((row.coin, row.address.lower()) for row in world.rows)
     assert max(listed.values()) == 1
     evm = Counter(row.address for row in world.rows if row.address.startswith("0x"))
