@@ -39,9 +39,22 @@ from chains.adapters.bip122.kernel_coins import (
     read_eight,
     swapped,
 )
-from chains.adapters.bip122.kernel_index import Index, build_index, find, may_be_wanted, tail
+from chains.adapters.bip122.kernel_index import (
+    HIT_CODE,
+    HIT_COLUMNS,
+    HIT_PLACE,
+    HIT_STORED,
+    HIT_UNITS,
+    HIT_VOUT,
+    HIT_WANTED,
+    Index,
+    build_index,
+    may_be_wanted,
+    settle,
+    tail,
+)
 
-__all__ = ["ERRORS", "SLACK", "Index", "build_index", "scan", "scan_flat"]
+__all__ = ["ERRORS", "HIT_COLUMNS", "HIT_WANTED", "SLACK", "build_index", "scan", "scan_flat"]
 
 MORE, DONE, FULL = 0, 1, 2
 """Why the kernel stopped: it needs the next piece, has read all coins, or its list is full."""
@@ -53,8 +66,6 @@ TXID_BYTES = 32
 
 NO_TRANSACTION, NO_OUTPUT = -2, -1
 """Marks in ``state[VOUT_ORDER]``: at the start of the file, and of a transaction."""
-HIT_VOUT, HIT_CODE, HIT_UNITS, HIT_WANTED = range(4)
-"""Columns of a match, int64. The code is height * 2 + coinbase, as the file has it."""
 
 
 @compiled
@@ -73,19 +84,27 @@ def _vout_order(vout: int) -> int:
     return order << (8 * (5 - width))
 
 
+@compiled
+def _note(hits: Any, row: int, vout: int, code: int, units: int, place: int, stored: int) -> None:
+    """List a coin that may be wanted."""
+    hits[row, HIT_VOUT], hits[row, HIT_CODE], hits[row, HIT_UNITS] = vout, code, units
+    hits[row, HIT_PLACE], hits[row, HIT_STORED] = place, stored
+
+
 def _scanner(*, flat: bool) -> Any:
     """Compile the loop for one of the formats; what the other one needs is left out of it."""
 
     @compiled
     def scan(
         buffer: Any, end: int, state: Any, txid: Any, limits: Any, laid_out: Any,
-        units: Any, counts: Any, hits: Any, hit_txids: Any,
+        sums: Any, hits: Any, hit_txids: Any,
     ) -> Any:  # fmt: skip
         """Read coins from ``state[POSITION]`` to ``end``; returns MORE, DONE, FULL or an error.
 
-        ``state``, ``txid`` (the transaction being read), ``units`` and ``counts`` (per wanted
-        script) and ``hits`` are updated only by whole coins, so the call can be repeated with
-        the rest of the piece and what follows it.
+        ``state``, ``txid`` (the transaction being read), ``sums`` (per wanted script) and ``hits``
+        are updated only by whole coins, so the call can be repeated with the rest of the piece
+        and what follows it. Nearly all coins take the first, short way; it leaves the others, and
+        whatever is wrong, to the second one.
         """
         at, coins_left, group_left = state[POSITION], state[COINS_LEFT], state[GROUP_LEFT]
         last_order, total, highest, hit = (
@@ -118,17 +137,10 @@ def _scanner(*, flat: bool) -> Any:
                 total += amount
                 newest = max(newest, key)
                 if may_be_wanted(read_eight(buffer, place + size - 8), index):
-                    wanted = find(buffer, place, size, form, index)
-                    if wanted >= 0:
-                        units[wanted] += amount
-                        counts[wanted] += 1
-                        for k in range(32):
-                            hit_txids[hit, k] = buffer[txid_at + k] if txid_at >= 0 else txid[k]
-                        hits[hit, HIT_VOUT] = vout
-                        hits[hit, HIT_CODE] = code_of(key)
-                        hits[hit, HIT_UNITS] = amount
-                        hits[hit, HIT_WANTED] = wanted
-                        hit += 1
+                    _note(hits, hit, vout, code_of(key), amount, place, size << 3 | form)
+                    for k in range(32):
+                        hit_txids[hit, k] = buffer[txid_at + k] if txid_at >= 0 else txid[k]
+                    hit += 1
                 at = place + size
                 group_left -= 1
                 coins_left -= 1
@@ -192,20 +204,14 @@ def _scanner(*, flat: bool) -> Any:
                 break
             highest = max(highest, code >> 1)
             if may_be_wanted(tail(buffer, place, size), index):
-                wanted = find(buffer, place, size, form, index)
-                if wanted >= 0:
-                    units[wanted] += amount
-                    counts[wanted] += 1
-                    for k in range(32):
-                        hit_txids[hit, k] = txid[k]
-                    hits[hit, HIT_VOUT] = vout
-                    hits[hit, HIT_CODE] = code
-                    hits[hit, HIT_UNITS] = amount
-                    hits[hit, HIT_WANTED] = wanted
-                    hit += 1
+                _note(hits, hit, vout, code, amount, place, size << 3 | form)
+                for k in range(32):
+                    hit_txids[hit, k] = txid[k]
+                hit += 1
             at = place + size
             group_left -= 1
             coins_left -= 1
+        hit = settle(buffer, index, sums, hits, hit_txids, state[HITS], hit)
         highest = max(highest, code_of(newest) >> 1)
         state[POSITION], state[COINS_LEFT], state[GROUP_LEFT] = at, coins_left, group_left
         state[VOUT_ORDER], state[TOTAL], state[HIGHEST], state[HITS] = (

@@ -7,7 +7,7 @@ that fall on each other. Import only when a large dump is to be read: see ``kern
 """
 
 # Loops without calls into Python: branches, returns and byte values are what they are made of.
-# ruff: noqa: PLR2004
+# ruff: noqa: PLR0917, PLR2004
 
 from __future__ import annotations
 
@@ -31,6 +31,13 @@ from chains.adapters.bip122.kernel_coins import (
 FULL_KEY_SCRIPT = 67
 """Bytes of a script that pays to a full public key; whether it is a point takes Python to say."""
 PREFIX_BYTES = 4
+HIT_VOUT, HIT_CODE, HIT_UNITS, HIT_WANTED, HIT_PLACE, HIT_STORED = range(6)
+"""Columns of a match, int64. The code is height * 2 + coinbase, as the file has it.
+
+Before ``settle`` it may yet be none: the last two say where in the piece its script is, and of
+what size and form (see ``Index``).
+"""
+HIT_COLUMNS = 6
 _FILTER_BITS_EACH = 12
 _SMALLEST_FILTER_BITS = 12
 _LARGEST_FILTER_BITS = 30
@@ -43,15 +50,14 @@ class Index(NamedTuple):
     """The wanted scripts as arrays.
 
     ``scripts`` are the scripts in their order, each behind its length as u32: what
-    ``scan.wanted_digest`` hashes. ``starts``, ``sizes`` and ``forms`` say what a dump stores of
-    each. A slot of ``table`` holds half a hash above the script's number plus one; ``filter`` has
-    two bits of one word for each. ``secret`` keys both; the shifts make places of their hashes.
+    ``scan.wanted_digest`` hashes. A row of ``entries`` says where in them is what a dump stores of
+    a script, and size * 8 + form. A slot of ``table`` holds half a hash above the script's number
+    plus one; ``filter`` has two bits of one word for each. ``secret`` keys the hashes, of which
+    the shifts make places.
     """
 
     scripts: np.ndarray[Any, Any]
-    starts: np.ndarray[Any, Any]
-    sizes: np.ndarray[Any, Any]
-    forms: np.ndarray[Any, Any]
+    entries: np.ndarray[Any, Any]
     table: np.ndarray[Any, Any]
     filter: np.ndarray[Any, Any]
     secret: np.ndarray[Any, Any]
@@ -86,9 +92,9 @@ def may_be_wanted(last_bytes: Any, index: Any) -> Any:
 
 
 @compiled
-def _whole_hash(buffer: Any, at: int, size: int, form: int, key: Any) -> Any:
+def _whole_hash(buffer: Any, at: int, stored: int, key: Any) -> Any:
     """Hash form, size and all bytes: a polynomial at the secret place ``key``, modulo 2**61 - 1."""
-    value = uint64(size) << uint64(3) | uint64(form)
+    value, size = uint64(stored), stored >> 3
     for k in range(0, size, 7):
         word = read_eight(buffer, at + k) & uint64(_SEVEN_BYTES)
         if size - k < 7:
@@ -100,27 +106,59 @@ def _whole_hash(buffer: Any, at: int, size: int, form: int, key: Any) -> Any:
 
 
 @compiled
-def find(buffer: Any, at: int, size: int, form: int, index: Any) -> Any:
+def _equal(one: Any, at: int, other: Any, there: int, size: int) -> Any:
+    """Tell whether two runs of bytes are the same; both may be read a little too far."""
+    for k in range(0, size - 7, 8):
+        if read_eight(one, at + k) != read_eight(other, there + k):
+            return False
+    rest = uint64(8 * (size & 7))
+    differing = read_eight(one, at + size - (size & 7)) ^ read_eight(
+        other, there + size - (size & 7)
+    )
+    return differing & ((uint64(1) << rest) - uint64(1)) == uint64(0)
+
+
+@compiled
+def _find(buffer: Any, at: int, stored: int, index: Any) -> Any:
     """Return the number of the wanted script that equals this one, or -1."""
-    scripts, starts, sizes, forms, table = (
-        index.scripts, index.starts, index.sizes, index.forms, index.table,
-    )  # fmt: skip
-    found = _whole_hash(buffer, at, size, form, index.secret[2])
+    table, entries = index.table, index.entries
+    found = _whole_hash(buffer, at, stored, index.secret[2])
     mask = uint64(table.size - 1)
     slot = found * index.secret[3] >> uint64(index.table_shift)
     while table[slot] != uint64(0):
-        if (table[slot] >> uint64(32)) == (found & uint64(_LOWER)):
-            i = int64(table[slot] & uint64(_LOWER)) - 1
-            if sizes[i] == size and forms[i] == form:
-                same = True
-                for k in range(size):
-                    if read_byte(scripts, starts[i] + k) != read_byte(buffer, at + k):
-                        same = False
-                        break
-                if same:
-                    return i
+        if table[slot] >> uint64(32) == found & uint64(_LOWER):
+            i = (table[slot] & uint64(_LOWER)) - uint64(1)
+            if entries[i, 1] == stored and _equal(
+                index.scripts, entries[i, 0], buffer, at, stored >> 3
+            ):
+                return int64(i)
         slot = (slot + uint64(1)) & mask
     return int64(-1)
+
+
+@compiled
+def settle(
+    buffer: Any, index: Any, sums: Any, hits: Any, txids: Any, first: int, count: int
+) -> Any:
+    """Keep, from row ``first`` on, those of ``hits`` that are wanted; returns how many rows stay.
+
+    Each is added to its script's row of ``sums``: units, coins. That the look-ups stand apart from
+    the reading of coins lets the processor wait for the memory of several at once.
+    """
+    kept = first
+    for row in range(first, count):
+        wanted = _find(buffer, hits[row, HIT_PLACE], hits[row, HIT_STORED], index)
+        if wanted < 0:
+            continue
+        sums[wanted, 0] += hits[row, HIT_UNITS]
+        sums[wanted, 1] += 1
+        for column in range(HIT_WANTED):
+            hits[kept, column] = hits[row, column]
+        hits[kept, HIT_WANTED] = wanted
+        for k in range(32):
+            txids[kept, k] = txids[row, k]
+        kept += 1
+    return kept
 
 
 @compiled
@@ -130,9 +168,7 @@ def _lay_out(blob: Any, lengths: Any, parities: Any, index: Any) -> None:
     Scripts are distinct. ``parities`` has, for those of ``FULL_KEY_SCRIPT`` bytes in turn, the form
     under which the key is stored, or that of a raw script.
     """
-    scripts, starts, sizes, forms, table = (
-        index.scripts, index.starts, index.sizes, index.forms, index.table,
-    )  # fmt: skip
+    scripts, entries, table = index.scripts, index.entries, index.table
     mask = uint64(table.size - 1)
     at, taken, full_keys = int64(0), int64(0), int64(0)
     for i in range(lengths.size):
@@ -149,11 +185,12 @@ def _lay_out(blob: Any, lengths: Any, parities: Any, index: Any) -> None:
             full_keys += 1
             if form != SPECIAL_SCRIPTS:
                 start, size = at + 2, int64(32)
-        starts[i], sizes[i], forms[i] = start, size, form
+        stored = size << 3 | form
+        entries[i, 0], entries[i, 1] = start, stored
         at += length
         word, bits = _filter_place(tail(scripts, start, size), index.secret, index.filter_shift)
         index.filter[word] |= bits
-        found = _whole_hash(scripts, start, size, form, index.secret[2])
+        found = _whole_hash(scripts, start, stored, index.secret[2])
         slot = found * index.secret[3] >> uint64(index.table_shift)
         while table[slot] != uint64(0):
             slot = (slot + uint64(1)) & mask
@@ -173,9 +210,7 @@ def build_index(wanted: Sequence[bytes]) -> Index:
     odd, any_ = secrets.randbits(64) | 1, secrets.randbits(64)
     index = Index(
         scripts=np.empty(int(lengths.sum()) + PREFIX_BYTES * count + SLACK, dtype=np.uint8),
-        starts=np.empty(count, dtype=np.int64),
-        sizes=np.empty(count, dtype=np.int64),
-        forms=np.empty(count, dtype=np.uint8),
+        entries=np.empty((count, 2), dtype=np.int64),
         table=np.zeros(1 << table_bits, dtype=np.uint64),
         filter=np.zeros(1 << (filter_bits - 6), dtype=np.uint64),
         secret=np.array(

@@ -120,8 +120,7 @@ class _Tally:
     def __init__(self, header: dump.DumpHeader, scripts: Sequence[bytes]) -> None:
         self.header = header
         self.scripts = scripts
-        self.units = np.zeros(len(scripts), dtype=np.int64)
-        self.counts = np.zeros(len(scripts), dtype=np.int64)
+        self.sums = np.zeros((len(scripts), 2), dtype=np.int64)
         self.matched_coins = 0
         self._listed: list[np.ndarray[Any, Any]] = []
         self._digest = hashlib.sha256()
@@ -141,9 +140,9 @@ class _Tally:
         self, *, sha256: str, size: int, highest: int, total: int, wanted_sha256: str
     ) -> DumpScan:
         """Build the record; scripts without a coin are left out of ``matched``."""
-        places = np.flatnonzero(self.counts)
+        places = np.flatnonzero(self.sums[:, 1])
         held = [self.scripts[i].hex() for i in places.tolist()]
-        units, counts = self.units[places].tolist(), self.counts[places].tolist()
+        units, counts = self.sums[places].T.tolist()
         return DumpScan(
             sha256=sha256,
             size=size,
@@ -188,8 +187,7 @@ def _plain_pass(file: RawIOBase, scripts: Sequence[bytes], max_money: int) -> Du
         i = places.get(coin.compressed)
         if i is None:
             continue
-        tally.units[i] += coin.units
-        tally.counts[i] += 1
+        tally.sums[i] += (coin.units, 1)
         txids += coin.txid
         numbers.append((coin.vout, coin.height << 1 | coin.coinbase, coin.units, i))
     if numbers:
@@ -216,7 +214,7 @@ def _fast_pass(file: RawIOBase, scripts: Sequence[bytes], max_money: int) -> Dum
     state = kernel.start(header.coins)
     limits = kernel_coins.limits_of(max_money)
     txid = np.zeros(32, dtype=np.uint8)
-    hits = np.empty((_HITS, 4), dtype=np.int64)
+    hits = np.empty((_HITS, kernel.HIT_COLUMNS), dtype=np.int64)
     hit_txids = np.empty((_HITS, 32), dtype=np.uint8)
     code = kernel.MORE
     file.seek(0)
@@ -229,7 +227,7 @@ def _fast_pass(file: RawIOBase, scripts: Sequence[bytes], max_money: int) -> Dum
             while True:
                 code = read(
                     pieces.buffer, pieces.end, state, txid, limits, laid_out,
-                    tally.units, tally.counts, hits, hit_txids,
+                    tally.sums, hits, hit_txids,
                 )  # fmt: skip
                 if code != kernel.FULL:
                     break
