@@ -40,21 +40,26 @@ def amount(units: int) -> bytes:
 
 
 HALF = amount(dump.MAX_MONEY // 2)
+WRAPPED = amount(-(-(2**64) // 10**9) * 10**9)
+"""What is left of it in 64 bits is less than three coins."""
 MIDDLE = 100 << 192
 """Of this transaction, and those that follow it with the same first eight bytes."""
 MISTAKES = {
     "no-coins": group(MIDDLE) + group(MIDDLE + 1, stored(), stored(b"\x01")),
     "transaction-twice": group(MIDDLE, stored()) + group(MIDDLE, stored(b"\x01")),
     "transactions-out-of-order": group(MIDDLE + 1, stored()) + group(MIDDLE, stored()),
+    "behind-an-unusual-one": group((29 << 192) + 1, stored()) + group(5 << 192, stored()),
     "output-twice": group(MIDDLE, stored(), stored()),
     "outputs-out-of-order": group(MIDDLE, stored(b"\x01"), stored()),
     "long-outputs-out-of-order": group(MIDDLE, stored(b"\xfd\x2d\x01"), stored(b"\xfd\x2c\x01")),
     "long-vout": group(MIDDLE, stored(b"\xfd\xfc\x00"), stored(b"\xfd\xfd\x00")),
+    "long-vout-alone": group(MIDDLE, stored(b"\xfd\xfc\x00")) + group(MIDDLE + 1, stored()),
     "vout-too-large": group(MIDDLE, stored(), stored(b"\xfe\xff\xff\xff\xff")),
     "code-above-32-bits": group(MIDDLE, stored(code=dump.write_varint(1 << 32)), stored(b"\x01")),
     "endless-code": group(MIDDLE, stored(code=b"\xff" * 30), stored(b"\x01")),
     "endless-amount": group(MIDDLE, stored(amount=b"\xff" * 30), stored(b"\x01")),
     "too-much": group(MIDDLE, stored(amount=amount(dump.MAX_MONEY + 1)), stored(b"\x01")),
+    "too-much-beyond-64-bits": group(MIDDLE, stored(amount=WRAPPED), stored(b"\x01")),
     "too-much-together": group(MIDDLE, *(stored(vout, amount=HALF) for vout in (b"\0", b"\1"))),
     "p2pkh-in-full": group(MIDDLE, stored(script=b"\x1f" + P2PKH), stored(b"\x01")),
     "script-longer-than-a-block": group(
@@ -127,7 +132,7 @@ def test_scripts_that_begin_alike_or_differ_in_size_are_told_apart() -> None:
         [bytes(size) for size in range(60)] + [bytes(40) + bytes([i]) for i in range(1, 200)]
     )
     index = kernel_index.build_index(wanted)
-    buffer = np.zeros(1000, dtype=np.uint8)
+    buffer = np.zeros(1000 + kernel.SLACK, dtype=np.uint8)
     for number, script in enumerate(wanted):
         compressed = dump.compress_script(script)
         buffer[: len(script)] = np.frombuffer(compressed[1:], dtype=np.uint8)

@@ -1,14 +1,14 @@
 """The fast pass over a UTXO set dump: machine code for the loop that visits every coin.
 
 Import this module only when a large dump is to be read: it brings in numba, and the first
-call compiles for some two seconds. Nothing is cached on disk, so nothing is written
+call compiles for some four seconds. Nothing is cached on disk, so nothing is written
 anywhere. The rules are those of ``dump``, which is the plain form of the same loop.
 
 The kernel reads one piece of the file and can be resumed: it stops where the piece ends
-inside a coin, or where the list of matches is full, and says how far it came. Whether a coin
-is wanted is decided by the last eight bytes of its compressed script: a bit filter that fits
-the processor's cache turns nearly all coins away, an open-addressing table and a comparison
-of all bytes decide the rest.
+inside a coin, or where the list of matches is full, and says how far it came. A coin that is
+short and in order, as nearly all are, is read with hardly a branch; whatever else there is, every
+mistake among it, is left to a second, careful way through the same rules. What is wanted is
+decided by ``kernel_index``: a filter for every coin, and a look-up for the few that pass it.
 """
 
 # One loop without calls into Python: branches, returns and byte values are what it is made of.
@@ -103,8 +103,7 @@ def _scanner(*, flat: bool) -> Any:
 
         ``state``, ``txid`` (the transaction being read), ``sums`` (per wanted script) and ``hits``
         are updated only by whole coins, so the call can be repeated with the rest of the piece
-        and what follows it. Nearly all coins take the first, short way; it leaves the others, and
-        whatever is wrong, to the second one.
+        and what follows it. The inner loop is the short way.
         """
         at, coins_left, group_left = state[POSITION], state[COINS_LEFT], state[GROUP_LEFT]
         last_order, total, highest, hit = (
