@@ -132,8 +132,9 @@ class _Tally:
         for column, name in enumerate(("vout", "code", "units", "wanted")):
             records[name] = numbers[:, column]
         self._digest.update(records.tobytes())
-        room = max(0, LISTED_COINS - self.matched_coins)
-        self._listed.append(records[:room].copy())
+        room = LISTED_COINS - self.matched_coins
+        if room > 0:
+            self._listed.append(records[:room].copy())
         self.matched_coins += len(records)
 
     def record(
