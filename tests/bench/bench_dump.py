@@ -160,6 +160,11 @@ def measure(path: Path, coins: int, scripts: list[bytes]) -> dict[str, float]:
     }
 
 
+def middle(lines: list[dict[str, float]]) -> dict[str, float]:
+    """Return the line of the middle ratio."""
+    return sorted(lines, key=lambda line: line["ratio"])[len(lines) // 2]
+
+
 def main(coins: int = 20_000_000, wanted: int = 300_000, rounds: int = 3) -> None:
     """Print one line per round."""
     if hasattr(os, "sched_setaffinity"):
@@ -172,7 +177,7 @@ def main(coins: int = 20_000_000, wanted: int = 300_000, rounds: int = 3) -> Non
         compiling = {"compile_s": round(time.perf_counter() - started, 2)}
         fewer = min(coins, SMALL_COINS)
         scripts = make(path, fewer, wanted)
-        small = measure(path, fewer, scripts)
+        small = middle([measure(path, fewer, scripts) for _ in range(rounds)])
         print(json.dumps(small), flush=True)  # noqa: T201
         scripts = make(path, coins, wanted, COINS_PER_TRANSACTION)
         lines = []
@@ -180,7 +185,7 @@ def main(coins: int = 20_000_000, wanted: int = 300_000, rounds: int = 3) -> Non
             line = measure(path, coins, scripts) | compiling
             lines.append(line | {"cpu_ratio_small": small["cpu_ratio"]})
             print(json.dumps(lines[-1]), flush=True)  # noqa: T201
-        print(json.dumps(sorted(lines, key=lambda one: one["ratio"])[rounds // 2]))  # noqa: T201
+        print(json.dumps(middle(lines)))  # noqa: T201
 
 
 if __name__ == "__main__":

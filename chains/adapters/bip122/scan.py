@@ -165,12 +165,16 @@ class _Tally:
         """Yield the first coins that were kept, each with its script's place in ``places``."""
         for kept in self._listed:
             txids = kept["txid"].tobytes()[::-1].hex()
-            columns = (kept[name].tolist() for name in ("vout", "code", "units"))
-            at = np.searchsorted(places, kept["wanted"]).tolist()
             ends = range(len(txids), 0, -64)
-            for end, vout, code, units, place in zip(ends, *columns, at, strict=True):
-                outpoint = f"{txids[end - 64 : end]}:{vout}"
-                yield MatchedCoin(outpoint, code >> 1, bool(code & 1), str(units), place)
+            vouts, units = kept["vout"].tolist(), map(str, kept["units"].tolist())
+            yield from map(
+                MatchedCoin,
+                [f"{txids[i - 64 : i]}:{vout}" for i, vout in zip(ends, vouts, strict=True)],
+                (kept["code"] >> 1).tolist(),
+                (kept["code"] & 1).astype(bool).tolist(),
+                units,
+                np.searchsorted(places, kept["wanted"]).tolist(),
+            )
 
 
 def _plain_pass(file: RawIOBase, scripts: Sequence[bytes], max_money: int) -> DumpScan:
