@@ -5,7 +5,8 @@
 A bitcoind on regtest mines blocks whose one transaction pays thousands of scripts; then it is asked
 to scan for WANTED of them as descriptors, and to write its dump, which ours scans for the same
 scripts. Both must find the same amount. Ours runs once before the clock, for the compiler's cache.
-Prints one JSON line. The daemon comes from ``.ci/install-bitcoind``.
+Prints one JSON line; ``cpu`` is processor time, which other programs on the machine do not
+lengthen, of the node itself and of all our threads. The daemon comes from ``.ci/install-bitcoind``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import os
 import statistics
 import struct
 import sys
@@ -88,6 +90,16 @@ def fill(daemon: Daemon, coins: int) -> None:
         ask(daemon, "generateblock", described, [raw])
 
 
+def processor_time(folder: Path) -> float:
+    """Return the seconds of processor time that the node has used; 0 where Linux does not tell."""
+    (pid,) = folder.rglob("bitcoind.pid")
+    stat = Path("/proc", pid.read_text().strip(), "stat")
+    if not stat.exists():
+        return 0
+    user, system = stat.read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> None:
     """Measure in turns and print one JSON line."""
     given = list(map(int, sys.argv[1:]))
@@ -104,20 +116,23 @@ def main() -> None:
         dump = Path(folder, "utxo.dat")
         ask(node, "dumptxoutset", str(dump), "latest")
         scan.scan_dump(dump, scripts[:10], plain=False)
-        theirs, ours = [], []
+        theirs, ours, theirs_cpu, ours_cpu = [], [], [], []
         for _ in range(ROUNDS):
-            started = time.perf_counter()
+            started, used = time.perf_counter(), processor_time(Path(folder))
             answer = ask(node, "scantxoutset", "start", descriptors)
             theirs.append(time.perf_counter() - started)
-            started = time.perf_counter()
+            theirs_cpu.append(processor_time(Path(folder)) - used)
+            started, used = time.perf_counter(), time.process_time()
             found = scan.scan_dump(dump, scripts, plain=False)
             ours.append(time.perf_counter() - started)
+            ours_cpu.append(time.process_time() - used)
             units = int(answer["total_amount"].replace(".", ""))
             if (
                 units != sum(int(one.units) for one in found.matched)
                 or len(answer["unspents"]) != found.matched_coins
             ):
                 raise SystemExit("the two scans found different amounts")
+            del found  # so that the next one's time is not that of throwing this one away
         size = dump.stat().st_size
     line = {
         "bench": "scan",
@@ -128,6 +143,9 @@ def main() -> None:
         "scantxoutset_s": round(statistics.median(theirs), 3),
         "recount_s": round(statistics.median(ours), 3),
         "times": round(statistics.median(a / b for a, b in zip(theirs, ours, strict=True)), 1),
+        "scantxoutset_cpu_s": round(statistics.median(theirs_cpu), 3),
+        "recount_cpu_s": round(statistics.median(ours_cpu), 3),
+        "cpu_times": round(statistics.median(theirs_cpu) / statistics.median(ours_cpu), 1),
     }
     sys.stdout.write(json.dumps(line) + "\n")
 

@@ -65,11 +65,13 @@ old_ledgers = st.lists(
     old_coins, min_size=1, max_size=30, unique_by=lambda coin: (coin.txid, coin.vout)
 )
 counted = st.one_of(st.none(), st.integers(0, 2**32 - 1))
+piece_sizes = st.one_of(st.integers(1, 400), st.just(1 << 20))
+"""Mostly the end of a piece; or all of the file at once, most of it far from any end."""
 ledgers = st.lists(coins, max_size=30, unique_by=lambda coin: (coin.txid, coin.vout))
 
 
 @settings(max_examples=150, deadline=None)
-@given(ledger=ledgers, more=st.lists(scripts, max_size=4), piece=st.integers(1, 400))
+@given(ledger=ledgers, more=st.lists(scripts, max_size=4), piece=piece_sizes)
 def test_both_passes_give_the_sums_of_the_ledger(
     ledger: list[SimulatedCoin], more: list[bytes], piece: int
 ) -> None:
@@ -99,7 +101,7 @@ def test_both_passes_give_the_sums_of_the_ledger(
     at=st.integers(0, 10_000),
     bits=st.integers(0, 255),
     cut=st.integers(0, 40),
-    piece=st.integers(1, 200),
+    piece=piece_sizes,
 )
 def test_both_passes_judge_a_damaged_file_alike(
     ledger: list[SimulatedCoin], at: int, bits: int, cut: int, piece: int
@@ -122,7 +124,7 @@ def test_both_passes_judge_a_damaged_file_alike(
 
 
 @settings(max_examples=150, deadline=None)
-@given(ledger=ledgers, piece=st.integers(1, 400))
+@given(ledger=ledgers, piece=piece_sizes)
 def test_both_ways_hash_the_whole_set(ledger: list[SimulatedCoin], piece: int) -> None:
     with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
         patch.setattr(set_hash, "PIECE_BYTES", piece)
@@ -150,7 +152,7 @@ def test_both_ways_hash_the_whole_set(ledger: list[SimulatedCoin], piece: int) -
     at=st.integers(0, 10_000),
     bits=st.integers(0, 255),
     cut=st.integers(0, 40),
-    piece=st.integers(1, 200),
+    piece=piece_sizes,
 )
 def test_both_ways_judge_a_damaged_set_alike(
     ledger: list[SimulatedCoin], at: int, bits: int, cut: int, piece: int
@@ -180,7 +182,7 @@ def fits_both_headers(path: Path) -> bool:
 
 
 @settings(max_examples=150, deadline=None)
-@given(ledger=old_ledgers, transactions=counted, piece=st.integers(1, 400))
+@given(ledger=old_ledgers, transactions=counted, piece=piece_sizes)
 def test_both_passes_read_the_old_format_alike(
     ledger: list[SimulatedCoin], transactions: int | None, piece: int
 ) -> None:
@@ -206,7 +208,7 @@ def test_both_passes_read_the_old_format_alike(
     at=st.integers(0, 10_000),
     bits=st.integers(0, 255),
     cut=st.integers(0, 40),
-    piece=st.integers(1, 200),
+    piece=piece_sizes,
 )
 def test_both_passes_judge_a_damaged_old_file_alike(
     ledger: list[SimulatedCoin], at: int, bits: int, cut: int, piece: int

@@ -1,14 +1,14 @@
 """The fast pass over a UTXO set dump: machine code for the loop that visits every coin.
 
 Import this module only when a large dump is to be read: it brings in numba, and the first
-call compiles for some two seconds. Nothing is cached on disk, so nothing is written
+call compiles for some four seconds. Nothing is cached on disk, so nothing is written
 anywhere. The rules are those of ``dump``, which is the plain form of the same loop.
 
 The kernel reads one piece of the file and can be resumed: it stops where the piece ends
-inside a coin, or where the list of matches is full, and says how far it came. Whether a coin
-is wanted is decided by the last eight bytes of its compressed script: a bit filter that fits
-the processor's cache turns nearly all coins away, an open-addressing table and a comparison
-of all bytes decide the rest.
+inside a coin, or where the list of matches is full, and says how far it came. A coin that is
+short and in order, as nearly all are, is read with hardly a branch; whatever else there is, every
+mistake among it, is left to a second, careful way through the same rules. What is wanted is
+decided by ``kernel_index``: a filter for every coin, and a look-up for the few that pass it.
 """
 
 # One loop without calls into Python: branches, returns and byte values are what it is made of.
@@ -16,29 +16,45 @@ of all bytes decide the rest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numba import int64, uint8, uint64
+from numba import int64, uint64
 
 from chains.adapters.bip122.dump import LARGEST_OLD_VOUT, OLD_CODE_MASK, OUTPOINT_BYTES
 from chains.adapters.bip122.kernel_coins import (
     CUT,
     ERRORS,
-    POWERS,
+    REACH,
     SLACK,
+    code_of,
     compiled,
     is_after,
     is_same,
     read_byte,
     read_coin,
+    read_common,
     read_compact,
     read_count,
     read_eight,
+    swapped,
+)
+from chains.adapters.bip122.kernel_index import (
+    HIT_CODE,
+    HIT_COLUMNS,
+    HIT_PLACE,
+    HIT_STORED,
+    HIT_UNITS,
+    HIT_VOUT,
+    HIT_WANTED,
+    Index,
+    build_index,
+    may_be_wanted,
+    settle,
+    tail,
 )
 
-__all__ = ["ERRORS", "SLACK", "Index", "build_index", "scan", "scan_flat"]
+__all__ = ["ERRORS", "HIT_COLUMNS", "HIT_WANTED", "SLACK", "build_index", "scan", "scan_flat"]
 
 MORE, DONE, FULL = 0, 1, 2
 """Why the kernel stopped: it needs the next piece, has read all coins, or its list is full."""
@@ -46,48 +62,19 @@ MORE, DONE, FULL = 0, 1, 2
 COINS_LEFT, GROUP_LEFT, VOUT_ORDER, TOTAL, HIGHEST, HITS, POSITION = range(7)
 """Places in the kernel's state, all int64."""
 STATE_PLACES = 7
+TXID_BYTES = 32
 
 NO_TRANSACTION, NO_OUTPUT = -2, -1
 """Marks in ``state[VOUT_ORDER]``: at the start of the file, and of a transaction."""
-HIT_VOUT, HIT_CODE, HIT_UNITS, HIT_WANTED = range(4)
-"""Columns of a match, int64. The code is height * 2 + coinbase, as the file has it."""
-
-_ODD_1 = 0x9E3779B97F4A7C15
-_ODD_2 = 0xC2B2AE3D27D4EB4F
-_UPPER, _LOWER = 0xFFFFFFFF00000000, 0x00000000FFFFFFFF
-_SMALLEST_FILTER_BITS = 23
-_LARGEST_FILTER_BITS = 30
-
-
-class Index(NamedTuple):
-    """The wanted scripts as arrays: keys end to end, a table and a bit filter.
-
-    A slot of ``table`` holds the upper half of a key's hash and, below, its number plus one.
-    """
-
-    blob: np.ndarray[Any, Any]
-    offsets: np.ndarray[Any, Any]
-    table: np.ndarray[Any, Any]
-    bits: np.ndarray[Any, Any]
-    shift: int
-
-
-@compiled
-def _hash(buffer: Any, at: int, size: int, form: int) -> Any:
-    """Hash a script's payload by its form and last eight bytes."""
-    if size >= 8:
-        value = read_eight(buffer, at + size - 8)
-    else:
-        value = uint64(size)
-        for i in range(size):
-            value = value << uint64(8) | uint64(read_byte(buffer, at + i))
-    value = value + uint64(form) * uint64(_ODD_2)
-    return (value ^ value >> uint64(32)) * uint64(_ODD_1)
 
 
 @compiled
 def _vout_order(vout: int) -> int:
     """Return a number that sorts as the bytes of VARINT(vout) do: the order of Core's database."""
+    if vout < 0x80:
+        return vout << 32
+    if vout < 0x4080:
+        return (vout + 0x3F80 >> 7) << 32 | (vout & 0x7F) << 24
     order = vout & 0x7F
     width = 1
     while vout > 0x7F:
@@ -98,41 +85,10 @@ def _vout_order(vout: int) -> int:
 
 
 @compiled
-def _fill(blob: Any, offsets: Any, table: Any, bits: Any, shift: int) -> None:
-    """Enter every key into the table and the filter. Keys are distinct."""
-    mask = uint64(table.size - 1)
-    for i in range(offsets.size - 1):
-        start = offsets[i]
-        found = _hash(blob, start + 1, offsets[i + 1] - start - 1, read_byte(blob, start))
-        slot = (found >> uint64(8)) & mask
-        while table[slot] != uint64(0):
-            slot = (slot + uint64(1)) & mask
-        table[slot] = (found & uint64(_UPPER)) | uint64(i + 1)
-        bit = found >> uint64(shift)
-        bits[bit >> uint64(3)] |= uint8(uint64(1) << (bit & uint64(7)))
-
-
-@compiled
-def _find(
-    buffer: Any, at: int, size: int, form: int, found: Any, blob: Any, offsets: Any, table: Any
-) -> Any:
-    """Return the number of the wanted script that equals this one, or -1."""
-    mask = uint64(table.size - 1)
-    slot = (found >> uint64(8)) & mask
-    while table[slot] != uint64(0):
-        if (table[slot] ^ found) & uint64(_UPPER) == uint64(0):
-            i = int64(table[slot] & uint64(_LOWER)) - 1
-            start = offsets[i]
-            if offsets[i + 1] - start - 1 == size and read_byte(blob, start) == form:
-                same = True
-                for k in range(size):
-                    if read_byte(blob, start + 1 + k) != read_byte(buffer, at + k):
-                        same = False
-                        break
-                if same:
-                    return i
-        slot = (slot + uint64(1)) & mask
-    return int64(-1)
+def _note(hits: Any, row: int, vout: int, code: int, units: int, place: int, stored: int) -> None:
+    """List a coin that may be wanted."""
+    hits[row, HIT_VOUT], hits[row, HIT_CODE], hits[row, HIT_UNITS] = vout, code, units
+    hits[row, HIT_PLACE], hits[row, HIT_STORED] = place, stored
 
 
 def _scanner(*, flat: bool) -> Any:
@@ -140,24 +96,59 @@ def _scanner(*, flat: bool) -> Any:
 
     @compiled
     def scan(
-        buffer: Any, end: int, state: Any, txid: Any, max_money: int, index: Any,
-        units: Any, counts: Any, hits: Any, hit_txids: Any,
+        buffer: Any, end: int, state: Any, txid: Any, limits: Any, laid_out: Any,
+        sums: Any, hits: Any, hit_txids: Any,
     ) -> Any:  # fmt: skip
         """Read coins from ``state[POSITION]`` to ``end``; returns MORE, DONE, FULL or an error.
 
-        ``state``, ``txid`` (the transaction being read), ``units`` and ``counts`` (per wanted
-        script) and ``hits`` are updated only by whole coins, so the call can be repeated with
-        the rest of the piece and what follows it.
+        ``state``, ``txid`` (the transaction being read), ``sums`` (per wanted script) and ``hits``
+        are updated only by whole coins, so the call can be repeated with the rest of the piece
+        and what follows it. The inner loop is the short way.
         """
-        blob, offsets, table, bits, shift = index
         at, coins_left, group_left = state[POSITION], state[COINS_LEFT], state[GROUP_LEFT]
         last_order, total, highest, hit = (
             state[VOUT_ORDER], state[TOTAL], state[HIGHEST], state[HITS],
         )  # fmt: skip
-        room = hits.shape[0]
-        limits = max_money // POWERS
-        status, is_next = int64(DONE), False
+        room, quick_end = hits.shape[0], end - TXID_BYTES - 1 - REACH
+        index, max_money = Index(*laid_out), limits[0]
+        status, is_next, newest = int64(DONE), False, uint64(0)
+        before = uint64(0) if last_order == NO_TRANSACTION else swapped(read_eight(txid, 0))
+        txid_at = int64(-1)
         while coins_left > 0:
+            while not flat and at < quick_end and hit < room and coins_left > 0:
+                if group_left == 0:
+                    first, count = swapped(read_eight(buffer, at)), read_byte(buffer, at + 32)
+                    if first <= before or count == 0 or count >= 0xFD or count > coins_left:
+                        break
+                    before, txid_at, group_left, last_order = first, at, count, int64(NO_OUTPUT)
+                    at += TXID_BYTES + 1
+                vout, after = read_byte(buffer, at), at + 1
+                if vout >= 0xFD:
+                    vout, after = read_compact(buffer, at)
+                size, key, amount, form, place = read_common(buffer, after, limits)
+                if size == 0 or total + amount > max_money or vout < 0 or vout > 0xFFFF:
+                    break
+                if last_order >= 0 or group_left > 1:
+                    order = _vout_order(vout)
+                    if order <= last_order:
+                        break
+                    last_order = order
+                total += amount
+                newest = max(newest, key)
+                if may_be_wanted(read_eight(buffer, place + size - 8), index):
+                    _note(hits, hit, vout, code_of(key), amount, place, size << 3 | form)
+                    for k in range(32):
+                        hit_txids[hit, k] = buffer[txid_at + k] if txid_at >= 0 else txid[k]
+                    hit += 1
+                at = place + size
+                group_left -= 1
+                coins_left -= 1
+            if txid_at >= 0:
+                for k in range(32):
+                    txid[uint64(k)] = buffer[uint64(txid_at + k)]
+                txid_at = int64(-1)
+            if coins_left == 0:
+                break
             if flat:
                 if at + OUTPOINT_BYTES > end:
                     status = int64(MORE)
@@ -178,6 +169,7 @@ def _scanner(*, flat: bool) -> Any:
                     break
                 for k in range(32):
                     txid[uint64(k)] = buffer[uint64(at + k)]
+                before = swapped(read_eight(txid, 0))
                 group_left, last_order, at = count, int64(NO_OUTPUT), after
             if hit == room:
                 status = int64(FULL)
@@ -210,23 +202,16 @@ def _scanner(*, flat: bool) -> Any:
                 status = int64(-7)
                 break
             highest = max(highest, code >> 1)
-            found = _hash(buffer, place, size, form)
-            bit = found >> uint64(shift)
-            if bits[bit >> uint64(3)] >> (bit & uint64(7)) & uint64(1):
-                wanted = _find(buffer, place, size, form, found, blob, offsets, table)
-                if wanted >= 0:
-                    units[wanted] += amount
-                    counts[wanted] += 1
-                    for k in range(32):
-                        hit_txids[hit, k] = txid[k]
-                    hits[hit, HIT_VOUT] = vout
-                    hits[hit, HIT_CODE] = code
-                    hits[hit, HIT_UNITS] = amount
-                    hits[hit, HIT_WANTED] = wanted
-                    hit += 1
+            if may_be_wanted(tail(buffer, place, size), index):
+                _note(hits, hit, vout, code, amount, place, size << 3 | form)
+                for k in range(32):
+                    hit_txids[hit, k] = txid[k]
+                hit += 1
             at = place + size
             group_left -= 1
             coins_left -= 1
+        hit = settle(buffer, index, sums, hits, hit_txids, state[HITS], hit)
+        highest = max(highest, code_of(newest) >> 1)
         state[POSITION], state[COINS_LEFT], state[GROUP_LEFT] = at, coins_left, group_left
         state[VOUT_ORDER], state[TOTAL], state[HIGHEST], state[HITS] = (
             last_order, total, highest, hit,
@@ -242,21 +227,8 @@ scan_flat = _scanner(flat=True)
 """Reads format version 1."""
 
 
-def build_index(keys: Sequence[bytes]) -> Index:
-    """Lay out distinct compressed scripts for the kernel."""
-    offsets = np.zeros(len(keys) + 1, dtype=np.int64)
-    np.cumsum([len(key) for key in keys], out=offsets[1:])
-    blob = np.frombuffer(b"".join(keys) + bytes(SLACK), dtype=np.uint8)
-    table_bits = max(4, (2 * len(keys)).bit_length())
-    filter_bits = min(
-        _LARGEST_FILTER_BITS, max(_SMALLEST_FILTER_BITS, (16 * len(keys)).bit_length())
-    )
-    index = Index(
-        blob=blob,
-        offsets=offsets,
-        table=np.zeros(1 << table_bits, dtype=np.uint64),
-        bits=np.zeros(1 << (filter_bits - 3), dtype=np.uint8),
-        shift=64 - filter_bits,
-    )
-    _fill(*index)
-    return index
+def start(coins: int) -> np.ndarray[Any, Any]:
+    """Return the state before the first of so many coins."""
+    state = np.zeros(STATE_PLACES, dtype=np.int64)
+    state[COINS_LEFT], state[VOUT_ORDER] = min(1 << 62, coins), NO_TRANSACTION
+    return state

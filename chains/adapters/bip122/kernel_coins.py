@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from llvmlite.ir import Constant, IntType  # type: ignore[import-untyped]
+from llvmlite.ir import Constant, IntType, VectorType  # type: ignore[import-untyped]
 from numba import int64, njit, uint64
 from numba.extending import intrinsic
 
@@ -44,9 +44,18 @@ _CARRIES = sum(1 << (7 * i) for i in range(1, 9))
 POWERS = np.array([10**exponent for exponent in range(10)], dtype=np.int64)
 
 
+def limits_of(max_money: int) -> np.ndarray[Any, Any]:
+    """Return the largest number for each power of ten that makes no more than all money."""
+    return max_money // POWERS
+
+
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a function; it runs without the interpreter's lock. Nothing is cached on disk."""
-    return njit(nogil=True, boundscheck=False)(function)
+    """Compile a function; it runs without the interpreter's lock. Nothing is cached on disk.
+
+    It makes no arrays, so none of those given are counted in and out on the way (``_nrt``): that
+    would lock the memory bus for every coin.
+    """
+    return njit(nogil=True, boundscheck=False, _nrt=False)(function)
 
 
 @compiled
@@ -85,6 +94,34 @@ def trailing_zeros(_: Any, value: Any) -> Any:
     )
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def multiplied_high(_: Any, one: Any, other: Any) -> Any:
+    """Return the upper half of the product of two 64-bit numbers."""
+
+    def build(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        wide = [builder.zext(number, IntType(128)) for number in arguments]
+        return builder.trunc(
+            builder.lshr(builder.mul(*wide), Constant(IntType(128), 64)), IntType(64)
+        )
+
+    return uint64(uint64, uint64), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def number_ends(_: Any, buffer: Any, at: Any) -> Any:
+    """Tell which of 16 bytes have no high bit, as a VARINT's last one: the first is bit 0."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        sixteen = VectorType(IntType(8), 16)
+        place = builder.bitcast(builder.gep(array.data, [arguments[1]]), sixteen.as_pointer())
+        loaded = builder.load(place, align=1)
+        low = builder.icmp_signed(">=", loaded, Constant(sixteen, [0] * 16))
+        return builder.zext(builder.bitcast(low, IntType(16)), IntType(64))
+
+    return uint64(buffer, uint64), build
+
+
 @compiled
 def _long_varint(buffer: Any, at: int) -> tuple[Any, int]:
     """Read a VARINT digit by digit; returns (number, next place), number -1 from 2**62 on."""
@@ -101,14 +138,9 @@ def _long_varint(buffer: Any, at: int) -> tuple[Any, int]:
 
 
 @compiled
-def read_varint(buffer: Any, at: int) -> Any:
-    """Read a VARINT; up to eight digits at once and without branches that depend on its length."""
-    raw = read_eight(buffer, at)
-    last = ~raw & uint64(_ONES)
-    if last == uint64(0):
-        return _long_varint(buffer, at)
-    digits = (trailing_zeros(last) >> uint64(3)) + uint64(1)
-    packed = swapped(raw) >> (uint64(64) - (digits << uint64(3)))
+def _joined(raw: Any, digits: Any) -> Any:
+    """Return the number that the first one to eight of eight bytes spell as a VARINT."""
+    packed = swapped(raw) >> (uint64(64) - (digits << uint64(3)) & uint64(63))
     packed &= uint64(0x7F7F7F7F7F7F7F7F)
     packed = (packed & uint64(0x007F007F007F007F)) | (
         packed & uint64(0x7F007F007F007F00)
@@ -119,8 +151,19 @@ def read_varint(buffer: Any, at: int) -> Any:
     packed = (packed & uint64(0x000000000FFFFFFF)) | (
         packed & uint64(0x0FFFFFFF00000000)
     ) >> uint64(4)
-    carried = uint64(_CARRIES) & ((uint64(1) << (digits * uint64(7))) - uint64(1))
-    return int64(packed + carried), at + int64(digits)
+    below = (uint64(1) << (digits * uint64(7) & uint64(63))) - uint64(1)
+    return int64(packed + (uint64(_CARRIES) & below))
+
+
+@compiled
+def read_varint(buffer: Any, at: int) -> Any:
+    """Read a VARINT; up to eight digits at once and without branches that depend on its length."""
+    raw = read_eight(buffer, at)
+    last = ~raw & uint64(_ONES)
+    if last == uint64(0):
+        return _long_varint(buffer, at)
+    digits = (trailing_zeros(last) >> uint64(3)) + uint64(1)
+    return _joined(raw, digits), at + int64(digits)
 
 
 @compiled
@@ -180,6 +223,16 @@ def _short_form_exists(buffer: Any, at: int, size: int) -> Any:
         and (buffer[at + 1] == 2 or buffer[at + 1] == 3)
         and buffer[at + 34] == 0xAC
     )
+
+
+@compiled
+def stored_form(buffer: Any, at: int, size: int) -> tuple[int, int, int]:
+    """Return form, place and size of what a dump stores of a script; of a full key the script."""
+    if (size == 25 or size == 23 or size == 35) and _short_form_exists(buffer, at, size):
+        if size == 35:
+            return int64(buffer[at + 1]), at + 2, int64(32)
+        return (int64(0), at + 3, int64(20)) if size == 25 else (int64(1), at + 2, int64(20))
+    return int64(SPECIAL_SCRIPTS), at, size
 
 
 @compiled
@@ -248,3 +301,49 @@ def read_coin(
     ):
         vout = int64(-9)
     return vout, code, amount, form, length, at
+
+
+_STORED = np.zeros(256, dtype=np.uint8)
+"""Bytes that follow a script's size, by its one byte; 0 for what ``read_common`` leaves alone."""
+_STORED[:SPECIAL_SCRIPTS] = (20, 20, 32, 32, 32, 32)
+_STORED[SPECIAL_SCRIPTS + 8 : 128] = np.arange(8, 128 - SPECIAL_SCRIPTS)
+_STORED[[SPECIAL_SCRIPTS + size for size in (23, 25, 35)]] = 0
+REACH = 80 + 16 + 128 + SLACK
+"""No byte further on than this is touched by ``read_common``, whatever is there."""
+
+
+@compiled
+def read_common(buffer: Any, at: int, limits: Any) -> tuple[Any, Any, Any, Any, Any]:
+    """Read a coin as nearly all are, behind its vout: (size of script, key, amount, form, place).
+
+    Where that size is 0, ``read_coin`` must read it: code or script are long, the amount is
+    nothing, or something is wrong. ``key`` sorts as codes do: see ``code_of``.
+    """
+    ends = number_ends(buffer, uint64(at))
+    code_end = trailing_zeros(ends)
+    amount_end = trailing_zeros(ends & (ends - uint64(1)))
+    digits = amount_end - code_end
+    size_at = at + 1 + int64(amount_end)
+    first = read_byte(buffer, size_at)
+    length = int64(_STORED[uint64(first)])
+    key = swapped(read_eight(buffer, at)) >> (uint64(56) - (code_end << uint64(3)) & uint64(63))
+    short = _joined(read_eight(buffer, at + 1 + int64(code_end)), digits)
+    rest = uint64(short - 1)
+    exponent = rest % uint64(10)
+    rest //= uint64(10)
+    spread = rest // uint64(9) * uint64(10) + rest % uint64(9)
+    number = int64((spread if exponent < uint64(9) else rest) + uint64(1))
+    if code_end > uint64(3) or digits > uint64(8) or short == 0 or number > limits[exponent]:
+        length = int64(0)
+    form = min(first, int64(SPECIAL_SCRIPTS))
+    return length, key, number * POWERS[exponent], form, size_at + 1
+
+
+@compiled
+def code_of(key: Any) -> Any:
+    """Return height and coinbase as one number behind their bytes, which ``key`` has in order."""
+    code = int64(0)
+    for k in (24, 16, 8, 0):
+        byte = int64(key >> uint64(k) & uint64(0xFF))
+        code = (code << 7 | byte & 0x7F) + (byte >> 7)
+    return code

@@ -17,7 +17,6 @@ from numba import int64, uint8, uint64
 
 from chains.adapters.bip122.kernel_coins import (
     CUT,
-    POWERS,
     compiled,
     is_after,
     read_coin,
@@ -87,7 +86,7 @@ def _script(out: Any, at: int, buffer: Any, start: int, size: int, form: int) ->
 
 @compiled
 def write_out(
-    buffer: Any, end: int, state: Any, txid: Any, max_money: int, out: Any, points: Any
+    buffer: Any, end: int, state: Any, txid: Any, limits: Any, out: Any, points: Any
 ) -> Any:
     """Write coins from ``state[POSITION]`` to ``end`` into ``out``.
 
@@ -97,7 +96,6 @@ def write_out(
     """
     at, coins_left, group_left = state[POSITION], state[COINS_LEFT], state[GROUP_LEFT]
     last_vout, written, listed = state[LAST_VOUT], state[WRITTEN], state[POINTS]
-    limits = max_money // POWERS
     status = int64(DONE)
     while coins_left > 0:
         if group_left == 0:

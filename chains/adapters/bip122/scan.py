@@ -9,8 +9,7 @@ is what the adapter keeps as the raw answer: decoding needs nothing else.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from io import BytesIO, RawIOBase
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,18 @@ import msgspec
 import numpy as np
 
 from chains.adapters.bip122 import dump
+from chains.adapters.bip122.pieces import Pieces
 from chains.errors import Malformed
 
-PIECE_BYTES = 16 << 20
-"""Small enough that the digest and the kernel find the bytes in the processor's cache."""
+PIECE_BYTES = 1 << 20
+"""Small enough that digest and kernel find the bytes in the processor's second cache."""
 SMALL_FILE_BYTES = 16 << 20
 """Up to this size the plain reader is quicker than compiling the kernel."""
+LONGEST_COIN = dump.LONGEST_SCRIPT + 4096
+"""No coin has more bytes, its transaction's id included."""
 LISTED_COINS = 10_000
 """So many matched coins are kept one by one; of all of them the sums and a digest."""
-_HITS = 1 << 18
+_HITS = 1 << 14
 _RECORD = [("txid", "V32"), ("vout", "<u4"), ("code", "<u4"), ("units", "<i8"), ("wanted", "<i4")]
 
 
@@ -118,39 +120,30 @@ class _Tally:
     def __init__(self, header: dump.DumpHeader, scripts: Sequence[bytes]) -> None:
         self.header = header
         self.scripts = scripts
-        self.listed: list[tuple[str, int, bool, int, int]] = []
+        self.sums = np.zeros((len(scripts), 2), dtype=np.int64)
         self.matched_coins = 0
-        self.coins_digest = hashlib.sha256()
+        self._listed: list[np.ndarray[Any, Any]] = []
+        self._digest = hashlib.sha256()
 
-    def coins(self, txids: bytes, numbers: Any) -> None:
-        """Keep matched coins: txids end to end, and rows of vout, code, units, wanted."""
-        count = len(txids) // 32
-        records = np.zeros(count, dtype=_RECORD)
-        records["txid"] = np.frombuffer(txids, dtype="V32")
+    def coins(self, txids: Any, numbers: Any) -> None:
+        """Keep matched coins: rows of txid, and of vout, code, units, wanted."""
+        records = np.empty(len(txids), dtype=_RECORD)
+        records["txid"] = txids.view("V32")[:, 0]
         for column, name in enumerate(("vout", "code", "units", "wanted")):
-            records[name] = numbers[:count, column]
-        self.coins_digest.update(records.tobytes())
-        self.matched_coins += count
-        room = min(count, max(0, LISTED_COINS - len(self.listed)))
-        for i, (vout, code, units, wanted) in enumerate(numbers[:room].tolist()):
-            outpoint = f"{txids[32 * i : 32 * i + 32][::-1].hex()}:{vout}"
-            self.listed.append((outpoint, code >> 1, bool(code & 1), units, wanted))
+            records[name] = numbers[:, column]
+        self._digest.update(records.tobytes())
+        room = LISTED_COINS - self.matched_coins
+        if room > 0:
+            self._listed.append(records[:room].copy())
+        self.matched_coins += len(records)
 
     def record(
-        self,
-        *,
-        sha256: str,
-        size: int,
-        highest: int,
-        total: int,
-        units: Sequence[int],
-        counts: Sequence[int],
+        self, *, sha256: str, size: int, highest: int, total: int, wanted_sha256: str
     ) -> DumpScan:
         """Build the record; scripts without a coin are left out of ``matched``."""
-        places = [i for i, count in enumerate(counts) if count]
-        wanted_of_listed = sorted({wanted for *_, wanted in self.listed})
-        at = np.searchsorted(places, wanted_of_listed).tolist()
-        place_of = dict(zip(wanted_of_listed, at, strict=True))
+        places = np.flatnonzero(self.sums[:, 1])
+        held = [self.scripts[i].hex() for i in places.tolist()]
+        units, counts = self.sums[places].T.tolist()
         return DumpScan(
             sha256=sha256,
             size=size,
@@ -161,17 +154,27 @@ class _Tally:
             highest=highest,
             total_units=str(total),
             wanted=len(self.scripts),
-            wanted_sha256=wanted_digest(self.scripts),
-            matched=tuple(
-                [Matched(self.scripts[i].hex(), str(units[i]), counts[i]) for i in places]
-            ),
+            wanted_sha256=wanted_sha256,
+            matched=tuple(map(Matched, held, map(str, units), counts)),
             matched_coins=self.matched_coins,
-            coins_sha256=self.coins_digest.hexdigest(),
-            listed=tuple(
-                MatchedCoin(outpoint, height, coinbase, str(amount), place_of[wanted])
-                for outpoint, height, coinbase, amount, wanted in self.listed
-            ),
+            coins_sha256=self._digest.hexdigest(),
+            listed=tuple(self._list(places)),
         )
+
+    def _list(self, places: Any) -> Iterator[MatchedCoin]:
+        """Yield the first coins that were kept, each with its script's place in ``places``."""
+        for kept in self._listed:
+            txids = kept["txid"].tobytes()[::-1].hex()
+            ends = range(len(txids), 0, -64)
+            vouts, units = kept["vout"].tolist(), map(str, kept["units"].tolist())
+            yield from map(
+                MatchedCoin,
+                [f"{txids[i - 64 : i]}:{vout}" for i, vout in zip(ends, vouts, strict=True)],
+                (kept["code"] >> 1).tolist(),
+                (kept["code"] & 1).astype(bool).tolist(),
+                units,
+                np.searchsorted(places, kept["wanted"]).tolist(),
+            )
 
 
 def _plain_pass(file: RawIOBase, scripts: Sequence[bytes], max_money: int) -> DumpScan:
@@ -180,7 +183,6 @@ def _plain_pass(file: RawIOBase, scripts: Sequence[bytes], max_money: int) -> Du
     reader = dump.DumpReader(BytesIO(raw), max_money=max_money)
     places = {dump.compress_script(script): i for i, script in enumerate(scripts)}
     tally = _Tally(reader.header, scripts)
-    units, counts = [0] * len(scripts), [0] * len(scripts)
     total = highest = 0
     txids = bytearray()
     numbers: list[tuple[int, int, int, int]] = []
@@ -190,98 +192,69 @@ def _plain_pass(file: RawIOBase, scripts: Sequence[bytes], max_money: int) -> Du
         i = places.get(coin.compressed)
         if i is None:
             continue
-        units[i] += coin.units
-        counts[i] += 1
+        tally.sums[i] += (coin.units, 1)
         txids += coin.txid
         numbers.append((coin.vout, coin.height << 1 | coin.coinbase, coin.units, i))
     if numbers:
-        tally.coins(bytes(txids), np.array(numbers, dtype=np.int64))
+        rows = np.frombuffer(txids, dtype=np.uint8).reshape(-1, 32)
+        tally.coins(rows, np.array(numbers, dtype=np.int64))
     return tally.record(
         sha256=hashlib.sha256(raw).hexdigest(),
         size=len(raw),
         highest=highest,
         total=total,
-        units=units,
-        counts=counts,
+        wanted_sha256=wanted_digest(scripts),
     )
 
 
 def _fast_pass(file: RawIOBase, scripts: Sequence[bytes], max_money: int) -> DumpScan:
-    """Read in pieces; while the kernel works on one, its digest is taken beside it."""
-    from chains.adapters.bip122 import kernel  # noqa: PLC0415
+    """Read in pieces, each digested and searched while it is in the processor's cache."""
+    from chains.adapters.bip122 import kernel, kernel_coins  # noqa: PLC0415
 
     header, start = dump.open_dump(file, max_money=max_money)  # type: ignore[arg-type]
     read = kernel.scan_flat if header.version == 1 else kernel.scan
-    file.seek(0)
-    digest = hashlib.sha256(file.read(start))
     tally = _Tally(header, scripts)
-    index = kernel.build_index([dump.compress_script(script) for script in scripts])
-    state = np.zeros(kernel.STATE_PLACES, dtype=np.int64)
-    state[kernel.COINS_LEFT] = min(1 << 62, header.coins)
-    state[kernel.VOUT_ORDER] = kernel.NO_TRANSACTION
+    index = kernel.build_index(scripts)
+    laid_out = tuple(index)
+    state = kernel.start(header.coins)
+    limits = kernel_coins.limits_of(max_money)
     txid = np.zeros(32, dtype=np.uint8)
-    units = np.zeros(len(scripts), dtype=np.int64)
-    counts = np.zeros(len(scripts), dtype=np.int64)
-    hits = np.empty((_HITS, 4), dtype=np.int64)
+    hits = np.empty((_HITS, kernel.HIT_COLUMNS), dtype=np.int64)
     hit_txids = np.empty((_HITS, 32), dtype=np.uint8)
-    room = PIECE_BYTES + dump.LONGEST_SCRIPT + 4096
-    buffer = np.empty(room + kernel.SLACK, dtype=np.uint8)
-    kept, size, done = 0, start, False
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        while True:
-            view = memoryview(buffer.data)[kept : kept + PIECE_BYTES]
-            got = read_fully(file, view)
-            if not got:
-                break
-            if done:
+    code = kernel.MORE
+    file.seek(0)
+    with Pieces(file, PIECE_BYTES, longest=LONGEST_COIN, slack=kernel.SLACK) as pieces:
+        pieces.skip(start)
+        while pieces.more(int(state[kernel.POSITION])):
+            if code == kernel.DONE:
                 raise Malformed("bytes follow the last coin")
-            size += got
-            end = kept + got
-            buffer[end : end + kernel.SLACK] = 0
-            hashing = beside.submit(digest.update, view[:got])
             state[kernel.POSITION] = 0
             while True:
-                code = int(
-                    read(buffer, end, state, txid, max_money, index, units, counts, hits, hit_txids)
-                )
-                _drain(tally, kernel, state, hits, hit_txids)
+                code = read(
+                    pieces.buffer, pieces.end, state, txid, limits, laid_out,
+                    tally.sums, hits, hit_txids,
+                )  # fmt: skip
                 if code != kernel.FULL:
                     break
-            hashing.result()
+                _drain(tally, kernel, state, hits, hit_txids)
             if code < 0:
                 raise Malformed(kernel.ERRORS[code])
-            position = int(state[kernel.POSITION])
-            kept = end - position
-            done = code == kernel.DONE
-            if done and kept:
-                raise Malformed("bytes follow the last coin")
-            buffer[:kept] = buffer[position:end].copy()
-    if state[kernel.COINS_LEFT]:
-        raise Malformed("the file ends inside a coin", code="truncated-answer")
-    return tally.record(
-        sha256=digest.hexdigest(),
-        size=size,
-        highest=int(state[kernel.HIGHEST]),
-        total=int(state[kernel.TOTAL]),
-        units=units.tolist(),
-        counts=counts.tolist(),
-    )
+        if state[kernel.COINS_LEFT]:
+            raise Malformed("the file ends inside a coin", code="truncated-answer")
+        if pieces.end:
+            raise Malformed("bytes follow the last coin")
+        _drain(tally, kernel, state, hits, hit_txids)
+        return tally.record(
+            sha256=pieces.sha256(),
+            size=pieces.given,
+            highest=int(state[kernel.HIGHEST]),
+            total=int(state[kernel.TOTAL]),
+            wanted_sha256=hashlib.sha256(index.scripts[: -kernel.SLACK].data).hexdigest(),
+        )
 
 
 def _drain(tally: _Tally, kernel: Any, state: Any, hits: Any, hit_txids: Any) -> None:
     """Move the kernel's matches into the tally and empty its list."""
     count = int(state[kernel.HITS])
-    if count:
-        tally.coins(hit_txids[:count].tobytes(), hits)
+    tally.coins(hit_txids[:count], hits[:count])
     state[kernel.HITS] = 0
-
-
-def read_fully(file: RawIOBase, view: memoryview) -> int:
-    """Fill ``view`` from the file as far as it goes; returns the number of bytes."""
-    got = 0
-    while got < len(view):
-        count = file.readinto(view[got:])
-        if not count:
-            break
-        got += count
-    return got

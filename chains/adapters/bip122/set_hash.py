@@ -21,9 +21,11 @@ import msgspec
 import numpy as np
 
 from chains.adapters.bip122 import dump
-from chains.adapters.bip122.scan import PIECE_BYTES, SMALL_FILE_BYTES, read_fully
+from chains.adapters.bip122.pieces import read_fully
+from chains.adapters.bip122.scan import LONGEST_COIN, SMALL_FILE_BYTES
 from chains.errors import Malformed
 
+PIECE_BYTES = 16 << 20
 _ROOM = 2 * PIECE_BYTES + dump.LONGEST_SCRIPT
 _POINTS = 1 << 16
 
@@ -89,13 +91,14 @@ class _FastPass:
             kernel_coins.SLACK,
         )
         self._file, self._header, self._max_money = file, header, max_money
+        self._limits = kernel_coins.limits_of(max_money)
         self._state = np.zeros(kernel_set.STATE_PLACES, dtype=np.int64)
         self._state[kernel_set.COINS_LEFT] = min(1 << 62, header.coins)
         self._state[kernel_set.LAST_VOUT] = kernel_set.NO_TRANSACTION
         self._txid = np.zeros(32, dtype=np.uint8)
         self._out = np.zeros(_ROOM, dtype=np.uint8)
         self._points = np.zeros((_POINTS, 2), dtype=np.int64)
-        room = PIECE_BYTES + dump.LONGEST_SCRIPT + 4096
+        room = PIECE_BYTES + LONGEST_COIN
         self._buffer = np.zeros(room + self._slack, dtype=np.uint8)
         self._hash = hashlib.sha256()
         self._group_start = 0
@@ -139,7 +142,7 @@ class _FastPass:
             state[kernel.GROUP_AT] = -1
             code = int(
                 kernel.write_out(
-                    self._buffer, end, state, self._txid, self._max_money, self._out, self._points
+                    self._buffer, end, state, self._txid, self._limits, self._out, self._points
                 )
             )
             if state[kernel.GROUP_AT] >= 0:
