@@ -38,6 +38,7 @@ from crawler.evidence import Header, read_pack
 from crawler.plan import Moment, shard_digest, shards
 from crawler.progress import Silent
 from crawler.runs import FORMAT, Manifest, RunDirectory, ShardEntry
+from tests.bench.bare_client import bare, http_message
 
 CHAIN = ChainId("eip155:31337")
 TOKEN = bytes.fromhex("00000000000000000000000000000000000070ce")
@@ -163,31 +164,6 @@ def requests_of(run: RunDirectory, at: Snapshot, questions: list[Questions]) -> 
     ]
 
 
-async def bare(port: int, messages: list[bytes], connections: int) -> None:
-    """Send whole HTTP messages over ``connections`` sockets; read and discard the answers."""
-    waiting = iter(messages)
-
-    async def work() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 22)
-        for message in waiting:
-            writer.write(message)
-            head = await reader.readuntil(b"\r\n\r\n")
-            size = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-            await reader.readexactly(size)
-        writer.close()
-        await writer.wait_closed()
-
-    await asyncio.gather(*(work() for _ in range(connections)))
-
-
-def http_message(port: int, body: bytes) -> bytes:
-    head = (
-        f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
 async def compare(node: Anvil, count: int, rounds: int, connections: int) -> dict[str, object]:
     accounts = made_up(count)
     height, expected = load_balances(node, accounts)
@@ -204,7 +180,7 @@ async def compare(node: Anvil, count: int, rounds: int, connections: int) -> dic
         if answers(run, at, questions) != wanted:
             raise SystemExit("the crawl brought other balances than were loaded")
         sent = requests_of(run, at, questions)
-        messages = [http_message(node.port, request.body) for request in sent]
+        messages = [http_message(node.port, request) for request in sent]
         for number in range(rounds):
             seconds, used, *_ = await crawl(Path(folder, str(number)), endpoint, height, questions)
             start, before = time.perf_counter(), time.process_time()

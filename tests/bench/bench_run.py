@@ -1,44 +1,68 @@
 """The whole of ``recount run`` at two sizes, and with endpoints at a fixed latency.
 
-    python -m tests.bench.bench_run [SMALL] [LARGE]
+    python -m tests.bench.bench_run [SMALL] [LARGE] [LATE]
 
 The made-up exchange of the demo without its faulty endpoints: every network that can be asked, UTXO
 totals from a dump, simulated nodes in processes of their own; Ethereum is anvil where that is
 installed, but not at a latency. Making the list and starting the nodes are outside the clock.
-Three runs: SMALL rows, LARGE rows, and SMALL rows with nodes that wait 50 ms before each answer. A
+Three runs: SMALL rows, LARGE rows, and LATE rows with nodes that wait 50 ms before each answer. A
 run at latency cannot end before its processor time over the cores, nor before any endpoint has
-given its answers one latency each, ``concurrency`` at a time: the larger of the two is the limit.
-Prints one JSON line; memory is the highest sum of resident sets of all our processes, the nodes'
-left out.
+given its answers, ``concurrency`` at a time: the larger of the two is the limit. How long one
+answer of that endpoint takes, 50 ms and its own work, is measured then and there by a bare client
+that sends some of the same requests, as many at a time. Prints one JSON line; memory is the highest
+sum of resident sets of all our processes, the nodes' left out.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
 
 from chains.simulated.anvil import find_anvil
 from crawler import demo
+from crawler.evidence import Header, read_pack
+from tests.bench.bare_client import bare, http_message
 from tests.bench.processes import Measured, apart_cpu, measured
 
-SMALL, LARGE = 62_848, 628_484
+SMALL, LARGE, LATE = 62_848, 628_484, 125_696
 LATENCY_S = 0.05
 CONCURRENCY = 16
 """Of every endpoint, in all three runs."""
 FAULTY = ("ethereum-busy", "tron-empty", "solana-silent")
 RECOUNT = "import sys; from crawler.cli import main; main()"
+SAMPLE = 1_500
+"""Requests from which the time of an answer is taken."""
 PROVEN = 1
 """Exit code: faults are planted in the list."""
 TIMEOUT_S = 1500
 
 
-def run(rows: int, *, delay_s: float = 0.0) -> tuple[Measured, float, Mapping[str, Any]]:
-    """Make the exchange and recount it; returns what it took, the nodes' CPU, and the report."""
+class Slowest(msgspec.Struct, frozen=True):
+    """The endpoint that needs longest for its answers, and how many seconds."""
+
+    name: str
+    requests: int
+    answer_s: float
+
+    @property
+    def seconds(self) -> float:
+        """All its answers, ``CONCURRENCY`` at a time."""
+        return self.requests * self.answer_s / CONCURRENCY
+
+
+def run(rows: int, *, delay_s: float = 0.0) -> tuple[Measured, float, Slowest]:
+    """Make the exchange and recount it; returns what it took, and the nodes' CPU."""
     anvil = not delay_s and find_anvil() is not None
     with tempfile.TemporaryDirectory(prefix="recount-bench-") as text:
         folder = Path(text)
@@ -54,13 +78,14 @@ def run(rows: int, *, delay_s: float = 0.0) -> tuple[Measured, float, Mapping[st
             before = apart_cpu(os.getpid())
             took = measured(command, cwd=folder, timeout_s=TIMEOUT_S)
             nodes = apart_cpu(os.getpid()) - before
-        if took.code != PROVEN:
-            raise SystemExit(f"exit code {took.code}: {took.err[-400:]}")
-        report = json.loads((folder / "run/report.json").read_bytes())
+            if took.code != PROVEN:
+                raise SystemExit(f"exit code {took.code}: {took.err[-400:]}")
+            report = json.loads((folder / "run/report.json").read_bytes())
+            last = slowest(report, folder / "run", answers=bool(delay_s))
     gaps = [one for one in report["result"]["findings"] if one["code"].startswith("gap:")]
     if gaps:
         raise SystemExit(f"not everything was answered: {gaps[0]['code']}")
-    return took, nodes, report
+    return took, nodes, last
 
 
 def healthy(toml: str) -> str:
@@ -70,20 +95,32 @@ def healthy(toml: str) -> str:
     return first + "".join(f"[[endpoints]]\nconcurrency = {CONCURRENCY}{one}" for one in kept)
 
 
-def slowest(report: Mapping[str, Any]) -> tuple[str, float]:
-    """Return the endpoint that needs longest at the latency, and how many seconds."""
-    needs = {
-        line["name"]: line["requests"] * LATENCY_S / CONCURRENCY
-        for line in report["circumstances"]["endpoints"]
-    }
-    name = max(needs, key=lambda one: needs[one])
-    return name, needs[name]
+def slowest(report: Mapping[str, Any], path: Path, *, answers: bool) -> Slowest:
+    """Find the endpoint with the most requests; with ``answers`` ask it some of them again."""
+    line = max(report["circumstances"]["endpoints"], key=lambda one: one["requests"])
+    answer_s = 0.0
+    if answers:
+        port = urlsplit(line["url"]).port or 80
+        messages = list(islice(requests_to(line["name"], path, port), SAMPLE))
+        started = time.perf_counter()
+        asyncio.run(bare(port, messages, CONCURRENCY))
+        answer_s = (time.perf_counter() - started) * CONCURRENCY / len(messages)
+    return Slowest(line["name"], line["requests"], answer_s)
+
+
+def requests_to(name: str, path: Path, port: int) -> Iterator[bytes]:
+    """Yield the HTTP messages that an endpoint was sent, from the run's evidence."""
+    for pack in sorted((path / "evidence").glob("[!s]*.zst")):
+        for line in read_pack(pack):
+            for exchange in () if isinstance(line, Header) else line.exchanges:
+                if exchange.endpoint == name:
+                    yield http_message(port, exchange.request)
 
 
 def main() -> None:
     """Run all three and print one JSON line."""
     given = list(map(int, sys.argv[1:]))
-    small, large = (*given, *(SMALL, LARGE)[len(given) :])
+    small, large, late = (*given, *(SMALL, LARGE, LATE)[len(given) :])
     cores = os.cpu_count() or 1
     line: dict[str, object] = {"bench": "run", "concurrency": CONCURRENCY}
     line["anvil"] = find_anvil() is not None
@@ -101,16 +138,17 @@ def main() -> None:
         }
     line["growth"] = round(times[1] / times[0], 2)
     line["growth_of_rows"] = round(large / small, 2)
-    took, nodes, report = run(small, delay_s=LATENCY_S)
-    name, needs = slowest(report)
-    limit = max((took.cpu_s + nodes) / cores, needs)
+    took, nodes, last = run(late, delay_s=LATENCY_S)
+    limit = max((took.cpu_s + nodes) / cores, last.seconds)
     line |= {
         "latency_ms": round(LATENCY_S * 1000),
+        "latency_rows": late,
         "latency_s": round(took.seconds, 1),
         "latency_cpu_s": round(took.cpu_s, 1),
         "latency_nodes_cpu_s": round(nodes, 1),
-        "latency_slowest_endpoint": name,
-        "latency_slowest_endpoint_s": round(needs, 1),
+        "latency_slowest_endpoint": last.name,
+        "latency_answer_ms": round(last.answer_s * 1000, 1),
+        "latency_slowest_endpoint_s": round(last.seconds, 1),
         "latency_limit_s": round(limit, 1),
         "latency_ratio": round(took.seconds / limit, 2),
     }
