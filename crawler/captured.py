@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chains.model import Method, QueryKind
+from chains.packed import Packed
 from crawler import recount as pure
 from crawler import replaying
 from crawler.answers import MergedShard
@@ -233,7 +234,7 @@ def _divided(
 
 
 def _only(questions: Any, positions: Sequence[int]) -> Any:
-    accounts = tuple(questions.accounts[position] for position in positions)
+    accounts = Packed.of(questions.accounts).take(positions)
     return msgspec.structs.replace(questions, accounts=accounts)
 
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from chains.control import decode as decode_control
 from chains.model import AssetId, ChainId, QueryKind, Questions
+from chains.packed import Packed
 from crawler.answers import ANSWERS, MergedShard, Place
 from crawler.columns import Numbers, distinct, flags, members, numbers, records, whole
 from crawler.control import AWAITING
@@ -276,7 +277,7 @@ def _standing_shard(
     merged: MergedShard | None,
     unpinned: Mapping[str, str],
 ) -> pa.Table:
-    accounts = pa.array(questions.accounts, pa.binary())
+    accounts = Packed.of(questions.accounts).to_arrow()
     if merged is None:
         moment = Moment(questions.chain, questions.height).key
         same = dict.fromkeys(STANDING.names, "") | {

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chains.model import AssetId, ChainId, QueryKind, Questions
+from chains.packed import Packed
 from crawler.answers import Place, read_shard
 from crawler.engine import Pinned, evidence_pack
 from crawler.errors import EnvironmentFault
@@ -90,7 +91,7 @@ def planned(run: RunDirectory, entry: ShardEntry, block_hash: str) -> Questions:
         chain=ChainId(entry.chain),
         height=entry.height,
         asset=AssetId(entry.asset),
-        accounts=tuple(run.read_table(name, schema=PLAN)["account"].to_pylist()),
+        accounts=Packed.from_arrow(run.read_table(name, schema=PLAN)["account"]),
     )
     if shard_digest(questions, block_hash) != entry.digest:
         raise EnvironmentFault(

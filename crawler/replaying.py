@@ -14,6 +14,7 @@ import pyarrow as pa
 from chains import adapters
 from chains.errors import ChainError
 from chains.model import ChainAdapter, Extract, Gap, Questions, Snapshot
+from chains.packed import Packed
 from chains.workings import Working, listening
 from crawler.answers import ANSWERS, AnswerColumns, MergedShard, merge, read_shard
 from crawler.decoding import Asked, decode, decoded_pack
@@ -136,10 +137,8 @@ class ShardReplay(msgspec.Struct, frozen=True):
         return columns.table(self._asked(positions))
 
     def _asked(self, positions: Sequence[int]) -> Questions:
-        accounts = self.questions.accounts
-        return msgspec.structs.replace(
-            self.questions, accounts=tuple(accounts[position] for position in positions)
-        )
+        accounts = Packed.of(self.questions.accounts)
+        return msgspec.structs.replace(self.questions, accounts=accounts.take(positions))
 
     def _pack(self, positions: Sequence[int], number: int, *, witness: bool) -> AnswerColumns:
         name = evidence_pack(self.entry.digest, number, witness=witness)
