@@ -8,6 +8,7 @@ object is made of a string only when somebody asks for that one.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise, repeat
 from typing import Any, Self, overload
@@ -142,6 +143,19 @@ class Packed(Sequence[bytes]):
         return np.diff(self._bounds).astype(np.int64)
 
     @property
+    def width(self) -> int | None:
+        """The length of every string; ``None`` where they have several."""
+        return self._width if self._bounds is None else None
+
+    @property
+    def is_ascending(self) -> bool:
+        """Whether each string is greater than the one before it."""
+        if not 0 < self._longest <= LONG:
+            return all(one < other for one, other in pairwise(self))
+        keys = self._keys(self._longest)
+        return bool((keys[1:] > keys[:-1]).all())
+
+    @property
     def _flat(self) -> Bytes:
         if self._bounds is None:
             return self._data
@@ -210,6 +224,16 @@ class Packed(Sequence[bytes]):
         places[places == len(own)] = 0
         found[fitting[order]] = np.where(own[places] == keys, places, -1)
         return found
+
+    def floors_of(self, wanted: Packed) -> Places:
+        """Return the place of the last of these ascending strings that is not greater, -1: none."""
+        longest = max(self._longest, wanted._longest)
+        if not 0 < longest <= LONG:
+            own = list(self)
+            return np.array([bisect_right(own, one) - 1 for one in wanted], np.int64)
+        mixed = self.width != wanted.width or self.width is None
+        keys, sought = (each._keys(longest, mixed=mixed) for each in (self, wanted))
+        return np.asarray(np.searchsorted(keys, sought, side="right") - 1, np.int64)
 
     def _keys(self, width: int, *, mixed: bool = False) -> np.ndarray[Any, Any]:
         """Return what compares as the strings do, byte for byte: all have one width.

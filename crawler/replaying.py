@@ -75,23 +75,21 @@ def replay_pins(run: RunDirectory, world: World, pinned: Mapping[str, Pinned]) -
 
 
 def replayed_shards(run: RunDirectory, world: World, pinned: Mapping[str, Pinned]) -> Shards:
-    """Return the plan with every answer decoded anew from the evidence; no network.
+    """Yield the plan with every answer decoded anew from the evidence; no network.
 
     Raises ``EnvironmentFault`` where a pack is damaged, missing, or no longer gives the stored
     answer.
     """
-    found: list[tuple[ShardEntry, Questions, MergedShard | None]] = []
     for entry, questions in planned_questions(run, pinned):
         stored = read_shard(run, entry.digest)
         if stored is None:
-            found.append((entry, questions, None))
+            yield entry, questions, None
             continue
         snapshot = pinned[Moment(questions.chain, questions.height).key].snapshot
         if snapshot is None:
             raise EnvironmentFault(f"shard {entry.digest[:12]} has answers but no snapshot")
         replay = ShardReplay(run, world, entry, questions, snapshot)
-        found.append((entry, questions, replay.merged(stored)))
-    return found
+        yield entry, questions, replay.merged(stored)
 
 
 class ShardReplay(msgspec.Struct, frozen=True):
