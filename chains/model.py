@@ -20,6 +20,8 @@ from typing import Any, ClassVar, Literal, NewType, Protocol, runtime_checkable
 
 import msgspec
 
+from chains.packed import Packed
+
 ChainId = NewType("ChainId", str)
 """CAIP-2, for example ``eip155:1``. Local namespaces: docs/identifiers.md."""
 AssetId = NewType("AssetId", str)
@@ -163,7 +165,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 class Questions(msgspec.Struct, frozen=True, kw_only=True):
     """Questions of one kind about one asset at one height, one per account.
 
-    ``accounts`` are distinct canonical bytes in ascending order. ``proof`` asks for a balance once
+    ``accounts`` are distinct canonical bytes in ascending order; they are packed, whatever they are
+    given as (``chains.packed``). ``proof`` asks for a balance once
     more, with what proves it. For ``control`` and
     ``signature`` the asset is the chain's native one; for ``signature`` an account is account ‖
     digest ‖ signature (``chains.signatures.eip1271``); for ``asset-fact`` there is exactly
@@ -175,7 +178,10 @@ class Questions(msgspec.Struct, frozen=True, kw_only=True):
     chain: ChainId
     height: int
     asset: AssetId
-    accounts: tuple[bytes, ...]
+    accounts: Sequence[bytes]
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "accounts", Packed.of(self.accounts))
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from chains.model import Answers, Gap, Part, Questions, Source
+from chains.packed import Packed
 from chains.words import Words
-from crawler.columns import binary_column, empty_texts
+from crawler.columns import empty_texts
 from crawler.errors import EnvironmentFault
 from crawler.runs import RunDirectory, shard_name
 from crawler.storage import AlreadyThere
@@ -214,7 +215,7 @@ class AnswerColumns:
 
     def table(self, asked: Questions) -> pa.Table:
         """Return the attempt as a table in position order."""
-        accounts = binary_column(asked.accounts)
+        accounts = Packed.of(asked.accounts).to_arrow()
         origins = [pa.array(column, pa.string()) for column in zip(*self._origins, strict=True)]
         source, method, endpoint = (column.take(pa.array(self._origin)) for column in origins)
         parts = {i: _parts.encode(found).decode() for i, found in self._parts.items()}

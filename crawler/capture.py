@@ -142,7 +142,7 @@ def take(options: Options, path: Path, wanted: Wanted, progress: Progress) -> Ca
         crawling = crawl(run, world, at_heights, engine, proofs=options.proofs)
         pinned, statistics, rejected = asyncio.run(crawling)
         keep_circumstances(run, specs, statistics, rejected)
-        return _summary(path, world, pinned, stored_shards(run, pinned), left_out)
+        return _summary(path, world, pinned, list(stored_shards(run, pinned)), left_out)
     finally:
         run.close()
 

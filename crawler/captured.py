@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chains.model import Method, QueryKind
+from chains.packed import Packed
 from crawler import recount as pure
 from crawler import replaying
 from crawler.answers import MergedShard
@@ -111,7 +112,7 @@ def stored(run: RunDirectory) -> list[Taken]:
     found = []
     for name, inside in captures(run):
         pinned = stored_pins(inside)
-        found.append(Taken(name, pinned, pure.stored_shards(inside, pinned)))
+        found.append(Taken(name, pinned, list(pure.stored_shards(inside, pinned))))
     return found
 
 
@@ -124,7 +125,7 @@ def replay(capture: RunDirectory, world: World) -> tuple[Mapping[str, Pinned], S
     """Resolve a capture's moments and decode its answers anew; raises ``EnvironmentFault``."""
     pinned = stored_pins(capture)
     replaying.replay_pins(capture, world, pinned)
-    return pinned, replaying.replayed_shards(capture, world, pinned)
+    return pinned, list(replaying.replayed_shards(capture, world, pinned))
 
 
 def captures(run: RunDirectory) -> Iterator[tuple[str, RunDirectory]]:
@@ -158,29 +159,29 @@ def moments(own: Mapping[str, Pinned], taken: Sequence[Taken]) -> Mapping[str, P
 
 
 def joined(own: Shards, pinned: Mapping[str, Pinned], taken: Sequence[Taken]) -> Shards:
-    """Return the run's own answers with the captured ones where they are needed.
+    """Yield the run's own answers with the captured ones where they are needed.
 
     Raises ``EnvironmentFault`` where a captured moment is another block.
     """
     moments(pinned, taken)
     sources, known = _known(taken)
-    if not known:
-        return own
-    found: list[Any] = []
+    return _joined(own, sources, known) if known else own
+
+
+def _joined(own: Shards, sources: Sequence[_Source], known: Mapping[Key, Any]) -> Shards:
     for entry, questions, merged in own:
         key = (questions.kind, questions.chain, questions.height, questions.asset)
         captured = known.get(key)
         if captured is None:
-            found.append((entry, questions, merged))
+            yield entry, questions, merged
             continue
         kept, used = _divided(questions.accounts, merged, captured)
         if kept:
-            found.append((entry, _only(questions, list(kept)), _own(merged, kept)))
+            yield entry, _only(questions, list(kept)), _own(merged, kept)
         for shard, rows in used.items():
             digest = sources[shard].digest
             named = msgspec.structs.replace(entry, digest=digest)
-            found.append((named, _only(questions, list(rows)), _captured(sources[shard], rows)))
-    return found
+            yield named, _only(questions, list(rows)), _captured(sources[shard], rows)
 
 
 def _known(taken: Sequence[Taken]) -> tuple[list[_Source], Mapping[Key, Any]]:
@@ -233,7 +234,7 @@ def _divided(
 
 
 def _only(questions: Any, positions: Sequence[int]) -> Any:
-    accounts = tuple(questions.accounts[position] for position in positions)
+    accounts = Packed.of(questions.accounts).take(positions)
     return msgspec.structs.replace(questions, accounts=accounts)
 
 

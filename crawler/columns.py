@@ -37,16 +37,6 @@ def empty_texts(count: int) -> pa.Array:
     )
 
 
-def binary_column(strings: Sequence[bytes]) -> pa.Array:
-    """Make a column of byte strings; quicker than Arrow does where all are of one length."""
-    data = b"".join(strings)
-    if len(set(map(len, strings))) != 1:
-        return pa.array(strings, pa.binary())
-    offsets = np.arange(len(strings) + 1, dtype=np.int32) * np.int32(len(strings[0]))
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
-    return pa.BinaryArray.from_buffers(pa.binary(), len(strings), buffers)
-
-
 def numbers(column: Column) -> Numbers:
     """Return an integer column without nulls as numbers."""
     return np.asarray(whole(column).to_numpy(zero_copy_only=False), np.int64)

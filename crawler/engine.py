@@ -29,6 +29,7 @@ from chains.model import (
     Questions,
     Snapshot,
 )
+from chains.packed import Packed
 from chains.transport import EndpointStatistics, HttpTransport, RetryPolicy
 from crawler.answers import AnswerColumns, agree, keep_answers, read_shard
 from crawler.decoding import DEFECTS, Asked, decode, decoded_pack, named
@@ -231,7 +232,7 @@ class Engine:
         witnesses = tuple(name for name in at.endpoints if transport.is_witness(name))
         told = questions
         if len(positions) < len(questions.accounts):
-            accounts = tuple(questions.accounts[p] for p in positions)
+            accounts = Packed.of(questions.accounts).take(positions)
             told = msgspec.structs.replace(questions, accounts=accounts)
         asked = Asked(
             shard=entry.digest, attempt=attempt, questions=told, positions=positions, at=at

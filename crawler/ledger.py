@@ -7,7 +7,7 @@ directory always gives the same ledger.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 import numpy as np
@@ -16,17 +16,18 @@ import pyarrow.compute as pc
 
 from chains.control import decode as decode_control
 from chains.model import AssetId, ChainId, QueryKind, Questions
-from crawler.answers import ANSWERS, MergedShard, Place
-from crawler.columns import Numbers, distinct, flags, members, numbers, records, whole
+from chains.packed import Packed
+from crawler.answers import MergedShard, Place
+from crawler.columns import Numbers, distinct, flags, members, records, whole
 from crawler.control import AWAITING
 from crawler.controllers import Answered, Known, judge_row
 from crawler.errors import EnvironmentFault
 from crawler.model import RowKind
 from crawler.plan import ControlQuestion, Moment, capabilities, is_token, why_not
-from crawler.proven import confirm
 from crawler.runs import ShardEntry
 from crawler.settings import World
 from crawler.shares import Rate, rate_of
+from crawler.standing import ANSWERED, STANDING, STORED, Standing
 from crawler.unified import unified
 from crawler.validity import Judged, Subjects
 
@@ -59,25 +60,17 @@ LEDGER = pa.schema(
     ]
 )
 
-STORED = ("account", "subject", "units", "facts", "gap", "source", "method", "extract")
-"""Columns of an answer that the ledger needs."""
-
-STANDING = pa.schema(
-    [*(ANSWERS.field(name) for name in STORED), LEDGER.field("shard"), LEDGER.field("attempt")]
-)
-"""The merged answers to all questions about one asset at one height."""
-
-ANSWERED = pa.schema(
-    [STANDING.field(name) for name in STANDING.names if name not in ("account", "facts")]
-)
-"""What the ledger takes from an answer."""
-
+ABOUT_CONTROL = (QueryKind.CONTROL, QueryKind.SIGNATURE)
 PROVEN = pa.array(["bound", "controlled"])
 
 JOINED = pa.schema([field for field in LEDGER if field.name not in ("validity", "group")])
 """The ledger of a part, before its rows are compared with those of the others."""
 
-Shards = Sequence[tuple[ShardEntry, Questions, MergedShard | None]]
+Key = tuple[str, int]
+"""Asset and height."""
+
+Shards = Iterable[tuple[ShardEntry, Questions, MergedShard | None]]
+"""Shards with their answers; read once, so that they need not all be in memory."""
 
 
 class Join:
@@ -86,14 +79,21 @@ class Join:
     def __init__(self, world: World, shards: Shards, unpinned: Mapping[str, str]) -> None:
         """``unpinned`` maps ``<chain>@<height>`` to why that moment could not be pinned."""
         self._world = world
-        self._balances = _standing(shards, QueryKind.BALANCE, unpinned)
-        for key, proofs in _standing(shards, QueryKind.PROOF, unpinned).items():
-            coin = not is_token(AssetId(key[0]))
-            self._balances[key] = confirm(self._balances[key], proofs, coin=coin)
-        facts = _standing(shards, QueryKind.ASSET_FACT, unpinned)
+        self._balances: dict[Key, Standing] = defaultdict(Standing)
+        others: dict[QueryKind, dict[Key, list[pa.Table]]] = defaultdict(lambda: defaultdict(list))
+        for entry, questions, merged in shards:
+            key: Key = (questions.asset, questions.height)
+            found = _standing_shard(entry, questions, merged, unpinned)
+            if questions.kind is QueryKind.BALANCE:
+                self._balances[key].add(found)
+            else:
+                others[questions.kind][key].append(found)
+        for (asset, height), proofs in _whole(others[QueryKind.PROOF]).items():
+            self._balances[asset, height].confirm(proofs, coin=not is_token(AssetId(asset)))
+        facts = _whole(others[QueryKind.ASSET_FACT])
         self._asset_gaps = _asset_gaps(world, facts, self._balances)
         self._supplies = _supplies(world, facts, self._asset_gaps)
-        self._control = control_answers(shards)
+        self._control = _known(others)
         self.rates = {key: _rate(standing) for key, standing in facts.items()}
         self._subjects = Subjects()
         self._judged: Judged | None = None
@@ -135,7 +135,11 @@ class Join:
         return pa.table(columns, schema=JOINED)
 
     def completed(self, parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
-        """Yield the ledger (``LEDGER``) of all parts that were joined, in their order."""
+        """Yield the ledger (``LEDGER``) of all parts that were joined, in their order.
+
+        No more parts can be joined then: the answers are given up.
+        """
+        self._balances.clear()
         judged = self._judged = self._judged or self._subjects.judge()
         start = 0
         for part in parts:
@@ -184,10 +188,10 @@ def _why_unasked(
 
 def _answered(
     claims: pa.Table,
-    balances: Mapping[tuple[str, int], pa.Table],
-    asset_gaps: Mapping[tuple[str, int], str],
+    balances: Mapping[Key, Standing],
+    asset_gaps: Mapping[Key, str],
 ) -> tuple[pa.Table, Numbers]:
-    """Return the answers to all balance questions, and each row's place in them, -1 for none."""
+    """Return the answers about the balances of rows, and each row's place in them, -1 for none."""
     where = np.full(claims.num_rows, -1, np.int64)
     tables = [ANSWERED.empty_table()]
     before = 0
@@ -198,10 +202,10 @@ def _answered(
         if found is None:
             continue
         accounts = claims["account"].take(pa.array(rows))
-        own = pc.fill_null(pc.index_in(accounts, value_set=whole(found["account"])), -1 - before)
-        where[rows] = numbers(own) + before
-        tables.append(_with_gap(found, asset_gaps.get(key, "")))
-        before += found.num_rows
+        places, answers = found.answers(accounts)
+        where[rows[places]] = np.arange(before, before + len(places))
+        tables.append(_with_gap(answers, asset_gaps.get(key, "")))
+        before += len(places)
     return pa.concat_tables(tables).combine_chunks(), where
 
 
@@ -246,9 +250,18 @@ def _verdicts(
 
 def control_answers(shards: Shards) -> Mapping[int, Known]:
     """Return what was asked about control and what the chains showed, by height."""
+    found: dict[QueryKind, dict[Key, list[pa.Table]]] = defaultdict(lambda: defaultdict(list))
+    for entry, questions, merged in shards:
+        if questions.kind in ABOUT_CONTROL:
+            key = (questions.asset, questions.height)
+            found[questions.kind][key].append(_standing_shard(entry, questions, merged, {}))
+    return _known(found)
+
+
+def _known(gathered: Mapping[QueryKind, Mapping[Key, list[pa.Table]]]) -> Mapping[int, Known]:
     known: dict[int, dict[ControlQuestion, Answered]] = defaultdict(dict)
-    for kind in (QueryKind.CONTROL, QueryKind.SIGNATURE):
-        for (asset, height), standing in _standing(shards, kind, {}).items():
+    for kind in ABOUT_CONTROL:
+        for (asset, height), standing in _whole(gathered.get(kind, {})).items():
             chain = ChainId(asset.partition("/")[0])
             for found in records(standing):
                 place = Place(found["shard"], found["attempt"], found["extract"])
@@ -258,15 +271,8 @@ def control_answers(shards: Shards) -> Mapping[int, Known]:
     return known
 
 
-def _standing(
-    shards: Shards, kind: QueryKind, unpinned: Mapping[str, str]
-) -> dict[tuple[str, int], pa.Table]:
-    """Put the merged shards of one kind together (``STANDING``), by (asset, height)."""
-    gathered: dict[tuple[str, int], list[pa.Table]] = defaultdict(list)
-    for entry, questions, merged in shards:
-        if questions.kind is kind:
-            key = (questions.asset, questions.height)
-            gathered[key].append(_standing_shard(entry, questions, merged, unpinned))
+def _whole(gathered: Mapping[Key, list[pa.Table]]) -> dict[Key, pa.Table]:
+    """Put the merged shards about one asset at one height together (``STANDING``)."""
     return {key: pa.concat_tables(parts).combine_chunks() for key, parts in gathered.items()}
 
 
@@ -276,7 +282,7 @@ def _standing_shard(
     merged: MergedShard | None,
     unpinned: Mapping[str, str],
 ) -> pa.Table:
-    accounts = pa.array(questions.accounts, pa.binary())
+    accounts = Packed.of(questions.accounts).to_arrow()
     if merged is None:
         moment = Moment(questions.chain, questions.height).key
         same = dict.fromkeys(STANDING.names, "") | {
@@ -312,9 +318,9 @@ def _repeated(value: object, field: pa.Field, accounts: pa.Array) -> pa.Array:
 
 def _asset_gaps(
     world: World,
-    facts_by_asset: Mapping[tuple[str, int], pa.Table],
-    asked: Iterable[tuple[str, int]],
-) -> dict[tuple[str, int], str]:
+    facts_by_asset: Mapping[Key, pa.Table],
+    asked: Iterable[Key],
+) -> dict[Key, str]:
     """For each token and height: why its balances may not be used, where that is so."""
     found = {
         (asset, height): "asset-unconfirmed"
@@ -336,9 +342,9 @@ def _asset_gaps(
 
 def _supplies(
     world: World,
-    facts_by_asset: Mapping[tuple[str, int], pa.Table],
-    gaps: Mapping[tuple[str, int], str],
-) -> dict[tuple[str, int], str]:
+    facts_by_asset: Mapping[Key, pa.Table],
+    gaps: Mapping[Key, str],
+) -> dict[Key, str]:
     """For each token and height: its total supply in base units, where the chain told that block's.
 
     A chain that tells of its head only may have burnt since.
@@ -355,7 +361,7 @@ def _supplies(
 
 
 def _possible(
-    claims: pa.Table, observed: pa.ChunkedArray | pa.Array, supplies: Mapping[tuple[str, int], str]
+    claims: pa.Table, observed: pa.ChunkedArray | pa.Array, supplies: Mapping[Key, str]
 ) -> pa.Table:
     """Return claims without the amounts that nobody can hold: above the token's supply.
 

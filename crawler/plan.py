@@ -30,6 +30,7 @@ from chains.model import (
     QueryKind,
     Questions,
 )
+from chains.packed import Packed
 from crawler.columns import distinct, flags, members
 from crawler.control import AWAITING
 from crawler.model import RowKind
@@ -41,6 +42,9 @@ DECODER_VERSION = "2"
 
 ALL = 1 << 62
 """More proofs than there are questions."""
+
+TOGETHER = 1 << 20
+"""Accounts, at least, among which the same ones are looked for at a time."""
 
 PLAN = pa.schema([pa.field("account", pa.binary(), nullable=False)])
 
@@ -93,6 +97,28 @@ def capabilities(spec: ChainSpec) -> Capabilities:
     return adapters.capabilities(spec)
 
 
+class _Accounts:
+    """The different accounts of parts of a list; holds little more than their bytes."""
+
+    def __init__(self) -> None:
+        self._parts: list[Packed] = []
+        self._apart = 0
+        """Accounts of the parts behind the first one, in which each account is there once."""
+
+    def add(self, accounts: Packed) -> None:
+        """Take in more; what comes again and again is put together from time to time."""
+        self._parts.append(accounts)
+        self._apart += len(accounts)
+        if self._apart > max(TOGETHER, len(self._parts[0])):
+            self._parts = [self.distinct()]
+            self._apart = 0
+
+    def distinct(self) -> Packed:
+        """Return each account once, in ascending order, and forget them."""
+        parts, self._parts = self._parts, []
+        return Packed.distinct(parts)
+
+
 def questions(
     world: World, parts: Iterable[tuple[pa.Table, pa.Table]], proofs: int = 0
 ) -> list[Questions]:
@@ -101,13 +127,13 @@ def questions(
     ``proofs``: how many of an asset's accounts at a moment are to be proven, the largest claims
     first.
     """
-    balances: dict[tuple[Moment, AssetId], set[bytes]] = defaultdict(set)
+    balances: dict[tuple[Moment, AssetId], _Accounts] = defaultdict(_Accounts)
     largest: dict[tuple[Moment, AssetId], dict[bytes, int]] = defaultdict(dict)
     control: dict[tuple[QueryKind, Moment], set[bytes]] = defaultdict(set)
 
     for claims, signatures in parts:
         for moment, asset, rows in _balances_asked(world, claims):
-            balances[moment, asset].update(rows["account"].unique().to_pylist())
+            balances[moment, asset].add(Packed.from_arrow(rows["account"].unique()))
             if proofs and capabilities(world.chains[moment.chain]).proof_questions:
                 _keep_largest(largest[moment, asset], rows, proofs)
         for row in awaiting(world, claims, signatures):
@@ -115,11 +141,11 @@ def questions(
             for asked in control_questions(world, claims, signatures, row):
                 control[asked.kind, Moment(asked.chain, height)].add(asked.account)
     found = [
-        _questions(QueryKind.BALANCE, moment, asset, accounts)
+        _questions(QueryKind.BALANCE, moment, asset, accounts.distinct())
         for (moment, asset), accounts in balances.items()
     ]
     found += [
-        _questions(QueryKind.PROOF, moment, asset, set(accounts))
+        _questions(QueryKind.PROOF, moment, asset, accounts)
         for (moment, asset), accounts in largest.items()
     ]
     found += questions_about(world, control)
@@ -243,18 +269,20 @@ def shard_digest(questions: Questions, block_hash: str) -> str:
         block_hash,
     ):
         digest.update(len(piece).to_bytes(8, "big") + piece.encode())
-    for account in questions.accounts:
-        digest.update(len(account).to_bytes(4, "big") + account)
+    digest.update(Packed.of(questions.accounts).framed().data)
     return digest.hexdigest()
 
 
-def _questions(kind: QueryKind, moment: Moment, asset: AssetId, accounts: set[bytes]) -> Questions:
+def _questions(
+    kind: QueryKind, moment: Moment, asset: AssetId, accounts: Packed | Iterable[bytes]
+) -> Questions:
+    """Ask about these accounts; what is packed is distinct and ascending."""
     return Questions(
         kind=kind,
         chain=moment.chain,
         height=moment.height,
         asset=asset,
-        accounts=tuple(sorted(accounts)),
+        accounts=accounts if isinstance(accounts, Packed) else sorted(accounts),
     )
 
 

@@ -8,13 +8,14 @@ bytes. ``replay`` does the same with answers decoded anew from the evidence.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from chains.model import AssetId, ChainId, QueryKind, Questions
+from chains.packed import Packed
 from crawler.answers import Place, read_shard
 from crawler.engine import Pinned, evidence_pack
 from crawler.errors import EnvironmentFault
@@ -69,11 +70,15 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
 
 def planned_questions(
     run: RunDirectory, pinned: Mapping[str, Pinned]
-) -> list[tuple[ShardEntry, Questions]]:
-    """Read the frozen plan; raises ``EnvironmentFault`` where it is missing or was changed."""
+) -> Iterator[tuple[ShardEntry, Questions]]:
+    """Read the frozen plan, shard by shard.
+
+    Raises ``EnvironmentFault`` where it is missing or was changed.
+    """
     if run.manifest.plan is None:
         raise EnvironmentFault(f"{run.path} has no plan yet; continue it with 'recount resume'")
-    return [(entry, planned_shard(run, entry, pinned)) for entry in run.manifest.plan]
+    for entry in run.manifest.plan:
+        yield entry, planned_shard(run, entry, pinned)
 
 
 def planned_shard(run: RunDirectory, entry: ShardEntry, pinned: Mapping[str, Pinned]) -> Questions:
@@ -90,7 +95,7 @@ def planned(run: RunDirectory, entry: ShardEntry, block_hash: str) -> Questions:
         chain=ChainId(entry.chain),
         height=entry.height,
         asset=AssetId(entry.asset),
-        accounts=tuple(run.read_table(name, schema=PLAN)["account"].to_pylist()),
+        accounts=Packed.from_arrow(run.read_table(name, schema=PLAN)["account"]),
     )
     if shard_digest(questions, block_hash) != entry.digest:
         raise EnvironmentFault(
@@ -101,11 +106,9 @@ def planned(run: RunDirectory, entry: ShardEntry, block_hash: str) -> Questions:
 
 
 def stored_shards(run: RunDirectory, pinned: Mapping[str, Pinned]) -> Shards:
-    """Return the plan with the answers as stored."""
-    return [
-        (entry, questions, read_shard(run, entry.digest))
-        for entry, questions in planned_questions(run, pinned)
-    ]
+    """Yield the plan with the answers as stored."""
+    for entry, questions in planned_questions(run, pinned):
+        yield entry, questions, read_shard(run, entry.digest)
 
 
 def recount(

@@ -14,6 +14,7 @@ import pyarrow as pa
 from chains import adapters
 from chains.errors import ChainError
 from chains.model import ChainAdapter, Extract, Gap, Questions, Snapshot
+from chains.packed import Packed
 from chains.workings import Working, listening
 from crawler.answers import ANSWERS, AnswerColumns, MergedShard, merge, read_shard
 from crawler.decoding import Asked, decode, decoded_pack
@@ -74,23 +75,21 @@ def replay_pins(run: RunDirectory, world: World, pinned: Mapping[str, Pinned]) -
 
 
 def replayed_shards(run: RunDirectory, world: World, pinned: Mapping[str, Pinned]) -> Shards:
-    """Return the plan with every answer decoded anew from the evidence; no network.
+    """Yield the plan with every answer decoded anew from the evidence; no network.
 
     Raises ``EnvironmentFault`` where a pack is damaged, missing, or no longer gives the stored
     answer.
     """
-    found: list[tuple[ShardEntry, Questions, MergedShard | None]] = []
     for entry, questions in planned_questions(run, pinned):
         stored = read_shard(run, entry.digest)
         if stored is None:
-            found.append((entry, questions, None))
+            yield entry, questions, None
             continue
         snapshot = pinned[Moment(questions.chain, questions.height).key].snapshot
         if snapshot is None:
             raise EnvironmentFault(f"shard {entry.digest[:12]} has answers but no snapshot")
         replay = ShardReplay(run, world, entry, questions, snapshot)
-        found.append((entry, questions, replay.merged(stored)))
-    return found
+        yield entry, questions, replay.merged(stored)
 
 
 class ShardReplay(msgspec.Struct, frozen=True):
@@ -136,10 +135,8 @@ class ShardReplay(msgspec.Struct, frozen=True):
         return columns.table(self._asked(positions))
 
     def _asked(self, positions: Sequence[int]) -> Questions:
-        accounts = self.questions.accounts
-        return msgspec.structs.replace(
-            self.questions, accounts=tuple(accounts[position] for position in positions)
-        )
+        accounts = Packed.of(self.questions.accounts)
+        return msgspec.structs.replace(self.questions, accounts=accounts.take(positions))
 
     def _pack(self, positions: Sequence[int], number: int, *, witness: bool) -> AnswerColumns:
         name = evidence_pack(self.entry.digest, number, witness=witness)

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from chains.errors import Fatal
 from chains.model import ChainId, QueryKind, Questions
+from chains.packed import Packed
 from chains.transport import EndpointStatistics
 from crawler import captured
 from crawler import recount as pure
@@ -98,6 +99,7 @@ class _Rounds:
         later = [one for pieces in frozen.values() for one in pieces]
         self.pinned = await self._engine.pin(_moments([*asked, *later]), known)
         entries = self._cut(asked, 0)
+        del asked
         for number, pieces in frozen.items():
             entries += self._named(pieces, number)
         await self._ask(entries, [])
@@ -152,7 +154,8 @@ class _Rounds:
             digest = shard_digest(shard, snapshot.block_hash if snapshot else "")
             name = f"plan/{digest}.parquet"
             if not self._run.holds(name):
-                table = pa.table({"account": list(shard.accounts)}, schema=PLAN)
+                accounts = Packed.of(shard.accounts).to_arrow()
+                table = pa.table({"account": accounts}, schema=PLAN)
                 self._run.write_table(name, table)
             entries.append(
                 ShardEntry(

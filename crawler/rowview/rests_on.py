@@ -85,7 +85,7 @@ def rests_on(run: RunDirectory, world: World, kept: Kept) -> RestsOn:
     pinned = sources[0].pinned
     return RestsOn(
         decoded=decoded,
-        shards=captured.joined(own, pinned, taken),
+        shards=list(captured.joined(own, pinned, taken)),
         moments=captured.moments(pinned, taken),
         control=control,
     )

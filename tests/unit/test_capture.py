@@ -126,7 +126,7 @@ def test_a_moment_that_was_not_pinned_is_answered_by_the_capture():
 )
 def test_other_questions_are_not_answered(other: Shards):
     own = shard({b"a": Gap("no-history")})
-    assert joined(own, pin("aa"), [Taken("captured/one", pin("aa"), other)]) == own
+    assert list(joined(own, pin("aa"), [Taken("captured/one", pin("aa"), other)])) == own
 
 
 def test_another_block_stops_the_run():

@@ -160,6 +160,24 @@ def test_the_questions_are_the_same_from_any_order_of_rows() -> None:
         assert asked(*order) == expected
 
 
+@pytest.mark.parametrize("together", [1, 3, 1000])
+def test_the_accounts_of_many_parts_are_those_of_one_set(
+    monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    monkeypatch.setattr(plan, "TOGETHER", together)
+    chosen = random.Random(together)
+    addresses = [f"0x{chosen.randbytes(1).hex() * 20}" for _ in range(300)]
+    heights = [str(chosen.randrange(2)) for _ in addresses]
+    rows = [claim(i, one, height=heights[i]) for i, one in enumerate(addresses)]
+    parts = [examined(rows[start : start + 10]) for start in range(0, 300, 10)]
+    wanted: dict[int, set[bytes]] = {0: set(), 1: set()}
+    for address, height in zip(addresses, heights, strict=True):
+        wanted[int(height)].add(bytes.fromhex(address[2:]))
+    assert plan.questions(WORLD, parts) == [
+        questions(QueryKind.BALANCE, ETH, sorted(wanted[height]), height) for height in (0, 1)
+    ]
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
 def test_shards_cover_every_account_exactly_once_in_order(size: int) -> None:
     accounts = [bytes([n]) * 20 for n in range(10)]

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chains.model import Request
+from chains.packed import Packed
 
 NATIVE = bytes.fromhex(
     "46600052436020526001430340604052606060005b3681101561003157803560601c31825260140190602001"
@@ -72,7 +73,7 @@ def override_call(
                 b'{"jsonrpc":"2.0","id":0,"method":"eth_call","params":[{"to":"',
                 OVERRIDE_AT.encode(),
                 b'","gas":"0x%x","data":"0x' % gas,
-                (first + b"".join(accounts)).hex().encode(),
+                (first + Packed.of(accounts).joined).hex().encode(),
                 b'"},',
                 block_object(block_hash),
                 b',{"',
@@ -98,7 +99,7 @@ def deployless_call(
             (
                 b'{"jsonrpc":"2.0","id":0,"method":"eth_call","params":[{"gas":"0x%x",' % gas,
                 b'"data":"0x',
-                (code + first + b"".join(accounts)).hex().encode(),
+                (code + first + Packed.of(accounts).joined).hex().encode(),
                 b'"},',
                 block_object(block_hash),
                 b"]}",

@@ -30,6 +30,7 @@ from chains.model import (
     Source,
     all_gaps,
 )
+from chains.packed import Packed
 
 RETRY_BATCH = 64
 """Doubtful holders per renewed question: with 50 M gas each has more than 700,000."""
@@ -55,8 +56,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     def request(self, quirks: Quirks, at: Snapshot) -> Request:
         """Build the request of the whole batch, canary included."""
-        canary = () if self.canary is None else (self.canary,)
-        return ways.build(self.way, quirks, at, self.token, [*self.accounts, *canary])
+        accounts = Packed.of(self.accounts)
+        if self.canary is not None:
+            accounts = accounts.followed_by(self.canary)
+        return ways.build(self.way, quirks, at, self.token, accounts)
 
     def read(self, quirks: Quirks, at: Snapshot, exchange: Exchange) -> Reading | Gap:
         """Read the answer, canary included (last)."""
@@ -67,7 +70,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         """Yield the smaller batches in which doubtful accounts are asked again, canary included."""
         for start in range(0, len(doubtful), RETRY_BATCH):
             piece = doubtful[start : start + RETRY_BATCH]
-            yield piece, msgspec.structs.replace(self, accounts=[self.accounts[i] for i in piece])
+            accounts = Packed.of(self.accounts).take(piece)
+            yield piece, msgspec.structs.replace(self, accounts=accounts)
 
 
 def asked(
@@ -195,9 +199,7 @@ def _subjects(
 
 
 def _accounts(questions: Questions, positions: Sequence[int]) -> Sequence[bytes]:
-    if isinstance(positions, range) and positions.step == 1:
-        return questions.accounts[positions.start : positions.stop]
-    return [questions.accounts[position] for position in positions]
+    return Packed.of(questions.accounts).take(positions)
 
 
 def silent_canary(batch: Asked, value: int | Gap | None) -> Gap | None:
