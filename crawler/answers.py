@@ -59,17 +59,18 @@ _parts = msgspec.json.Encoder()
 class _Units:
     """The units of one attempt by position: decimal texts, null where there are none.
 
-    Columns that are put one behind the other stay columns.
+    Words that are put one behind the other are written out in one step, by whoever takes the
+    column: that is the thread that stores it, while the next answers arrive.
     """
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._runs: dict[int, pa.Array] = {}
+        self._runs: dict[int, Words] = {}
         self._texts: list[str | None] = []
 
-    def put(self, start: int, texts: Sequence[str | None] | pa.Array) -> None:
+    def put(self, start: int, texts: Sequence[str | None] | Words) -> None:
         """Put texts at the places from ``start``."""
-        if isinstance(texts, pa.Array) and not self._texts:
+        if isinstance(texts, Words) and not self._texts:
             self._runs[start] = texts
         else:
             self._written_out()[start : start + len(texts)] = _as_list(texts)
@@ -82,24 +83,22 @@ class _Units:
         """Return all of it as one column."""
         runs = [self._runs[start] for start in sorted(self._runs)]
         if not self._texts and runs and sum(map(len, runs)) == self._count:
-            return pa.concat_arrays(runs)
+            return pa.concat_arrays([run.texts() for run in runs])
         return pa.array(self._written_out(), pa.string())
 
     def _written_out(self) -> list[str | None]:
         if not self._texts:
             self._texts = [None] * self._count
-            for start, texts in self._runs.items():
-                self._texts[start : start + len(texts)] = texts.to_pylist()
+            for start, words in self._runs.items():
+                self._texts[start : start + len(words)] = _as_list(words)
             self._runs = {}
         return self._texts
 
 
-def _texts_of(
-    units: Sequence[int | None], gaps: dict[int, Gap]
-) -> Sequence[str | None] | pa.StringArray:
+def _texts_of(units: Sequence[int | None], gaps: dict[int, Gap]) -> Sequence[str | None] | Words:
     """Write units in decimal, nothing where there is a gap; what has neither gets a gap."""
     if isinstance(units, Words) and not gaps:
-        return units.texts()
+        return units
     texts = [None if one is None else str(one) for one in units]
     for i, text in enumerate(texts):
         if text is None:
@@ -109,8 +108,8 @@ def _texts_of(
     return texts
 
 
-def _as_list(texts: Sequence[str | None] | pa.Array) -> Sequence[str | None]:
-    return texts.to_pylist() if isinstance(texts, pa.Array) else texts
+def _as_list(texts: Sequence[str | None] | Words) -> Sequence[str | None]:
+    return texts.texts().to_pylist() if isinstance(texts, Words) else texts
 
 
 class AnswerColumns:
@@ -151,7 +150,7 @@ class AnswerColumns:
         self._parts.update(_placed(answers.parts, positions))
         self._facts.update(_placed(answers.facts, positions))
 
-    def _place(self, positions: Sequence[int], texts: Sequence[str | None] | pa.Array) -> None:
+    def _place(self, positions: Sequence[int], texts: Sequence[str | None] | Words) -> None:
         """Put the units into their places, a run of positions at once."""
         count = len(positions)
         if count and positions[-1] - positions[0] == count - 1 and _are_in_turn(positions):
