@@ -10,7 +10,7 @@ import pytest
 from crawler import jobs
 from crawler.demo import keys
 from crawler.demo.declarations import world_toml
-from crawler.demo.exchange import made_up
+from crawler.demo.making import made_up
 from crawler.demo.nodes import Listening
 from crawler.errors import UsageError
 from crawler.explain import explain, render
