@@ -36,6 +36,7 @@ from crawler.inputs import Opened, Options, input_digests, open_inputs, versions
 from crawler.judges import Judging
 from crawler.ledger import LEDGER
 from crawler.lists import PublishedList
+from crawler.memory import give_back
 from crawler.ownership import examine
 from crawler.plan import questions
 from crawler.progress import Progress
@@ -221,6 +222,7 @@ def _finish(
         captured.take_in(run, options.captured, opened.inputs.world)
         judges = cluster.judges(opened.reading) if cluster else None
         examine_list(run, options, opened, progress, judges)
+        give_back()
     inputs = stored_inputs(run)
     specs = endpoint_specs(options, inputs.world)
     run.manifest.endpoints = tuple(spec.redacted() for spec in specs)

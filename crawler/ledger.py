@@ -22,6 +22,7 @@ from crawler.columns import Numbers, distinct, flags, members, records, whole
 from crawler.control import AWAITING
 from crawler.controllers import Answered, Known, judge_row
 from crawler.errors import EnvironmentFault
+from crawler.memory import give_back
 from crawler.model import RowKind
 from crawler.plan import ControlQuestion, Moment, capabilities, is_token, why_not
 from crawler.runs import ShardEntry
@@ -65,6 +66,12 @@ PROVEN = pa.array(["bound", "controlled"])
 
 JOINED = pa.schema([field for field in LEDGER if field.name not in ("validity", "group")])
 """The ledger of a part, before its rows are compared with those of the others."""
+
+ALIKE = (
+    "kind", "network", "asset", "chain", "asset_id", "counts_as", "asset_class", "gap", "source",
+    "method", "status", "reason", "shard",
+)  # fmt: skip
+"""Columns of texts of which a part has few different ones."""
 
 Key = tuple[str, int]
 """Asset and height."""
@@ -134,13 +141,17 @@ class Join:
         }
         return pa.table(columns, schema=JOINED)
 
-    def completed(self, parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
-        """Yield the ledger (``LEDGER``) of all parts that were joined, in their order.
+    def end(self) -> Judged:
+        """Compare the rows of all parts; no more can be joined then: the answers are given up."""
+        if self._judged is None:
+            self._balances.clear()
+            give_back()
+            self._judged = self._subjects.judge()
+        return self._judged
 
-        No more parts can be joined then: the answers are given up.
-        """
-        self._balances.clear()
-        judged = self._judged = self._judged or self._subjects.judge()
+    def completed(self, parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """Yield the ledger (``LEDGER``) of all parts that were joined, in their order."""
+        judged = self.end()
         start = 0
         for part in parts:
             columns = {name: part[name] for name in JOINED.names}

@@ -22,8 +22,9 @@ from crawler.errors import EnvironmentFault
 from crawler.evidence import Header, extract_digests, read_pack
 from crawler.findings import Findings
 from crawler.hygiene import SignedTexts
-from crawler.ledger import Join, Shards
+from crawler.ledger import ALIKE, Join, Shards
 from crawler.liabilities import Liability
+from crawler.memory import give_back
 from crawler.model import Exchange, ListedTotal, Rounding, RowKind
 from crawler.outcome import judge
 from crawler.plan import PLAN, Moment, shard_digest
@@ -128,12 +129,14 @@ def recount(
     join = Join(world, shards, unpinned)
     texts = SignedTexts()
     published = _Published(inputs)
-    with Spool() as kept:
+    with Spool(alike=ALIKE) as kept:
         for claims, signatures in parts:
             joined = join.part(claims, signatures)
             texts.add(claims["message"], signatures["scheme"], joined)
             published.add(claims)
             kept.append(joined)
+        join.end()
+        give_back()
         scale = scales(kept)
         chosen: frozenset[int] = frozenset()
         if policy.conflict == "smaller":

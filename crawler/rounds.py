@@ -25,6 +25,7 @@ from crawler.controllers import LEVELS, further
 from crawler.engine import Engine, Pinned, stored_pins
 from crawler.errors import EnvironmentFault
 from crawler.ledger import control_answers
+from crawler.memory import give_back
 from crawler.plan import (
     PLAN,
     ControlQuestion,
@@ -97,9 +98,11 @@ class _Rounds:
         known = stored_pins(self._run)
         frozen = _frozen(self._run, known)
         later = [one for pieces in frozen.values() for one in pieces]
+        give_back()
         self.pinned = await self._engine.pin(_moments([*asked, *later]), known)
         entries = self._cut(asked, 0)
         del asked
+        give_back()
         for number, pieces in frozen.items():
             entries += self._named(pieces, number)
         await self._ask(entries, [])
@@ -140,6 +143,8 @@ class _Rounds:
         self._run.save()
         frozen = [(one, pure.planned_shard(self._run, one, self.pinned)) for one in entries]
         await self._engine.crawl(frozen, self.pinned)
+        del frozen
+        give_back()
 
     def _cut(self, asked: Sequence[Questions], number: int) -> list[ShardEntry]:
         chains = {ChainId(q.chain) for q in asked}

@@ -1,12 +1,13 @@
 """Tables that are read several times in order, whatever their number: few stay in memory.
 
-Beyond ``IN_MEMORY`` rows they go to a temporary file, compressed, and come back piece by piece.
+Columns that hold few different texts are kept as numbers of these. Beyond ``IN_MEMORY`` rows all
+goes to a temporary file, compressed, and comes back piece by piece.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +16,7 @@ import pyarrow as pa
 from crawler.storage import environment_faults
 
 IN_MEMORY = 1 << 20
-"""Rows kept in memory, some hundred bytes each."""
+"""Rows kept in memory, one or two hundred bytes each."""
 PIECE = 1 << 18
 """Rows that come back at a time, at least, but for the last."""
 
@@ -23,8 +24,12 @@ PIECE = 1 << 18
 class Spool:
     """Append tables of one schema, then iterate as often as needed; a context manager."""
 
-    def __init__(self, in_memory: int = IN_MEMORY, piece: int = PIECE) -> None:
-        self._in_memory, self._piece = in_memory, piece
+    def __init__(
+        self, in_memory: int = IN_MEMORY, piece: int = PIECE, alike: Sequence[str] = ()
+    ) -> None:
+        """``alike`` are columns that hold few different texts."""
+        self._in_memory, self._piece, self._alike = in_memory, piece, frozenset(alike)
+        self._schema: pa.Schema | None = None
         self._pending: list[pa.Table] = []
         self._pieces: list[pa.Table] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -44,7 +49,8 @@ class Spool:
         """Put a table behind the others; raises ``EnvironmentFault`` where the disk is full."""
         if self._folder is not None and self._writer is None:
             raise RuntimeError("a spool that was read from its file takes no more tables")
-        self._pending.append(table)
+        self._schema = self._schema or table.schema
+        self._pending.append(self._numbered(table))
         self.rows += table.num_rows
         if sum(one.num_rows for one in self._pending) >= self._piece:
             self._settle()
@@ -53,12 +59,20 @@ class Spool:
         """Yield the tables in order, in pieces of their own size."""
         self._settle()
         if self._folder is None:
-            yield from self._pieces
+            yield from (one.cast(self._schema) for one in self._pieces)
             return
         self._close_writer()
         with pa.OSFile(self._file) as file, pa.ipc.open_stream(file) as reader:
             for batch in reader:
-                yield pa.Table.from_batches([batch])
+                yield pa.Table.from_batches([batch]).cast(self._schema)
+
+    def _numbered(self, table: pa.Table) -> pa.Table:
+        """Return the table with its alike columns as numbers of their texts."""
+        columns = {
+            name: table[name].dictionary_encode() if name in self._alike else table[name]
+            for name in table.column_names
+        }
+        return pa.table(columns)
 
     @property
     def _file(self) -> str:
