@@ -12,8 +12,14 @@ from crawler.reports.display import visible
 
 
 def interrupt(*_: object) -> None:
-    """Take SIGTERM, by which supervisors end a process, for what Ctrl-C is."""
-    signal.raise_signal(signal.SIGINT)
+    """Take SIGTERM, by which supervisors end a process, for what Ctrl-C is.
+
+    A shell's background jobs ignore Ctrl-C; SIGTERM is meant for them as well.
+    """
+    if callable(signal.getsignal(signal.SIGINT)):
+        signal.raise_signal(signal.SIGINT)
+    else:
+        raise KeyboardInterrupt
 
 
 def told(error: Exception) -> int:

@@ -23,9 +23,17 @@ MOMENTS: dict[str, Callable[[Path], bool]] = {
 }
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "prelude"),
+    [
+        (signal.SIGINT, ""),
+        (signal.SIGTERM, ""),
+        (signal.SIGTERM, "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"),
+    ],
+    ids=["Ctrl-C", "SIGTERM", "SIGTERM in the background"],
+)
 async def test_a_run_that_is_told_to_end_says_so_and_goes_on_the_next_night(
-    tmp_path: Path, number: signal.Signals
+    tmp_path: Path, number: signal.Signals, prelude: str
 ) -> None:
     figures = tmp_path / "acme.prom"
     async with serving(tmp_path / "in") as made:
@@ -35,7 +43,7 @@ async def test_a_run_that_is_told_to_end_says_so_and_goes_on_the_next_night(
             for node in made.nodes.values():
                 node.faults.delay_s = 0.1
             given = (*made.arguments(run), "--log", "json", "--metrics", str(figures))
-            process = await start(*given)
+            process = await start(*given, prelude=prelude)
             assert await until(lambda reached=condition, at=run: reached(at), process)
             process.send_signal(number)
             out, err = await process.communicate()
