@@ -6,7 +6,7 @@ failed, 2 usage, 3 incomplete, 4 environment; the first that applies of 4, 2, 1,
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from chains.errors import ConfigError, Fatal
 from crawler import (
     bulk,
     capture,
@@ -61,13 +60,13 @@ from crawler.cli_options import (
     text_of,
 )
 from crawler.collecting import collect_rarely
-from crawler.errors import INTERRUPTED, EnvironmentFault, RecountError, exit_code_of
+from crawler.errors import INTERRUPTED, EnvironmentFault, came_of_interrupt
+from crawler.faults import interrupt, told
 from crawler.hygiene import Seen
 from crawler.live import Live, err
 from crawler.logs import STDERR, LogFormat
 from crawler.public import chosen_before, say_if_public, whom
 from crawler.reports import document, row, terminal
-from crawler.reports.display import visible
 from crawler.result import Report
 from crawler.rowview.making import row_view
 from crawler.storage import RunPlace, storage_at
@@ -84,33 +83,14 @@ app = typer.Typer(
 def main() -> None:
     """Run the command line; the one place where errors become exit codes."""
     STDERR.reset()
+    signal.signal(signal.SIGTERM, interrupt)
     collect_rarely()
     try:
         code = app(standalone_mode=False)
-    except (RecountError, ConfigError, Fatal) as error:
-        err(f"recount: {visible(str(error))}", "error")  # it may repeat what a node or a list says
-        sys.exit(exit_code_of(error))
     except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
-    except OSError as error:
-        text = f"recount: {error.strerror or error}: {error.filename or ''}".rstrip(": ")
-        err(visible(text), "error")
-        sys.exit(exit_code_of(error))
-    except Exception as error:  # the last resort: a usage error of the parser, or a defect
-        show = getattr(error, "format_message", None)
-        if show is None:
-            if os.environ.get("RECOUNT_DEBUG"):
-                raise
-            err(
-                f"recount: a defect of recount: {type(error).__name__}: {visible(str(error))}; "
-                "nothing that was finished is lost. Set RECOUNT_DEBUG=1 to see where, and please "
-                "report it",
-                "error",
-            )
-            sys.exit(4)
-        text = show()
-        err(f"recount: {text}" if text else "recount: name a command, see above")
-        sys.exit(2)
+    except Exception as error:  # noqa: BLE001 - the last resort
+        code = INTERRUPTED if came_of_interrupt(error) else told(error)
     if code == INTERRUPTED:  # the parser, too, makes this of an interrupt
         err("recount: interrupted; nothing that was finished is lost", "error")
     sys.exit(code if isinstance(code, int) else 0)

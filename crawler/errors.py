@@ -37,12 +37,21 @@ class EnvironmentFault(RecountError):
     exit_code = 4
 
 
+def came_of_interrupt(error: BaseException | None) -> bool:
+    """Tell whether an error is an interrupt, or what tidying up after one has run into."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def exit_code_of(error: BaseException) -> int:
     """Return the exit code of a command that ends with this error."""
+    if came_of_interrupt(error):
+        return INTERRUPTED
     if isinstance(error, RecountError):
         return error.exit_code
     if isinstance(error, ConfigError):
         return UsageError.exit_code
-    if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED
     return EnvironmentFault.exit_code

@@ -1,7 +1,8 @@
 """Published reserves, recounted every night: an Airflow DAG that only calls the command line.
 
 Every exit code but 0 fails the task: what each one means stands in docs/operations.md.
-There is no retry: the next night continues the run. `skip_on_exit_code` is off so that no
+There is no retry: the next night continues the run. At the time limit Airflow sends SIGTERM, upon
+which what is finished is kept. `skip_on_exit_code` is off so that no
 code can be taken for a skip.
 """
 

@@ -89,12 +89,19 @@ async def recount(*arguments: str, **options: object) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
-async def kill_when(process: asyncio.subprocess.Process, condition: Callable[[], bool]) -> bool:
-    """Kill -9 as soon as ``condition`` holds; False when the process ended before."""
+async def until(condition: Callable[[], bool], process: asyncio.subprocess.Process) -> bool:
+    """Wait for what a process brings about; False when it ended before."""
     while not condition():
         if process.returncode is not None:
             return False
         await asyncio.sleep(0.002)
+    return True
+
+
+async def kill_when(process: asyncio.subprocess.Process, condition: Callable[[], bool]) -> bool:
+    """Kill -9 as soon as ``condition`` holds; False when the process ended before."""
+    if not await until(condition, process):
+        return False
     process.kill()
     await process.communicate()
     return True
