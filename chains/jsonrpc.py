@@ -18,7 +18,6 @@ import msgspec
 from chains.model import Exchange, Gap, Request
 
 
-
 def exact(text: str) -> Decimal:
     """Return a number with a point or exponent; raises ``ValueError`` beyond what can be held."""
     try:

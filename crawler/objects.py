@@ -121,12 +121,14 @@ class ObjectStore:
         try:
             with self.reading(LOCK) as path:
                 holder = msgspec.json.decode(path.read_bytes(), type=Holder)
-            if not 0 < holder.process < _NO_PROCESS:
-                raise ValueError(f"{holder.process} is the number of no process")
         except FileNotFoundError:
             return  # given back a moment ago
         except (ValueError, RecursionError) as error:
             raise EnvironmentFault(f"{place} is no lock of recount: {error}") from error
+        if not 0 < holder.process < _NO_PROCESS:
+            raise EnvironmentFault(
+                f"{place} is no lock of recount: {holder.process} is the number of no process"
+            )
         here = (holder.host, holder.boot) == (socket.gethostname(), _boot())
         if not here or _runs(holder.process):
             raise EnvironmentFault(

@@ -118,7 +118,9 @@ def test_statistics_of_workers_add_up():
     )
 
 
-@pytest.mark.parametrize("said", [b"", b"{", b"[]", b'{"wanted":1}', b"\xff", b'{"x":' + b"[" * 3000])
+@pytest.mark.parametrize(
+    "said", [b"", b"{", b"[]", b'{"wanted":1}', b"\xff", b'{"x":' + b"[" * 3000]
+)
 def test_what_is_no_message_of_a_worker_is_read_as_none(said):
     assert wire.read(said, wire.Told) is None
     assert wire.read(b'{"wanted":{"eip155:1":2}}', wire.Told) == wire.Told(wanted={"eip155:1": 2})
