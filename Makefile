@@ -18,7 +18,8 @@ FUZZ ?= 20
 fuzz: $(READY)
 	RECOUNT_FUZZ=$(FUZZ) $(BIN)/python -m pytest -n 2 -m property --timeout 3600
 
-# Every parser and decoder, guided by coverage, SECONDS each; atheris needs an environment of its own.
+# Every parser and decoder, guided by coverage, SECONDS of processor time each; atheris needs an
+# environment of its own.
 SECONDS ?= 30
 fuzz-guided: $(FUZZING)/.ready
 	$(FUZZING)/bin/python -m tests.fuzz --seconds $(SECONDS)

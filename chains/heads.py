@@ -16,7 +16,15 @@ from chains.model import Exchange, Gap, Request, Transport
 HIGHEST = 2**63
 """Heights at or above this are no height: they do not fit the files of a run."""
 UNTOLD = Gap("kind-unsupported", detail="the adapter of this network does not tell the head")
-DEFECTS = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
+DEFECTS = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+)
 
 
 @runtime_checkable

@@ -17,8 +17,17 @@ import msgspec
 
 from chains.model import Exchange, Gap, Request
 
-_decode = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
-_decode_many = msgspec.json.Decoder(list[dict[str, Any]], float_hook=Decimal).decode
+
+def exact(text: str) -> Decimal:
+    """Return a number with a point or exponent; raises ``ValueError`` beyond what can be held."""
+    try:
+        return Decimal(text)
+    except ArithmeticError as error:
+        raise ValueError("a number with an exponent beyond all bounds") from error
+
+
+_decode = msgspec.json.Decoder(dict[str, Any], float_hook=exact).decode
+_decode_many = msgspec.json.Decoder(list[dict[str, Any]], float_hook=exact).decode
 
 
 def call(method: str, params: Sequence[Any] | dict[str, Any], *, path: str = "") -> Request:

@@ -6,15 +6,14 @@ hands it over as the failure ``refused`` with status and body kept.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from chains.jsonrpc import failure, malformed
+from chains.jsonrpc import exact, failure, malformed
 from chains.model import Exchange, Gap, Request
 
-_decode = msgspec.json.Decoder(Any, float_hook=Decimal).decode
+_decode = msgspec.json.Decoder(Any, float_hook=exact).decode
 
 
 def get(path: str) -> Request:

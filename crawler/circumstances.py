@@ -37,7 +37,7 @@ def stored_circumstances(run: RunDirectory) -> tuple[EndpointLine, ...]:
         return ()
     try:
         return msgspec.json.decode(run.read(CIRCUMSTANCES), type=tuple[EndpointLine, ...])
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EnvironmentFault(
             f"{file} is damaged ({error}); delete it: it holds only counts of requests"
         ) from error

@@ -159,7 +159,7 @@ def _exchange(run: RunDirectory) -> str:
     """Return whose list a run read; raises ``EnvironmentFault``."""
     try:
         return msgspec.json.decode(run.read(INPUTS), type=_Inputs).exchange
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EnvironmentFault(f"{run.path / INPUTS} is missing or damaged ({error})") from error
 
 

@@ -59,7 +59,8 @@ def load_endpoints(
     addresses: dict[tuple[str, str, str], str] = {}
     specs = []
     for i, entry in enumerate(declarations.array_of(table, "endpoints", file)):
-        known = found.get(entry.get("name"), {}) if isinstance(entry, dict) else {}
+        name = entry.get("name") if isinstance(entry, dict) else None
+        known = found.get(name, {}) if isinstance(name, str) else {}
         spec = _endpoint({**entry, **known} if known else entry, file, f"endpoints[{i}]")
         key = f"endpoints[{i}] ({spec.name})"
         if spec.name in names:

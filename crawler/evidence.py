@@ -115,7 +115,7 @@ def read_pack(path: Path) -> Iterator[Header | Extract]:
                     decoder=line.decoder,
                     exchanges=tuple(_from_line(entry, path) for entry in line.exchanges),
                 )
-    except (OSError, StopIteration, msgspec.MsgspecError, ValueError) as error:
+    except (OSError, StopIteration, ValueError, RecursionError) as error:
         raise EnvironmentFault(
             f"the evidence pack {path} is missing or damaged: {str(error) or 'it is empty'}"
         ) from error

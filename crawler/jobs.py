@@ -355,7 +355,7 @@ def stored_inputs(run: RunDirectory) -> Inputs:
     """Read what a run was given, besides the list; raises ``EnvironmentFault``."""
     try:
         return msgspec.json.decode(run.read(INPUTS), type=Inputs)
-    except (OSError, msgspec.MsgspecError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EnvironmentFault(
             f"{run.path / INPUTS} is missing or damaged ({error}); continue the run with "
             f"'recount resume {run.path}' or start a new one"

@@ -28,6 +28,10 @@ NEEDED = {"s3": "s3fs"}
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
+_NO_PROCESS = 1 << 31
+"""Numbers of processes are below it."""
+
+
 class Holder(msgspec.Struct, frozen=True):
     """Who holds the lock: a process of a machine since it was started."""
 
@@ -119,8 +123,12 @@ class ObjectStore:
                 holder = msgspec.json.decode(path.read_bytes(), type=Holder)
         except FileNotFoundError:
             return  # given back a moment ago
-        except msgspec.MsgspecError as error:
+        except (ValueError, RecursionError) as error:
             raise EnvironmentFault(f"{place} is no lock of recount: {error}") from error
+        if not 0 < holder.process < _NO_PROCESS:
+            raise EnvironmentFault(
+                f"{place} is no lock of recount: {holder.process} is the number of no process"
+            )
         here = (holder.host, holder.boot) == (socket.gethostname(), _boot())
         if not here or _runs(holder.process):
             raise EnvironmentFault(

@@ -126,7 +126,7 @@ class RunDirectory:
             ) from error
         try:
             manifest = msgspec.json.decode(raw, type=Manifest)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise EnvironmentFault(f"{file} is damaged: {error}") from error
         if manifest.format != FORMAT:
             raise UsageError(f"{file}: format {manifest.format!r}; this version reads {FORMAT!r}")

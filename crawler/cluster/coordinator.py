@@ -323,7 +323,9 @@ class _Spread(Engine):
                 )
         answer = answers.get(worker)
         if isinstance(answer, bytes):
-            told = msgspec.json.decode(answer, type=Told)
+            told = wire.read(answer, Told)
+            if told is None:
+                return  # nonsense is silence
             until = time.monotonic() + LASTING_S
             self._leases.heard(worker, shares, told.under_way, until)
             self._told[worker] = told

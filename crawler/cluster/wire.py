@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -27,6 +28,7 @@ from crawler.errors import UsageError
 from crawler.inputs import versions
 from crawler.runs import ShardEntry
 
+T = TypeVar("T", bound=msgspec.Struct)
 _TEMPLATE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 
 
@@ -82,6 +84,14 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     statistics: Mapping[str, EndpointStatistics] = {}
 
 
+def read(packed: bytes, kind: type[T]) -> T | None:
+    """Return a message of this kind, ``None`` for bytes that are none."""
+    try:
+        return msgspec.json.decode(packed, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 @cache
 def build() -> Mapping[str, str]:
     """Say which recount this is: a digest of its own files, and the libraries' versions."""
@@ -126,7 +136,10 @@ def check_address(address: str, *, plain: bool) -> None:
 
     ``plain`` says that the user accepts what anybody in between can do.
     """
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # brackets with no address of IPv6 in them
+        parts = urlsplit("")
     if parts.scheme not in ("tcp", "tls") or not parts.hostname:
         raise UsageError(f"--cluster {address}: tls://host:port or tcp://host:port was expected")
     if parts.scheme == "tls" or plain or _is_loopback(parts.hostname):

@@ -200,6 +200,7 @@ class ParquetTable(_GenericTable):
 
     def batches(self, first_row: int, tally: Tally) -> Iterator[pa.RecordBatch]:
         """Yield the rows; the file's first row has the row number ``first_row``."""
+        last = first_row + self.size.lines
         with _parquet(self.source):
             file = pq.ParquetFile(self.source.path)
             found = iter(file.iter_batches(batch_size=_BATCH, use_threads=False))
@@ -218,6 +219,11 @@ class ParquetTable(_GenericTable):
             yield batch
         with self.source.open() as stream:
             refuse_change(self.source, self.size, measure(stream).sha256)
+        if first_row != last:
+            raise ListError(
+                f"{self.source.name}: damaged Parquet file: its footer tells of another number of "
+                "rows than it holds"
+            )
 
 
 def _records(columns: pa.RecordBatch) -> Iterator[tuple[int, Sequence[str], str, str]]:

@@ -21,6 +21,8 @@ from crawler.model import ListedTotal
 
 HEAD_LINES = 20_000
 """Lines before which the detail header must come."""
+BLOCK_SIZE = 1 << 20
+"""Bytes read at a time: the header stands at the beginning."""
 _SAMPLE = 1000
 _SHOWN = 5
 _TOTALS_HEADER = "coin[,snapshot height],amount|balance"
@@ -116,7 +118,7 @@ def no_detail_section(head: Head, name: str) -> ListError:
 
 
 def _lines(stream: Stream, name: str) -> Iterator[bytes]:
-    for block in blocks(stream, name, 1 << 20):
+    for block in blocks(stream, name, BLOCK_SIZE):
         start = 0
         while start < len(block.data):
             end = block.data.find(b"\n", start) + 1 or len(block.data)

@@ -51,7 +51,7 @@ def decode(data: bytes) -> Report:
     """Read ``report.json``. Raises ``UsageError`` where it is none of ours."""
     try:
         report = msgspec.json.decode(data, type=Report, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         message = (
             f"this is not a recount report: {error}; expected the report.json of a run, "
             f"schema {SCHEMA}"

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from chains.adapters import load
 from chains.heads import TellsHead
 from chains.model import (
+    AssetId,
     ChainAdapter,
     Exchange,
     Extract,
@@ -86,19 +87,25 @@ _recorded: dict[str, Recorded] = {}
 def recorded(case: Case) -> Recorded:
     """Pin and ask a simulated node, once: balances and, where there are any, control and proofs."""
     if case.name not in _recorded:
-        _recorded[case.name] = asyncio.run(_record(case))
+        _recorded[case.name] = asyncio.run(record(case, sorted(case.ledger)))
     return _recorded[case.name]
 
 
-async def _record(case: Case) -> Recorded:
+async def record(
+    case: Case,
+    accounts: Sequence[bytes],
+    transport: Any = None,
+    asset: AssetId | None = None,
+) -> Recorded:
+    """Pin a node of a case and ask it about accounts, by a transport without a socket."""
     adapter_class = load(case.spec.adapter)
-    transport = Direct(case.node(), adapter_class.capabilities.answering)
+    transport = transport or Direct(case.node(), adapter_class.capabilities.answering)
     adapter = adapter_class(case.spec, transport)
     pin = await adapter.pin(case.height)
     at = adapter.snapshot(case.height, pin)
     asked = {}
     kinds = [QueryKind.BALANCE]
-    if adapter_class.capabilities.control:
+    if adapter_class.capabilities.control and asset is None:
         kinds.append(QueryKind.CONTROL)
     if adapter_class.capabilities.proof_questions:
         kinds.append(QueryKind.PROOF)
@@ -107,11 +114,12 @@ async def _record(case: Case) -> Recorded:
             kind=kind,
             chain=case.spec.id,
             height=case.height,
-            asset=case.spec.native,
-            accounts=tuple(sorted(case.ledger)),
+            asset=asset or case.spec.native,
+            accounts=tuple(accounts),
         )
         asked[kind] = (questions, tuple([one async for one in adapter.extract(questions, at)]))
-    wanted = adapter.head_requests() if isinstance(adapter, TellsHead) else ()
+    tells = isinstance(adapter, TellsHead) and isinstance(transport, Direct)
+    wanted = adapter.head_requests() if tells else ()
     head = [await transport.exchange(request, "n0") for request in wanted]
     return Recorded(adapter, pin, at, asked, tuple(head))
 

@@ -27,6 +27,7 @@ BODIES = (
     b"{}",
     b'"text"',
     b"1e999",
+    b'{"result":1e999999999999999999999}',
     b"[" * 5000,
     json.dumps({"jsonrpc": "2.0", "id": 0, "result": -1}).encode(),
     json.dumps({"jsonrpc": "2.0", "id": 0, "result": {"number": "0x" + "f" * 90}}).encode(),

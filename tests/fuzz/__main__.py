@@ -1,13 +1,17 @@
 """Runs a campaign: ``python -m tests.fuzz [--seconds N] [NAME...]``, a table at its end.
 
-Every target gets so many seconds in a process of its own. With ``atheris`` the inputs are guided
-by coverage; ``--plain`` does without. An input that breaks a property is written to
-``fuzz-failures/`` and shown; the exit code is then 1.
+Every target gets so many seconds of processor time in a process of its own. With ``atheris`` the
+inputs are guided by coverage; ``--plain`` does without. An input that breaks a property is written
+to ``fuzz-failures/`` and shown; the exit code is then 1. ``--again FILE NAME`` tries it once more.
+``--corpus DIRECTORY`` keeps what took new branches and begins with it the next time. ``--record``
+writes the table into ``docs/hostile-input.md``, if every target was run.
 """
 
 from __future__ import annotations
 
 import argparse
+import atexit
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -18,49 +22,100 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from tests.fuzz.mutation import mutated
+from tests.fuzz import table
 from tests.fuzz.target import Target, leave_place, place
 
 FAILURES = Path("fuzz-failures")
-LONGEST_INPUT = 1 << 16
-"""Bytes; longer seeds are cut to it."""
+LONGEST_INPUT = 1 << 15
+"""Bytes; longer seeds are cut to it, unless all of them are longer."""
+WAITING = 10
+"""So many times its processor time a target may take where the machine does other work."""
+MOST_MIB = 1024
+"""Memory of one process, beyond which an input has blown it up."""
 SAID = {
     "seeds": r"seeds: (\d+)",
     "corpus": r"corp: (\d+)",
-    "inputs": r"number_of_executed_units: +(\d+)",
-    "peak": r"peak_rss_mb: +(\d+)",
+    "inputs": r"inputs: (\d+)",
+    "peak": r"peak: (\d+)",
 }
-"""Where the numbers stand in what libFuzzer says, or we in its place."""
+"""Where the numbers stand in what we and libFuzzer say."""
 
-Work = Callable[[Target, int, int], None]
+NOISE = re.compile(r"#\d+\s|INFO: |stat::|\s*$")
+"""What libFuzzer says as it goes."""
+
+Work = Callable[[Target, argparse.Namespace], None]
 
 
 def main() -> int:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("names", nargs="*", help="beginnings of targets' names; all by default")
-    parser.add_argument("--seconds", type=int, default=30, help="for each target")
+    parser.add_argument(
+        "--seconds", type=int, default=30, help="of processor time, for each target"
+    )
     parser.add_argument("--plain", action="store_true", help="not guided by coverage")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--corpus", type=Path, help="where the corpus is kept")
+    parser.add_argument("--again", type=Path, metavar="FILE", help="try one input once more")
+    parser.add_argument("--record", action="store_true", help="write the table into the documents")
     given = parser.parse_args()
-    guided = not given.plain and importlib.util.find_spec("atheris") is not None
-    say(f"fuzz: {'guided by atheris' if guided else 'plain mutations, not guided'}\n")
+    if given.seconds < 1:
+        parser.error("--seconds: at least 1")
+    if given.record and given.names:
+        parser.error("--record: a table of all targets is written, or none")
+    guided = not (given.plain or given.again) and importlib.util.find_spec("atheris") is not None
     targets = _instrumented() if guided else _targets()
+    chosen = _chosen(targets, given.names)
+    if not chosen:
+        parser.error(f"no target's name begins so; there are: {', '.join(targets)}")
+    if given.again:
+        return _once_more(chosen, given.again)
+    say(f"fuzz: {'guided by atheris' if guided else 'plain mutations, not guided'}\n")
+    say(f"{'target':26} {'seeds':>6} {'corpus':>6} {'inputs':>9} {'a second':>8} {'MiB':>5}\n")
     FAILURES.mkdir(exist_ok=True)
-    say(f"{'target':26} {'seeds':>6} {'corpus':>6} {'inputs':>9} {'s':>4} {'MiB':>5}\n")
-    broken = 0
-    for name, target in targets.items():
-        if not given.names or any(name.startswith(one) for one in given.names):
-            broken += _apart(_guided if guided else _plain, target, given)
-    return int(broken > 0)
+    lines, broken = [], []
+    try:
+        for target in chosen:
+            line, well = _apart(_guided if guided else _plain, target, given)
+            lines.append(line)
+            broken += [] if well else [target.name]
+    except KeyboardInterrupt:
+        say("fuzz: stopped\n")
+        return 130
+    finally:
+        leave_place()
+        with contextlib.suppress(OSError):
+            FAILURES.rmdir()  # nothing was left there
+    say(f"fuzz: {len(lines)} targets, {sum(one.inputs for one in lines):,} inputs, ")
+    say(f"broken: {', '.join(broken) or 'none'}\n")
+    if given.record:
+        table.write(lines, given.seconds, guided=guided)
+    return int(bool(broken))
 
 
 def say(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
+
+
+def _chosen(targets: Mapping[str, Target], names: list[str]) -> list[Target]:
+    return [one for one in targets.values() if not names or one.name.startswith(tuple(names))]
+
+
+def _once_more(chosen: list[Target], file: Path) -> int:
+    """Try one input on one target, with a traceback where it breaks."""
+    if len(chosen) > 1:
+        say(f"fuzz: which one: {', '.join(one.name for one in chosen)}?\n")
+        return 2
+    try:
+        chosen[0].timed(file.read_bytes())
+    finally:
+        leave_place()
+    say(f"{chosen[0].name}: holds\n")
+    return 0
 
 
 def _targets() -> Mapping[str, Target]:
@@ -73,12 +128,31 @@ def _instrumented() -> Mapping[str, Target]:
     """Import everything so that atheris sees which branches an input takes."""
     import atheris  # noqa: PLC0415 - the only place that needs it
 
-    with atheris.instrument_imports(include=["chains", "crawler"], enable_loader_override=False):
+    with (
+        _quiet(),
+        atheris.instrument_imports(include=["chains", "crawler"], enable_loader_override=False),
+    ):
         return _targets()
 
 
-def _apart(work: Work, target: Target, given: argparse.Namespace) -> bool:
-    """Fuzz one target in a process of its own, print its line; tell whether a property broke."""
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out what atheris says of every module; what goes wrong is raised anyway."""
+    kept = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        sys.stderr.flush()
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _apart(work: Work, target: Target, given: argparse.Namespace) -> tuple[table.Line, bool]:
+    """Fuzz one target in a process of its own, print its line; tell whether all properties held."""
+    began = time.monotonic()
     with tempfile.TemporaryFile() as said:
         place()  # made here, so that it can be removed here
         child = os.fork()
@@ -87,7 +161,7 @@ def _apart(work: Work, target: Target, given: argparse.Namespace) -> bool:
                 os.dup2(said.fileno(), stream.fileno())
             code = 1
             try:
-                work(target, given.seconds, given.seed)
+                work(target, given)
                 code = 0
             except BaseException:  # noqa: BLE001 - the child has no other way to tell
                 traceback.print_exc()
@@ -99,51 +173,115 @@ def _apart(work: Work, target: Target, given: argparse.Namespace) -> bool:
         leave_place()
         said.seek(0)
         text = said.read().decode(errors="replace")
-    numbers = {name: (re.findall(pattern, text) or ["-"])[-1] for name, pattern in SAID.items()}
+    found = {name: (re.findall(pattern, text) or [""])[-1] for name, pattern in SAID.items()}
+    numbers = {name: int(number or 0) for name, number in found.items()}
+    line = table.Line(target.name, *(numbers[name] for name in SAID))
     say(
-        f"{target.name:26} {numbers['seeds']:>6} {numbers['corpus']:>6} {numbers['inputs']:>9} "
-        f"{given.seconds:>4} {numbers['peak']:>5}\n"
+        f"{target.name:26} {line.seeds:>6} {line.corpus or '-':>6} {line.inputs:>9} "
+        f"{line.inputs / given.seconds:>8.0f} {line.peak:>5}\n"
     )
     if code:
-        say(f"{target.name}: BROKEN\n{text[-6000:]}\n")
-    return bool(code)
+        told = "\n".join(one for one in text.splitlines() if not NOISE.match(one))
+        say(f"{target.name}: BROKEN after {time.monotonic() - began:.0f} s\n{told[-6000:]}\n")
+    return line, not code
 
 
-def _plain(target: Target, seconds: int, seed: int) -> None:
+def _plain(target: Target, given: argparse.Namespace) -> None:
     """Try mutations of the seeds for some seconds of processor time."""
-    rng = random.Random(f"{target.name} {seed}")
-    seeds = target.seeds()
-    inputs, began = 0, time.process_time()
-    while time.process_time() - began < seconds:
-        data = mutated(seeds, rng) if inputs >= len(seeds) else seeds[inputs]
+    from tests.fuzz.mutation import mutated  # noqa: PLC0415 - it imports what is instrumented
+
+    rng = random.Random(f"{target.name} {given.seed}")
+    seeds = _begun(target)
+    trying = _Trying(target, given.seconds)
+    while not trying.is_over():
+        trying(mutated(seeds, rng))
+    trying.tell()
+
+
+class _Trying:
+    """Tries inputs until the time is over, and counts them."""
+
+    def __init__(self, target: Target, seconds: int) -> None:
+        self._target = target
+        self._inputs = 0
+        self._until = time.process_time() + seconds
+
+    def __call__(self, data: bytes) -> None:
+        """Try one input, and keep it where it breaks a property."""
         try:
-            target.timed(data)
+            self._target.timed(data)
         except BaseException:
-            short = hashlib.sha256(data).hexdigest()[:12]
-            (FAILURES / f"{_word(target)}-{short}").write_bytes(data)
+            kept = FAILURES / f"{_word(self._target)}-{_short(data)}"
+            kept.write_bytes(data)
+            say(f"{kept}: {data[:200]!r}\n")
+            self.tell()
             raise
-        inputs += 1
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-    say(f"seeds: {len(seeds)}\nnumber_of_executed_units: {inputs}\npeak_rss_mb: {peak}\n")
+        self._inputs += 1
+
+    def is_over(self) -> bool:
+        """Tell whether the time is over."""
+        return time.process_time() > self._until
+
+    def tell(self) -> None:
+        """Say what there was."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+        say(f"inputs: {self._inputs}\npeak: {peak}\n")
 
 
-def _guided(target: Target, seconds: int, seed: int) -> None:
+def _short(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+def _guided(target: Target, given: argparse.Namespace) -> None:
     """Hand a target to libFuzzer through atheris, which ends the process."""
     import atheris  # noqa: PLC0415 - as above
 
-    corpus = place() / "corpus"
-    corpus.mkdir()
-    seeds = target.seeds()
-    for number, content in enumerate(seeds):
-        (corpus / str(number)).write_bytes(content[:LONGEST_INPUT])
-    say(f"seeds: {len(seeds)}\n")
-    arguments = [
-        *(sys.argv[0], str(corpus), f"-max_total_time={seconds}", f"-seed={seed}"),
-        *("-timeout=30", "-rss_limit_mb=4096", f"-max_len={LONGEST_INPUT}"),
-        *("-print_final_stats=1", f"-artifact_prefix={FAILURES}/{_word(target)}-"),
+    from tests.fuzz.mutation import mutated  # noqa: PLC0415
+
+    seeds = _begun(target)
+    corpus = (given.corpus or place() / "corpus") / _word(target)
+    corpus.mkdir(parents=True, exist_ok=True)
+    short = [one for one in seeds if len(one) <= LONGEST_INPUT] or [
+        one[:LONGEST_INPUT] for one in seeds
     ]
-    atheris.Setup(arguments, target.timed)
+    for content in short:
+        (corpus / f"seed-{_short(content)}").write_bytes(content)
+    rng = random.Random()
+
+    def mutator(data: bytes, most: int, seed: int) -> bytes:
+        rng.seed(seed)
+        if rng.randrange(3):
+            return bytes(atheris.Mutate(data, most))
+        return mutated((data, data, rng.choice(short)), rng)[:most]
+
+    trying = _Trying(target, given.seconds)
+
+    def one(data: bytes) -> None:
+        trying(data)
+        if trying.is_over():  # libFuzzer itself knows the time of the wall only
+            trying.tell()
+            sys.stdout.flush()
+            os._exit(0)
+
+    wall = given.seconds * WAITING
+    arguments = [
+        *(sys.argv[0], str(corpus), f"-max_total_time={wall}", f"-seed={given.seed}"),
+        *("-timeout=120", f"-rss_limit_mb={MOST_MIB}", f"-max_len={LONGEST_INPUT}"),
+        f"-artifact_prefix={FAILURES}/{_word(target)}-",
+    ]
+    atexit.register(trying.tell)  # where the time of the wall is over before
+    atheris.Setup(arguments, one, custom_mutator=mutator)
     atheris.Fuzz()
+
+
+def _begun(target: Target) -> list[bytes]:
+    """Return the seeds, each tried once: what is imported or made once is there then."""
+    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type] # pyarrow looks for it each time
+    seeds = target.seeds()
+    for seed in seeds:
+        target.check(seed)
+    say(f"seeds: {len(seeds)}\n")
+    return seeds
 
 
 def _word(target: Target) -> str:

@@ -1,29 +1,27 @@
-"""Targets that read files: lists, archives, workbooks, configuration, and a run's own files."""
+"""Targets that read files of people: lists, archives, workbooks, configuration, liabilities."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
 
 from chains.errors import ConfigError
-from chains.model import Exchange, Extract, Request
-from crawler import declarations, evidence, settings
-from crawler.answers import ANSWERS
+from crawler import declarations, settings
 from crawler.endpoints import load_endpoints
-from crawler.errors import EnvironmentFault, ListError, UsageError
-from crawler.jobs import stored_inputs
+from crawler.errors import ListError, UsageError
+from crawler.inputs import _messages
 from crawler.liabilities.table import load_liabilities
+from crawler.lists import blocks, head
 from crawler.lists.amounts import AmountError, amounts_to_units, parse_amount
-from crawler.plan import PLAN
-from crawler.reports import document
-from crawler.runs import FORMAT, Manifest, RunDirectory
-from crawler.settings import config_root, load_heights, load_policy, load_statement
+from crawler.provenance import load_provenance
+from crawler.settings import config_root, load_heights, load_policy, load_statement, load_world
 from tests.fuzz.target import Target, file_with, place, split
 from tests.property.test_lists import read_through
 
@@ -70,11 +68,23 @@ chain = "bip122:000000000019d6689c085ae165831e93"
 url = "ssl://127.0.0.1:50002"
 protocol = "electrum"
 """
+MOST_AMOUNTS = 64
 LIABILITIES = (
     b'as_of = "2024"\nsource = "s"\n[liabilities]\nBTC = "1.5"\nETH = "2"\n',
     b'[[liabilities]]\nasset = "BTC"\namount = "1"\nas_of = "2024"\nsource = "s"\n',
     b'asset,amount,as-of,source\nBTC,1.5,2024,s\n"ETH",2,2024,"a ""b"""\n',
 )
+
+
+@contextlib.contextmanager
+def small_blocks() -> Iterator[None]:
+    """Read in small blocks: their memory is written over for every list, and edges are met."""
+    before = blocks.BLOCK_SIZE, blocks.MAX_LINE, head.BLOCK_SIZE
+    blocks.BLOCK_SIZE, blocks.MAX_LINE, head.BLOCK_SIZE = 1 << 10, 1 << 16, 1 << 9
+    try:
+        yield
+    finally:
+        blocks.BLOCK_SIZE, blocks.MAX_LINE, head.BLOCK_SIZE = before
 
 
 def lists(name: str) -> Target:
@@ -83,7 +93,8 @@ def lists(name: str) -> Target:
     def check(data: bytes) -> None:
         path = file_with(data, "list")
         try:
-            read_through(path)
+            with small_blocks():
+                read_through(path)
         except ListError as error:
             said = str(error)
             assert str(path) in said
@@ -95,35 +106,41 @@ def lists(name: str) -> Target:
     return Target(f"list {name}", lambda: [seed.read_bytes() for seed in seeds], check)
 
 
+@cache
+def workbook_members() -> Mapping[str, bytes]:
+    with zipfile.ZipFile(WORKBOOK) as book:
+        return {name: book.read(name) for name in book.namelist()}
+
+
 def workbook_part(data: bytes) -> None:
     """Read a workbook in which one part has this content."""
     which, content = split(data, len(PARTS))
     out = io.BytesIO()
-    with zipfile.ZipFile(WORKBOOK) as old, zipfile.ZipFile(out, "w") as new:
-        for name in old.namelist():
-            new.writestr(name, content if name == PARTS[which] else old.read(name))
-    with contextlib.suppress(ListError):
+    with zipfile.ZipFile(out, "w") as new:
+        for name, usual in workbook_members().items():
+            new.writestr(name, content if name == PARTS[which] else usual)
+    with contextlib.suppress(ListError), small_blocks():
         read_through(file_with(out.getvalue(), "list"))
 
 
 def workbook_seeds() -> list[bytes]:
-    with zipfile.ZipFile(WORKBOOK) as book:
-        return [bytes((at,)) + book.read(part) for at, part in enumerate(PARTS)]
+    return [bytes((at,)) + workbook_members()[part] for at, part in enumerate(PARTS)]
 
 
 def amounts(data: bytes) -> None:
-    """Hold a text against an independent reading of plain decimals."""
+    """Hold texts against an independent reading of plain decimals, alone and as a column."""
     decimals, rest = split(data, 78)
-    text = rest.decode("utf-8", "replace")
-    try:
-        units: int | None = parse_amount(text, decimals)
-    except AmountError:
-        units = None
-    if units is not None:
-        assert text.strip(" ").replace(".", "").isascii()
-        assert Fraction(units, 10**decimals) == Fraction(text.strip(" "))
-    column = amounts_to_units(pa.array([text], pa.string()), decimals)[0].as_py()
-    assert column == (None if units is None else str(units))
+    texts = rest.decode("utf-8", "replace").split("\n")[:MOST_AMOUNTS]
+    column = amounts_to_units(pa.array(texts, pa.string()), decimals).to_pylist()
+    for text, units in zip(texts, column, strict=True):
+        try:
+            alone: int | None = parse_amount(text, decimals)
+        except AmountError:
+            alone = None
+        if alone is not None:
+            assert text.strip(" ").replace(".", "").isascii()
+            assert Fraction(alone, 10**decimals) == Fraction(text.strip(" "))
+        assert units == (None if alone is None else str(alone))
 
 
 def config(name: str, load: Callable[[Path], object], *seeds: Path | bytes) -> Target:
@@ -135,6 +152,29 @@ def config(name: str, load: Callable[[Path], object], *seeds: Path | bytes) -> T
 
     found = [seed if isinstance(seed, bytes) else seed.read_bytes() for seed in seeds]
     return Target(f"config {name}", lambda: found, check)
+
+
+def exchange(path: Path) -> object:
+    """Load a world with one file of an exchange."""
+    builder = settings._Builder()
+    builder.add(WORLD, "world.toml", exchange=False)
+    builder.add(declarations.read_bytes(path, path.name), path.name, exchange=True)
+    return builder.world()
+
+
+def provenance(path: Path) -> object:
+    return load_provenance(shipped_world(), path)
+
+
+@cache
+def shipped_world() -> settings.World:
+    return load_world()
+
+
+def messages(path: Path) -> object:
+    with contextlib.suppress(UsageError):
+        return _messages(str(path))
+    return None
 
 
 def world(path: Path) -> object:
@@ -156,145 +196,21 @@ def liabilities(data: bytes) -> None:
             assert one.coins >= 0
 
 
-def extracts() -> list[Extract]:
-    request = Request(path="/x", body=b'{"method": "eth_call"}')
-    said = Exchange(request=request, endpoint="one", status=200, body=b'{"result": "0x10"}')
-    binary = Exchange(request=request, endpoint="one", status=200, body=b"\xff\x00\x10")
-    failed = Exchange(request=request, endpoint="two", failure="timeout", retryable=True)
-    return [
-        Extract(positions=[0, 1], decoder="batch", exchanges=(said, failed)),
-        Extract(positions=[2], decoder="single", exchanges=(binary,)),
-    ]
-
-
-def pack() -> bytes:
-    path = place() / "made.zst"
-    header = evidence.Header(format=evidence.FORMAT, subject="d", attempt=1)
-    writer = evidence.PackWriter(path, header)
-    for extract in extracts():
-        writer.add(extract)
-    writer.close()
-    return path.read_bytes()
-
-
-def pack_lines() -> bytes:
-    (place() / "made.zst").write_bytes(pack())
-    with pa.input_stream(str(place() / "made.zst"), compression="zstd") as stream:
-        return bytes(stream.read())
-
-
-def read_pack(data: bytes) -> None:
-    """Read a pack: every exchange in it has the digest under which it stands."""
-    path = file_with(data, "pack.zst")
-    with contextlib.suppress(EnvironmentFault):
-        for line in evidence.read_pack(path):
-            if isinstance(line, Extract):
-                assert len(evidence.extract_digests(line)) == len(line.exchanges)
-
-
-def read_pack_lines(data: bytes) -> None:
-    """Read a pack of these lines; an exchange that is read is one that was written."""
-    path = place() / "pack.zst"
-    with pa.CompressedOutputStream(str(path), "zstd") as stream:
-        stream.write(data)
-    known = {evidence.digest(one) for extract in extracts() for one in extract.exchanges}
-    with contextlib.suppress(EnvironmentFault):
-        for line in evidence.read_pack(path):
-            if isinstance(line, Extract):
-                assert {*evidence.extract_digests(line)} <= known
-
-
-def run_directory() -> RunDirectory:
-    """Return an empty run, without its lock."""
-    manifest = Manifest(
-        format=FORMAT, run="r", started="", versions={}, inputs={}, options={}, config_sha256=""
-    )
-    run = RunDirectory(place() / "run", manifest)
-    for part in ("plan", "shards", "inputs"):
-        (run.path / part).mkdir(parents=True, exist_ok=True)
-    return run
-
-
-def table_target(name: str, table: pa.Table) -> Target:
-    """Read a table of a run: what was written, or a fault."""
-
-    def seeds() -> list[bytes]:
-        run = run_directory()
-        run.write_table(name, table)
-        return [(run.path / name).read_bytes()]
-
-    def check(data: bytes) -> None:
-        run = run_directory()
-        (run.path / name).write_bytes(data)
-        with contextlib.suppress(EnvironmentFault):
-            run.read_table(name, schema=table.schema).validate(full=True)
-
-    return Target(f"table {name.partition('/')[0]}", seeds, check)
-
-
-ANSWERED = pa.Table.from_pylist(
-    [
-        {
-            **dict.fromkeys(("parts", "facts", "source", "method", "endpoint", "detail"), "x"),
-            "position": n,
-            "account": b"a" * 20,
-            "subject": b"a" * 20,
-            "extract": 0,
-            "units": None if n else str(7**30),
-            "gap": "timeout" * (n > 0),
-            "retryable": n > 0,
-        }
-        for n in range(3)
-    ],
-    schema=ANSWERS,
-)
-PLANNED = pa.table({"account": [b"a" * 20, b"b" * 20]}, schema=PLAN)
-
-
-def manifest(data: bytes) -> None:
-    run = run_directory()
-    (run.path / "manifest.json").write_bytes(data)
-    with contextlib.suppress(EnvironmentFault, UsageError):
-        RunDirectory.open(run.path, lock=False)
-
-
-def manifests() -> list[bytes]:
-    run = run_directory()
-    run.save()
-    return [(run.path / "manifest.json").read_bytes()]
-
-
-def inputs(data: bytes) -> None:
-    run = run_directory()
-    (run.path / "inputs/inputs.json").write_bytes(data)
-    with contextlib.suppress(EnvironmentFault):
-        stored_inputs(run)
-
-
-def report(data: bytes) -> None:
-    with contextlib.suppress(UsageError):
-        document.encode(document.decode(data))
-
-
+AMOUNTS = (b"\x12 1234.5600 \n1e5\n.5\n00.10", b"\x000", b"\x08" + b"9" * 100)
 SHIPPED = config_root()
-INPUTS = b'{"world":{"chains":{},"assets":{},"exchanges":{},"aliases":{},"schemes":{},"digest":""}'
 TARGETS = (
-    *map(lists, ("okx_[17]*.csv", "okx_[aq]*.csv", "okx_archive.zip", "htx.csv", "htx.xlsx")),
+    *map(lists, ("okx_[179]*.csv", "okx_[aq]*.csv", "okx_archive.zip", "htx.csv", "htx.xlsx")),
     *map(lists, ("binance.zip", "bitmex.yaml", "generic.csv", "generic.jsonl", "generic.parquet")),
     Target("workbook parts", workbook_seeds, workbook_part),
-    Target("amounts", lambda: [b"\x12 1234.5600 ", b"\x000", b"\x08" + b"9" * 100], amounts),
+    Target("amounts", lambda: list(AMOUNTS), amounts),
     config("world", world, WORLD),
     config("policy", load_policy, SHIPPED / "policy.toml"),
     config("statement", load_statement, *sorted((SHIPPED / "statements").glob("*.toml"))),
     config("heights", load_heights, b'replaces = true\n[heights]\n"eip155:1" = 17\nBTC = 5\n'),
     config("endpoints", endpoints, ENDPOINTS),
+    config("exchange", exchange, *sorted((SHIPPED / "exchanges").glob("*.toml"))),
+    config("provenance", provenance, SHIPPED / "provenance.toml"),
+    config("messages", messages, b"I control this wallet\r\nanother text\n"),
     Target("liabilities", lambda: [b"\0" + LIABILITIES[0], b"\0" + LIABILITIES[1],
                                    b"\1" + LIABILITIES[2]], liabilities),
-    Target("evidence pack", lambda: [pack()], read_pack),
-    Target("evidence lines", lambda: [pack_lines()], read_pack_lines),
-    table_target("shards/x.parquet", ANSWERED),
-    table_target("plan/x.parquet", PLANNED),
-    Target("manifest", manifests, manifest),
-    Target("inputs", lambda: [INPUTS], inputs),
-    Target("report", lambda: [(ROOT / "fixtures/reports/golden.json").read_bytes()], report),
 )  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.fuzz import chains, files
+from tests.fuzz import answers, chains, electrum, files, kept, raw, tokens
 from tests.fuzz.target import Target
 
-TARGETS: dict[str, Target] = {target.name: target for target in (*files.TARGETS, *chains.TARGETS)}
+MODULES = (files, kept, chains, raw, electrum, answers, tokens)
+TARGETS: dict[str, Target] = {one.name: one for module in MODULES for one in module.TARGETS}

@@ -69,6 +69,8 @@ def test_connections_that_are_accepted(address, plain):
         ("tcp://scheduler:8786", "is another machine"),
         ("ws://127.0.0.1:8786", r"--cluster ws://127\.0\.0\.1:8786: tls://host:port"),
         ("127.0.0.1:8786", "tls://host:port or tcp://host:port was expected"),
+        ("tls://[::1:8786", "tls://host:port or tcp://host:port was expected"),
+        ("tls://[a]:8786", "tls://host:port or tcp://host:port was expected"),
     ],
 )
 def test_connections_that_are_refused(address, message):
@@ -114,3 +116,11 @@ def test_statistics_of_workers_add_up():
     assert coordinator._sum([there.statistics["a"]] * 2) == coordinator.EndpointStatistics(
         requests=4, busy_s=1.0
     )
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"{", b"[]", b'{"wanted":1}', b"\xff", b'{"x":' + b"[" * 3000]
+)
+def test_what_is_no_message_of_a_worker_is_read_as_none(said):
+    assert wire.read(said, wire.Told) is None
+    assert wire.read(b'{"wanted":{"eip155:1":2}}', wire.Told) == wire.Told(wanted={"eip155:1": 2})

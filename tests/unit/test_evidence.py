@@ -153,6 +153,7 @@ def flipped(path: Path) -> None:
         pytest.param(replaced(b'"received_base64":"', b'"received_base64":"*'), id="bad base64"),
         pytest.param(replaced(b'"positions":[0]', b'"positions":["a"]'), id="bad positions"),
         pytest.param(replaced(b"answer", b"\xff\xff"), id="not UTF-8"),
+        pytest.param(replaced(b'{"positions"', b'{"x":' + b"[" * 3000), id="deep"),
     ],
 )
 def test_a_damaged_or_edited_pack_is_a_fault_that_names_the_file(

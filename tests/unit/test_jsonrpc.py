@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chains import jsonrpc
+from chains import jsonrpc, rest
 from chains.model import Exchange, Gap, Request
 
 pytestmark = pytest.mark.unit
@@ -50,6 +50,16 @@ def test_ids_of_a_batch_are_positions() -> None:
 def test_a_result_comes_back_as_it_was_said(value: Any) -> None:
     assert jsonrpc.result(exchange(said(0, value))) == value
     assert jsonrpc.results(exchange([said(0, value)]), 1) == [value]
+
+
+@pytest.mark.parametrize("text", ["1e999999999999999999999", "-1.5e-9999999999999999999999"])
+def test_a_number_with_an_exponent_beyond_all_bounds_is_no_answer(text: str) -> None:
+    body = b'{"id":0,"result":%s}' % text.encode()
+    assert reasons([jsonrpc.result(exchange(body)), rest.answer(exchange(body))]) == [
+        "malformed-answer",
+        "malformed-answer",
+    ]
+    assert reasons(jsonrpc.results(exchange(b"[%s]" % body), 2)) == ["malformed-answer"] * 2
 
 
 @pytest.mark.parametrize("text", ["0.1", "123456789.123456789123456789", "1e400", "1E-30"])

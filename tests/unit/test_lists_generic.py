@@ -141,6 +141,19 @@ def test_a_damaged_parquet_file_is_refused_in_one_line(tmp_path: Path) -> None:
     assert refused == {1}
 
 
+def test_a_parquet_file_that_tells_of_more_rows_than_it_holds_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    raw = (FIXTURES / "generic.parquet").read_bytes()
+    told = pq.read_metadata(FIXTURES / "generic.parquet").num_rows
+    footer = int.from_bytes(raw[-8:-4], "little") + 8
+    varint = bytes([0x16, told * 2])  # field 3 of the footer: an i64, zigzag
+    assert raw[-footer:].count(varint) >= 1
+    changed = raw[:-footer] + raw[-footer:].replace(varint, bytes([0x16, told * 2 + 2]), 1)
+    path.write_bytes(changed)
+    with pytest.raises(ListError, match="tells of another number of rows than it holds"):
+        rows_of(path)
+
+
 @pytest.mark.parametrize(
     ("rows", "cell", "said"), [(1, 40_000_000, "a ratio above 200"), (200_000, 1, "rows in")]
 )

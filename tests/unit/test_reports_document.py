@@ -63,7 +63,11 @@ def test_a_float_is_refused() -> None:
         document.encode(with_result(policy={"minimum": [0.95]}))
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"[1]", b"\xff\xfe", b'{"result": 1}'])
+@pytest.mark.parametrize(
+    "data",
+    [*(b"", b"{}", b"[1]", b"\xff\xfe", b'{"result": 1}'), b'{"x":' + b"[" * 3000],
+    ids=lambda data: repr(data[:12]),
+)
 def test_other_files_are_refused_with_what_was_expected(data: bytes) -> None:
     with pytest.raises(UsageError, match=r"expected the report\.json of a run"):
         document.decode(data)

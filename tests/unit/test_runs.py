@@ -88,7 +88,11 @@ def test_no_run_is_a_usage_error_that_names_the_place(tmp_path: Path) -> None:
         RunDirectory.open(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"format": 1}', b'{"run":"\xff"}'])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"{}", b'{"format": 1}', b'{"run":"\xff"}', b'{"x":' + b"[" * 3000],
+    ids=lambda content: repr(content[:12]),
+)
 def test_a_damaged_manifest_is_a_fault_that_names_it(run: RunDirectory, content: bytes) -> None:
     run.close()
     (run.path / "manifest.json").write_bytes(content)

@@ -160,6 +160,7 @@ ONE = '[[endpoints]]\nname = "a"\nchain = "eip155:1"\nurl = "https://a.example/$
         (ONE.replace("https://a.example/${KEY}", "file://elsewhere/x"), "url", "this machine"),
         (ONE.replace("a.example", "a.example:port"), "url", "not a URL"),
         (ONE.replace('"a"', '"a b"'), "name", "letters"),
+        (ONE.replace('"a"', "[]"), "endpoints[0].name", "str"),
         (ONE + ONE, "endpoints[1] (a).name", "earlier endpoint"),
         (ONE + ONE.replace('"a"', '"b"'), "endpoints[1] (b).url", "is also the URL of a"),
         ("[endpoints]\nname = 'a'", "endpoints", "array of tables"),

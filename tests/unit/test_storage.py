@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import uuid
@@ -266,3 +267,26 @@ def test_a_store_that_cannot_be_reached_is_one_sentence(monkeypatch):
     monkeypatch.setattr(storage._files, "exists", fail)
     with pytest.raises(EnvironmentFault, match=r"cannot reach memory://.*: Unreachable: no route"):
         storage.holds("manifest.json")
+
+
+@pytest.mark.parametrize(
+    "process", [0, -1, 1 << 31, 1 << 70], ids=["none", "negative", "too large", "endless"]
+)
+def test_a_lock_of_a_process_that_cannot_be_is_no_lock(process):
+    place = place_of(f"memory://{uuid.uuid4().hex}/run")
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    here = boot.read_text().strip() if boot.exists() else ""
+    refuse_lock(place, msgspec.json.encode(Holder(socket.gethostname(), here, process, "then")))
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b'"\xff"', b'{"x":' + b"[" * 3000])
+def test_a_lock_that_cannot_be_read_is_no_lock(content):
+    refuse_lock(place_of(f"memory://{uuid.uuid4().hex}/run"), content)
+
+
+def refuse_lock(place, content):
+    store = ObjectStore(place)
+    with store.replacing(LOCK) as path:
+        path.write_bytes(content)
+    with pytest.raises(EnvironmentFault, match="is no lock of recount"):
+        store.lock()

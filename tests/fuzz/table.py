@@ -1,0 +1,51 @@
+"""The table of a campaign in ``docs/hostile-input.md``, between its two marks."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+FILE = Path(__file__).parents[2] / "docs/hostile-input.md"
+BEGIN, END = "<!-- campaign -->", "<!-- end of campaign -->"
+HEAD = "| target | seeds | corpus | inputs | peak MiB |\n|---|---|---|---|---|\n"
+
+
+class Line(NamedTuple):
+    """What one target came to; a corpus of 0: not guided."""
+
+    name: str
+    seeds: int
+    corpus: int
+    inputs: int
+    peak: int
+
+
+def text(lines: Sequence[Line], seconds: int, *, guided: bool) -> str:
+    """Return what stands between the marks."""
+    how = f"guided by atheris {version('atheris')}" if guided else "plain mutations"
+    total = sum(line.inputs for line in lines)
+    said = (
+        f"{datetime.now(UTC):%Y-%m-%d}, {how}, Python {platform.python_version()}, {seconds} s of "
+        f"processor time for each target on a machine of {os.cpu_count()} processors: "
+        f"{len(lines)} targets,\n{total:,} inputs. *corpus* is what was kept for taking new "
+        "branches.\n\n"
+    )
+    rows = (
+        f"| `{one.name}` | {one.seeds} | {one.corpus or '-'} | {one.inputs:,} | {one.peak} |\n"
+        for one in lines
+    )
+    return said + HEAD + "".join(rows)
+
+
+def write(lines: Sequence[Line], seconds: int, *, guided: bool) -> None:
+    """Put the table of a whole campaign into the document."""
+    old = FILE.read_text(encoding="utf-8")
+    between = re.compile(f"(?<={re.escape(BEGIN)}\n).*(?={re.escape(END)})", re.DOTALL)
+    made = text(lines, seconds, guided=guided)
+    FILE.write_text(between.sub(lambda _: made, old), encoding="utf-8")
