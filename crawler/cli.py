@@ -59,12 +59,12 @@ from crawler.cli_options import (
     print_json,
     text_of,
 )
-from crawler.collecting import collect_rarely
 from crawler.errors import INTERRUPTED, EnvironmentFault, came_of_interrupt
 from crawler.faults import interrupt, told
 from crawler.hygiene import Seen
 from crawler.live import Live, err
 from crawler.logs import STDERR, LogFormat
+from crawler.memory import collect_rarely
 from crawler.public import chosen_before, say_if_public, whom
 from crawler.reports import document, row, terminal
 from crawler.result import Report

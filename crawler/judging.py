@@ -19,8 +19,8 @@ import pyarrow as pa
 
 from chains import addresses, signatures
 from chains.model import ChainSpec, Ownership
-from crawler.collecting import collect_rarely
 from crawler.labels import Resolved, chain_named, resolve, resolve_generic
+from crawler.memory import collect_rarely
 from crawler.model import CLAIMS, Asset, Exchange, RowKind
 from crawler.settings import Heights, World
 

@@ -44,9 +44,9 @@ from chains.model import (
 from chains.words import WORD, Words
 from crawler import jobs, rounds
 from crawler import recount as pure
-from crawler.collecting import collect_rarely
 from crawler.engine import Engine, Pinned
 from crawler.ledger import LEDGER
+from crawler.memory import collect_rarely
 from crawler.model import Rounding
 from crawler.ownership import EXAMINED, SIGNATURES
 from crawler.plan import Moment
