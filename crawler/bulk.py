@@ -13,11 +13,11 @@ import msgspec
 
 from chains import adapters
 from chains.model import ChainSpec, Exchange, Questions, ReadsBulk
-from crawler import recount as pure
-from crawler import replaying
-from crawler.engine import evidence_pack, stored_pins
+from crawler.counting import recount as pure
+from crawler.crawling import replaying
+from crawler.crawling.engine import evidence_pack, stored_pins
+from crawler.crawling.evidence import Header, read_pack
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.evidence import Header, read_pack
 from crawler.jobs import stored_inputs
 from crawler.runs import RunDirectory
 from crawler.storage import RunPlace

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -15,19 +16,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from crawler import (
-    bulk,
-    capture,
-    cli_nodes,
-    cli_support,
-    explain,
-    inputs,
-    jobs,
-    plan_summary,
-    pruning,
-    repeat,
-    verify_summary,
-)
+from crawler import bulk, cli_nodes, cli_support, inputs, jobs, pruning, repeat, verify_summary
+from crawler.asking import plan_summary
 from crawler.attended import attended
 from crawler.cli_options import (
     Captured,
@@ -59,9 +49,11 @@ from crawler.cli_options import (
     print_json,
     text_of,
 )
+from crawler.crawling import capture
 from crawler.errors import INTERRUPTED, EnvironmentFault, came_of_interrupt
+from crawler.examining import explain
+from crawler.examining.hygiene import Seen
 from crawler.faults import interrupt, told
-from crawler.hygiene import Seen
 from crawler.live import Live, err
 from crawler.logs import STDERR, LogFormat
 from crawler.memory import collect_rarely
@@ -83,7 +75,8 @@ app = typer.Typer(
 def main() -> None:
     """Run the command line; the one place where errors become exit codes."""
     STDERR.reset()
-    signal.signal(signal.SIGTERM, interrupt)
+    if threading.current_thread() is threading.main_thread():  # others may set no handler
+        signal.signal(signal.SIGTERM, interrupt)
     collect_rarely()
     try:
         code = app(standalone_mode=False)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from crawler import capture, diagnosis
+from crawler import diagnosis
 from crawler.cli_options import (
     Companion,
     Config,
@@ -22,6 +22,7 @@ from crawler.cli_options import (
     options_of,
     print_json,
 )
+from crawler.crawling import capture
 from crawler.live import Live
 
 

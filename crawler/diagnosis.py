@@ -17,12 +17,12 @@ from chains import reasons
 from chains.endpoints import EndpointSpec
 from chains.model import ChainId, Method
 from crawler import jobs
+from crawler.asking.plan import questions, why_not
 from crawler.columns import distinct
 from crawler.doctor import CONTRADICTING, Probe, Trial, common_head, probe, trial_of
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.inputs import Options, open_inputs
 from crawler.model import RowKind
-from crawler.plan import questions, why_not
 from crawler.progress import Progress
 from crawler.reports.display import visible
 from crawler.settings import World, load_world

@@ -35,9 +35,9 @@ from chains.model import (
 )
 from chains.pinning import stood
 from chains.transport import HttpTransport, RetryPolicy
-from crawler.decoding import DEFECTS, decode
+from crawler.asking.plan import capabilities
+from crawler.crawling.decoding import DEFECTS, decode
 from crawler.endpoints import is_loopback
-from crawler.plan import capabilities
 
 ONCE = RetryPolicy(attempts=1, total_s=30.0)
 MOST_LOOKS = 10

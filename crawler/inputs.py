@@ -13,14 +13,14 @@ import msgspec
 
 from chains.transport import RetryPolicy
 from crawler import declarations
-from crawler.earlier import PROGRAM, program_digest
+from crawler.asking.plan import ALL
+from crawler.counting.recount import Inputs
 from crawler.errors import UsageError
+from crawler.examining.earlier import PROGRAM, program_digest
+from crawler.examining.ownership import Reading
+from crawler.examining.quick import make_ready
 from crawler.liabilities.table import load_liabilities
 from crawler.lists import open_list
-from crawler.ownership import Reading
-from crawler.plan import ALL
-from crawler.quick import make_ready
-from crawler.recount import Inputs
 from crawler.runs import canonical_digest, sha256_file
 from crawler.settings import Heights, World, load_heights, load_policy, load_statement, load_world
 

@@ -20,30 +20,31 @@ import pyarrow.parquet as pq
 from msgspec.structs import replace
 
 from chains.endpoints import EndpointSpec
-from crawler import captured, earlier, replaying
-from crawler import recount as pure
-from crawler.answers import Place
-from crawler.circumstances import keep_circumstances, stored_circumstances
+from crawler.asking.controllers import controllers_asked
+from crawler.asking.forecast import Forecast, forecast
+from crawler.asking.plan import questions
+from crawler.asking.rounds import crawl
 from crawler.cluster.coordinator import Cluster
-from crawler.controllers import controllers_asked
+from crawler.counting import recount as pure
+from crawler.counting.ledger import LEDGER
+from crawler.counting.recount import Inputs
+from crawler.crawling import captured, replaying
+from crawler.crawling.answers import Place
+from crawler.crawling.circumstances import keep_circumstances, stored_circumstances
+from crawler.crawling.engine import Engine, stored_pins
 from crawler.digests import MANY
 from crawler.endpoints import PUBLIC, load_endpoints, load_public
-from crawler.engine import Engine, stored_pins
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.forecast import Forecast, forecast
-from crawler.hygiene import Seen
+from crawler.examining import earlier
+from crawler.examining.hygiene import Seen
+from crawler.examining.judges import Judging
+from crawler.examining.ownership import examine
 from crawler.inputs import Opened, Options, input_digests, open_inputs, versions
-from crawler.judges import Judging
-from crawler.ledger import LEDGER
 from crawler.lists import PublishedList
 from crawler.memory import give_back
-from crawler.ownership import examine
-from crawler.plan import questions
 from crawler.progress import Progress
-from crawler.recount import Inputs
 from crawler.reports import document, html
 from crawler.result import Circumstances, Report, Result
-from crawler.rounds import crawl
 from crawler.runs import FORMAT, INPUTS, Manifest, RunDirectory
 from crawler.settings import World
 from crawler.spool import PIECE

@@ -45,7 +45,7 @@ class ShardEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One shard of the frozen plan. ``digest`` names its files.
 
     ``round`` is 0 for what the list asks, and counts on for what the answers ask
-    (``crawler.rounds``).
+    (``crawler.asking.rounds``).
     """
 
     digest: str

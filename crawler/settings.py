@@ -22,7 +22,7 @@ from chains.errors import ConfigError
 from chains.model import AssetId, ChainId, ChainSpec
 from crawler import declarations
 from crawler.declarations import fault, quoted
-from crawler.labels import plain
+from crawler.examining.labels import plain
 from crawler.model import Asset, AssetClass, Exchange, Share
 
 

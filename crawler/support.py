@@ -11,10 +11,10 @@ import msgspec
 
 from chains import signatures
 from chains.model import ChainId, Method
+from crawler.asking.plan import asset_namespace, capabilities
+from crawler.counting.provenance import NEVER, load_provenance
 from crawler.errors import UsageError
-from crawler.labels import chain_named
-from crawler.plan import asset_namespace, capabilities
-from crawler.provenance import NEVER, load_provenance
+from crawler.examining.labels import chain_named
 from crawler.settings import World
 
 NEVER_LIVE = "No adapter of this build has been run against a live public network."

@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crawler.columns import records
+from crawler.counting.ledger import LEDGER
 from crawler.errors import UsageError
-from crawler.ledger import LEDGER
 from crawler.reports.display import visible
 from crawler.storage import environment_faults
 

@@ -9,13 +9,13 @@ from fractions import Fraction
 import msgspec
 from rich.console import Console
 
-from crawler.control import AWAITING
-from crawler.hygiene import Reuse
-from crawler.outcome import DISCREPANT
+from crawler.asking.control import AWAITING
+from crawler.counting.outcome import DISCREPANT
+from crawler.counting.units import fraction_text
+from crawler.examining.hygiene import Reuse
 from crawler.reasons import sentence
 from crawler.reports import display, terminal
 from crawler.result import MessageLine, Result, TotalCheck
-from crawler.units import fraction_text
 
 STATUSES = ("bound", "controlled", "signer-only", "unsigned", "unsupported", "refuted")
 

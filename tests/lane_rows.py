@@ -15,8 +15,8 @@ from chains.addresses.bitcoin import encode
 from chains.signatures import digests
 from chains.signatures.ed25519 import SMALL_ORDER
 from crawler.demo import keys
-from crawler.judging import TASKS, Judge, Meanings, Reading
-from crawler.quick import QuickLane
+from crawler.examining.judging import TASKS, Judge, Meanings, Reading
+from crawler.examining.quick import QuickLane
 from crawler.settings import load_world
 
 TEXT = "I am an OKX address"

@@ -25,10 +25,10 @@ from chains.transport import EndpointStatistics, RetryPolicy
 from crawler.cluster import wire, work
 from crawler.cluster.leases import Leases, Shares
 from crawler.cluster.wire import Lease, Setup, ShardTask, Told
-from crawler.engine import Engine, Pinned, open_positions
+from crawler.crawling.engine import Engine, Pinned, open_positions
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.judges import Elsewhere, Judging
-from crawler.judging import Reading, compressed, message
+from crawler.examining.judges import Elsewhere, Judging
+from crawler.examining.judging import Reading, compressed, message
 from crawler.progress import Progress
 from crawler.runs import RunDirectory, ShardEntry
 from crawler.storage import Url, links

@@ -23,12 +23,12 @@ from chains.errors import ConfigError
 from chains.model import ChainId
 from chains.transport import HttpTransport
 from crawler.cluster.wire import Lease, Setup, ShardTask, Share, Told, build, difference
-from crawler.engine import Engine
+from crawler.counting.recount import planned
+from crawler.crawling.engine import Engine
 from crawler.errors import EnvironmentFault, RecountError
-from crawler.judges import LaneThenJudge
-from crawler.judging import TASKS, message, read_message, unpacked
+from crawler.examining.judges import LaneThenJudge
+from crawler.examining.judging import TASKS, message, read_message, unpacked
 from crawler.progress import Silent
-from crawler.recount import planned
 from crawler.runs import RunDirectory
 from crawler.storage import place_of
 
@@ -54,8 +54,8 @@ def identity() -> Mapping[str, str]:
 def judge(here: Mapping[str, str], reading: bytes, tasks: bytes) -> bytes:
     """Settle and judge tasks; both sides travel as one Arrow message of their rows.
 
-    ``reading`` is what ``crawler.judging.compressed`` returned. Raises ``EnvironmentFault`` in
-    another build.
+    ``reading`` is what ``crawler.examining.judging.compressed`` returned. Raises
+    ``EnvironmentFault`` in another build.
     """
     _check_build(here)
     return message(_judge(reading).judge(read_message(tasks, TASKS)))

@@ -13,9 +13,9 @@ from functools import cache
 import msgspec
 
 from chains.simulated.bip122 import SimulatedCoin
+from crawler.counting.units import to_text
 from crawler.demo.keys import MESSAGE
 from crawler.demo.networks import by_label
-from crawler.units import to_text
 
 BITCOIN_HEIGHT, ETHEREUM_HEIGHT, TRON_HEIGHT, SOLANA_SLOT = 2_000, 20_000_000, 62_000_000, 270_000
 HEADER = (

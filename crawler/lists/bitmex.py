@@ -39,6 +39,7 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
+from crawler.counting.units import to_text
 from crawler.errors import ListError
 from crawler.lists.archives import Source
 from crawler.lists.blocks import blocks, measure
@@ -47,7 +48,6 @@ from crawler.lists.layout import NO_TOKENS, Layout
 from crawler.lists.parse import Rows
 from crawler.lists.table import Tally, count_kinds, refuse_change
 from crawler.model import ListedTotal, Rounding
-from crawler.units import to_text
 
 ENTRY_KEYS = ("addr", "addr_type", "script", "balance")
 MAX_DEPTH = 8

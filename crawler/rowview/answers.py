@@ -10,10 +10,11 @@ import msgspec
 
 from chains.model import Extract, QueryKind
 from chains.workings import Movement, Working
-from crawler.answers import Place
-from crawler.engine import evidence_pack
+from crawler.counting.units import to_text
+from crawler.crawling.answers import Place
+from crawler.crawling.engine import evidence_pack
+from crawler.crawling.evidence import Header, digest, read_pack
 from crawler.errors import EnvironmentFault
-from crawler.evidence import Header, digest, read_pack
 from crawler.rowview.records import (
     Amount,
     AnswerLines,
@@ -26,7 +27,6 @@ from crawler.rowview.records import (
 )
 from crawler.rowview.rests_on import Decoded
 from crawler.runs import RunDirectory
-from crawler.units import to_text
 
 FIRST_EXTRACT_LINE = 2
 """Of an unpacked pack: the header stands before it."""

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from crawler.columns import flags, whole
+from crawler.counting.ledger import LEDGER
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.ledger import LEDGER
-from crawler.ownership import EXAMINED, SIGNATURES
+from crawler.examining.ownership import EXAMINED, SIGNATURES
 from crawler.runs import RunDirectory
 
 ROWS = "rows.parquet"

@@ -10,14 +10,15 @@ import pyarrow as pa
 from chains import addresses
 from chains.model import ChainId, ChainSpec, QueryKind
 from crawler import jobs
-from crawler.answers import Place
-from crawler.engine import Pinned
+from crawler.asking.plan import Moment as PlanMoment
+from crawler.counting.ledger import Join
+from crawler.counting.recount import Inputs
+from crawler.counting.totals import Alike, chosen_in_conflict, judged_rows, scales
+from crawler.crawling.answers import Place
+from crawler.crawling.engine import Pinned
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.ledger import Join
 from crawler.model import Validity
-from crawler.plan import Moment as PlanMoment
 from crawler.reasons import sentence
-from crawler.recount import Inputs
 from crawler.result import AssetLine, Result
 from crawler.rowview import records
 from crawler.rowview.answers import Reader
@@ -26,7 +27,6 @@ from crawler.rowview.records import FORMAT, Amount, RowView
 from crawler.rowview.rests_on import Decoded, RestsOn, rests_on
 from crawler.runs import RunDirectory
 from crawler.storage import RunPlace
-from crawler.totals import Alike, chosen_in_conflict, judged_rows, scales
 
 OF_LIST = frozenset({"group"})
 """Columns of the ledger that number something across the whole list."""

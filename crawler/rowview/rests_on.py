@@ -13,15 +13,15 @@ from typing import Any
 import msgspec
 
 from chains.model import AssetId, QueryKind, Questions
-from crawler import captured, replaying
-from crawler.answers import MergedShard, read_shard
-from crawler.control import AWAITING
-from crawler.controllers import Known, judge_row
-from crawler.engine import Pinned, stored_pins
-from crawler.ledger import Shards, control_answers
-from crawler.plan import ControlQuestion, Moment, is_token
-from crawler.recount import planned_shard
-from crawler.replaying import ShardReplay
+from crawler.asking.control import AWAITING
+from crawler.asking.controllers import Known, judge_row
+from crawler.asking.plan import ControlQuestion, Moment, is_token
+from crawler.counting.ledger import Shards, control_answers
+from crawler.counting.recount import planned_shard
+from crawler.crawling import captured, replaying
+from crawler.crawling.answers import MergedShard, read_shard
+from crawler.crawling.engine import Pinned, stored_pins
+from crawler.crawling.replaying import ShardReplay
 from crawler.rowview.kept import Kept
 from crawler.runs import RunDirectory, ShardEntry
 from crawler.settings import World

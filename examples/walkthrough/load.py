@@ -36,14 +36,14 @@ from chains import addresses
 from chains.model import AssetId, ChainId, ChainSpec
 from chains.signatures.bitcoin import MESSAGE_HEADERS
 from chains.simulated.bip122 import REGTEST_MAGIC, SimulatedCoin, SimulatedCore
+from crawler.asking.plan import asset_namespace, asset_reference
+from crawler.counting.totals import last_place
 from crawler.declarations import quoted
-from crawler.labels import chain_named, resolve
+from crawler.examining.labels import chain_named, resolve
 from crawler.lists import open_list
 from crawler.lists.amounts import parse_amount
 from crawler.model import Rounding, RowKind
-from crawler.plan import asset_namespace, asset_reference
 from crawler.settings import World, load_world
-from crawler.totals import last_place
 
 COIN = 10**8
 ANYONE = b"\x51"

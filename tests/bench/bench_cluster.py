@@ -23,8 +23,8 @@ from pathlib import Path
 import psutil
 
 from crawler.cluster.coordinator import Cluster
-from crawler.judging import TASKS, Reading
-from crawler.ownership import TASKS_A_PART, examine
+from crawler.examining.judging import TASKS, Reading
+from crawler.examining.ownership import TASKS_A_PART, examine
 from crawler.settings import load_world
 from tests.bench.bench_ownership import BATCH, batches, make_rows
 from tests.integration.dask_cluster import DaskCluster, dask_cluster

@@ -32,10 +32,10 @@ from chains.endpoints import EndpointSpec
 from chains.model import AssetId, ChainId, ChainSpec, QueryKind, Questions, Request, Snapshot
 from chains.simulated.evm_bytecode import token
 from chains.transport import HttpTransport
-from crawler.answers import read_shard
-from crawler.engine import Engine, evidence_pack
-from crawler.evidence import Header, read_pack
-from crawler.plan import Moment, shard_digest, shards
+from crawler.asking.plan import Moment, shard_digest, shards
+from crawler.crawling.answers import read_shard
+from crawler.crawling.engine import Engine, evidence_pack
+from crawler.crawling.evidence import Header, read_pack
 from crawler.progress import Silent
 from crawler.runs import FORMAT, Manifest, RunDirectory, ShardEntry
 from tests.bench.bare_client import bare, http_message

@@ -42,14 +42,15 @@ from chains.model import (
     Source,
 )
 from chains.words import WORD, Words
-from crawler import jobs, rounds
-from crawler import recount as pure
-from crawler.engine import Engine, Pinned
-from crawler.ledger import LEDGER
+from crawler import jobs
+from crawler.asking import rounds
+from crawler.asking.plan import Moment
+from crawler.counting import recount as pure
+from crawler.counting.ledger import LEDGER
+from crawler.crawling.engine import Engine, Pinned
+from crawler.examining.ownership import EXAMINED, SIGNATURES
 from crawler.memory import collect_rarely
 from crawler.model import Rounding
-from crawler.ownership import EXAMINED, SIGNATURES
-from crawler.plan import Moment
 from crawler.progress import Silent
 from crawler.result import Result
 from crawler.runs import FORMAT, INPUTS, Manifest, RunDirectory

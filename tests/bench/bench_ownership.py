@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from chains.signatures.digests import okx_evm
 from crawler.demo import keys
+from crawler.examining.ownership import Reading, examine
 from crawler.model import CLAIMS
-from crawler.ownership import Reading, examine
 from crawler.settings import load_world
 
 ROWS = 120_000

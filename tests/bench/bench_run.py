@@ -31,7 +31,7 @@ import msgspec
 
 from chains.simulated.anvil import find_anvil
 from crawler import demo
-from crawler.evidence import Header, read_pack
+from crawler.crawling.evidence import Header, read_pack
 from tests.bench.bare_client import bare, http_message
 from tests.bench.processes import Measured, apart_cpu, measured
 

@@ -38,9 +38,9 @@ from chains.model import (
     Source,
 )
 from chains.words import WORD, Words
-from crawler.answers import ALIKE, ANSWERS, AnswerColumns
-from crawler.engine import evidence_pack
-from crawler.evidence import FORMAT, Header, PackWriter
+from crawler.crawling.answers import ALIKE, ANSWERS, AnswerColumns
+from crawler.crawling.engine import evidence_pack
+from crawler.crawling.evidence import FORMAT, Header, PackWriter
 from crawler.runs import FORMAT as RUN
 from crawler.runs import Manifest, RunDirectory, shard_name
 

@@ -21,13 +21,14 @@ from reasons_doc import reasons_markdown
 from chains import addresses, workings
 from chains import model as chain_model
 from chains.model import AssetId, ChainId, Exchange, Extract, Request
-from crawler import cli, evidence, model, runs
-from crawler.answers import ANSWERS
-from crawler.ledger import LEDGER
+from crawler import cli, model, runs
+from crawler.asking.plan import DECODER_VERSION, PLAN
+from crawler.counting.ledger import LEDGER
+from crawler.crawling import evidence
+from crawler.crawling.answers import ANSWERS
+from crawler.examining.ownership import SIGNATURES
 from crawler.liabilities import Trust
 from crawler.lists.generic import COLUMNS
-from crawler.ownership import SIGNATURES
-from crawler.plan import DECODER_VERSION, PLAN
 from crawler.result import SCHEMA
 from crawler.rowview import records
 from crawler.settings import Policy, load_world

@@ -14,13 +14,13 @@ import pyarrow as pa
 
 from chains.errors import ConfigError
 from crawler import declarations, settings
+from crawler.counting.provenance import load_provenance
 from crawler.endpoints import load_endpoints
 from crawler.errors import ListError, UsageError
 from crawler.inputs import _messages
 from crawler.liabilities.table import load_liabilities
 from crawler.lists import blocks, head
 from crawler.lists.amounts import AmountError, amounts_to_units, parse_amount
-from crawler.provenance import load_provenance
 from crawler.settings import config_root, load_heights, load_policy, load_statement, load_world
 from tests.fuzz.target import Target, file_with, place, split
 from tests.property.test_lists import read_through

@@ -14,14 +14,15 @@ import pyarrow.parquet as pq
 
 from chains.model import ChainId, Exchange, Extract, Request, Snapshot
 from chains.transport import EndpointStatistics, RetryPolicy
-from crawler import circumstances, earlier, evidence
-from crawler.answers import ANSWERS
+from crawler.asking.plan import PLAN
 from crawler.cluster import wire
+from crawler.counting.ledger import LEDGER
+from crawler.crawling import circumstances, evidence
+from crawler.crawling.answers import ANSWERS
 from crawler.errors import EnvironmentFault, RecountError, UsageError
+from crawler.examining import earlier
 from crawler.jobs import stored_inputs
-from crawler.ledger import LEDGER
 from crawler.objects import LOCK, Holder, ObjectStore, _boot
-from crawler.plan import PLAN
 from crawler.reports import document
 from crawler.rowview import kept
 from crawler.runs import FORMAT, Manifest, RunDirectory, ShardEntry

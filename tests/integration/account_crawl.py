@@ -14,7 +14,7 @@ from chains.signatures import judge
 from chains.signatures.model import SignedAddress
 from chains.simulated.node import SimulatedNode
 from chains.transport import HttpTransport, RetryPolicy
-from crawler.control import judge_signers
+from crawler.asking.control import judge_signers
 
 A = TypeVar("A", bound=AccountAdapter)
 

@@ -44,7 +44,7 @@ from chains.signatures.digests import OKX_HEADER, frame
 from chains.signatures.model import SignedAddress
 from chains.simulated.antelope import KEY, SimulatedAntelope, Stored, permission, required
 from chains.transport import HttpTransport, RetryPolicy
-from crawler.control import BELOW_THRESHOLD, CONTROLLED, DENIED, judge_signers
+from crawler.asking.control import BELOW_THRESHOLD, CONTROLLED, DENIED, judge_signers
 
 pytestmark = pytest.mark.integration
 

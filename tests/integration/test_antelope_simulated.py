@@ -32,7 +32,7 @@ from chains.model import (
 from chains.signatures.antelope import key_text
 from chains.simulated.antelope import KEY, SimulatedAntelope, Stored, permission, required
 from chains.transport import HttpTransport, RetryPolicy
-from crawler.control import BELOW_THRESHOLD, CONTROLLED, DENIED, judge_signers
+from crawler.asking.control import BELOW_THRESHOLD, CONTROLLED, DENIED, judge_signers
 
 pytestmark = pytest.mark.integration
 

@@ -27,7 +27,7 @@ from chains.model import (
 )
 from chains.simulated.aptos import PAYER, SimulatedAptos
 from chains.transport import HttpTransport, RetryPolicy
-from crawler.control import judge_signers
+from crawler.asking.control import judge_signers
 
 pytestmark = pytest.mark.integration
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.labels import resolve
+from crawler.examining.labels import resolve
 from crawler.settings import World, load_world
 from tests.reference import reference
 

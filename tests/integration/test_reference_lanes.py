@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from crawler import quick
-from crawler.judging import TASKS
+from crawler.examining import quick
+from crawler.examining.judging import TASKS
 from crawler.lists import open_list
 from tests.lane_rows import EMPTY, judged_both_ways, reading
 from tests.reference import reference

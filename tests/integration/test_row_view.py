@@ -20,9 +20,9 @@ from pytest_socket import disable_socket, enable_socket
 from row_world import ANOTHER, HEIGHT, ME, TIP, RowWorld
 
 from chains.workings import Clock, Rule, Working
+from crawler.crawling.evidence import Header, digest, read_pack
+from crawler.crawling.replaying import ShardReplay
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.evidence import Header, digest, read_pack
-from crawler.replaying import ShardReplay
 from crawler.reports import document, row
 from crawler.rowview.making import row_view
 from crawler.rowview.records import Amount, Evidence, RowView

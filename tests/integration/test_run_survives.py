@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from aiohttp import web
 
+from crawler.counting.units import to_text
 from crawler.demo.nodes import nodes
-from crawler.units import to_text
 from tests.integration.made_up_run import kill_when, recount, result_bytes, serving, start
 
 pytestmark = pytest.mark.integration

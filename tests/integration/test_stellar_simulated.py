@@ -27,7 +27,7 @@ from chains.model import (
 )
 from chains.simulated.stellar import PASSPHRASE, START_S, SimulatedHorizon
 from chains.transport import HttpTransport, RetryPolicy
-from crawler.control import judge_signers
+from crawler.asking.control import judge_signers
 
 pytestmark = pytest.mark.integration
 

@@ -16,7 +16,7 @@ from chains.adapters.tron import tokens
 from chains.model import AssetId, Gap, Method, Observation, PartKind, QueryKind
 from chains.simulated.tron import ACTIVE_OPERATIONS, SOLID_DEPTH, SimulatedTron
 from chains.simulated.trongrid import Event, SimulatedTronGrid, Transfer, text
-from crawler.control import CONTROLLED, DENIED, judge_signers
+from crawler.asking.control import CONTROLLED, DENIED, judge_signers
 
 pytestmark = pytest.mark.integration
 

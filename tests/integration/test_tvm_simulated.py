@@ -27,7 +27,7 @@ from chains.model import (
 )
 from chains.simulated.tvm import MAINNET_ZERO_STATE, SimulatedTon
 from chains.transport import HttpTransport, RetryPolicy
-from crawler.control import judge_signers
+from crawler.asking.control import judge_signers
 
 pytestmark = pytest.mark.integration
 

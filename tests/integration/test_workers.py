@@ -11,8 +11,8 @@ pytestmark = pytest.mark.integration
 
 WAITING = """
 import time
-from crawler.judges import workers
-from crawler.judging import TASKS, Reading, message, work
+from crawler.examining.judges import workers
+from crawler.examining.judging import TASKS, Reading, message, work
 from crawler.settings import load_world
 import pyarrow as pa
 

@@ -34,7 +34,7 @@ from chains.signatures.secp256k1 import hash160
 from chains.signatures.xrpl import half_sha512
 from chains.simulated.xrpl import KNOWN, SimulatedXrpl
 from chains.transport import HttpTransport, RetryPolicy
-from crawler.control import judge_signers
+from crawler.asking.control import judge_signers
 
 pytestmark = pytest.mark.integration
 

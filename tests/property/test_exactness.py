@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chains.model import Exchange, Extract, Gap, QueryKind, Request
-from crawler.evidence import FORMAT, Header, PackWriter, read_pack
-from crawler.ledger import build
+from crawler.asking.plan import questions as plan_questions
+from crawler.asking.plan import shards
+from crawler.counting.ledger import build
+from crawler.counting.totals import judged_rows, row_tolerance, scales
+from crawler.counting.units import percent, to_text
+from crawler.crawling.evidence import FORMAT, Header, PackWriter, read_pack
 from crawler.lists.amounts import AmountError, parse_amount
 from crawler.model import Rounding
-from crawler.plan import questions as plan_questions
-from crawler.plan import shards
 from crawler.settings import Policy
-from crawler.totals import judged_rows, row_tolerance, scales
-from crawler.units import percent, to_text
 from tests.unit.ledger_rows import (
     ETH,
     EVM,

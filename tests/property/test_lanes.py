@@ -9,7 +9,7 @@ import pytest
 
 from chains.addresses.evm import encode as checksummed
 from chains.signatures import digests
-from crawler import quick
+from crawler.examining import quick
 from tests.fuzzing import inputs
 from tests.lane_rows import (
     changed,

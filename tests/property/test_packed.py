@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chains.model import AssetId, ChainId, QueryKind, Questions
 from chains.packed import LONG, Packed
-from crawler.plan import DECODER_VERSION, shard_digest
+from crawler.asking.plan import DECODER_VERSION, shard_digest
 
 pytestmark = pytest.mark.property
 

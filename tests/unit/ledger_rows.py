@@ -18,10 +18,21 @@ from chains.model import (
     Questions,
     Source,
 )
-from crawler.answers import AnswerColumns, MergedShard, merge
+from crawler.asking.plan import shard_digest
+from crawler.counting.ledger import LEDGER
+from crawler.counting.totals import (
+    Alike,
+    CoinTotals,
+    Scales,
+    Totals,
+    chosen_in_conflict,
+    judged_rows,
+    scales,
+)
+from crawler.crawling.answers import AnswerColumns, MergedShard, merge
 from crawler.demo.keys import MESSAGE
+from crawler.examining.ownership import Reading, examine
 from crawler.jobs import CLAIM_COLUMNS, SIGNATURE_COLUMNS
-from crawler.ledger import LEDGER
 from crawler.model import (
     CLAIMS,
     Asset,
@@ -32,19 +43,8 @@ from crawler.model import (
     Rounding,
     RowKind,
 )
-from crawler.ownership import Reading, examine
-from crawler.plan import shard_digest
 from crawler.runs import ShardEntry
 from crawler.settings import Heights, Policy, World
-from crawler.totals import (
-    Alike,
-    CoinTotals,
-    Scales,
-    Totals,
-    chosen_in_conflict,
-    judged_rows,
-    scales,
-)
 
 EVM, BNB, BITCOIN, NAMED = (
     ChainId(text) for text in ("eip155:1", "eip155:56", "bip122:acme", "cosmos:acme")

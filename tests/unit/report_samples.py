@@ -1,7 +1,7 @@
 """A made-up report with every kind of fault that a real one has, for the report tests.
 
 ``sample()`` is the golden report. Amounts are consistent: what is found, missing and not
-looked at adds up, as ``crawler.totals`` would have it.
+looked at adds up, as ``crawler.counting.totals`` would have it.
 """
 
 # ruff: noqa: E501 - addresses and records of one line each

@@ -26,11 +26,11 @@ from chains.model import (
     Snapshot,
     Source,
 )
-from crawler.answers import ANSWERS, AnswerColumns, merge, read_shard
-from crawler.decoding import decode
-from crawler.engine import Engine, Pinned
+from crawler.asking.plan import Moment
+from crawler.crawling.answers import ANSWERS, AnswerColumns, merge, read_shard
+from crawler.crawling.decoding import decode
+from crawler.crawling.engine import Engine, Pinned
 from crawler.errors import EnvironmentFault
-from crawler.plan import Moment
 from crawler.progress import Silent
 from crawler.runs import FORMAT, Manifest, RunDirectory, ShardEntry, shard_name
 from tests.unit.ledger_rows import ETH, EVM, HEIGHT, WORLD, A, B, C, columns, questions

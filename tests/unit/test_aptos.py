@@ -16,7 +16,7 @@ from chains.errors import ConfigError, WrongChain
 from chains.model import AssetId, ChainId, ChainSpec, Exchange, Gap, Ownership, Request
 from chains.signatures import SignedAddress, judge
 from chains.signatures.digests import OKX_HEADER, frame
-from crawler.control import judge_signers
+from crawler.asking.control import judge_signers
 
 pytestmark = pytest.mark.unit
 

@@ -17,12 +17,12 @@ from chains.model import (
     Snapshot,
     Source,
 )
-from crawler.answers import AnswerColumns, MergedShard
-from crawler.capture import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, pause, read_height
-from crawler.captured import DISAGREES, Taken, joined, moments
-from crawler.engine import Pinned
+from crawler.counting.ledger import Shards
+from crawler.crawling.answers import AnswerColumns, MergedShard
+from crawler.crawling.capture import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, pause, read_height
+from crawler.crawling.captured import DISAGREES, Taken, joined, moments
+from crawler.crawling.engine import Pinned
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.ledger import Shards
 from crawler.runs import ShardEntry
 
 pytestmark = pytest.mark.unit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chains.control import Authority, ControlFacts, decode, encode
-from crawler.control import judge_contract, judge_signers
+from crawler.asking.control import judge_contract, judge_signers
 
 pytestmark = pytest.mark.unit
 

@@ -10,9 +10,8 @@ import pytest
 
 from chains.control import Authority, ControlFacts
 from chains.model import AssetId, ChainId, ChainSpec, QueryKind, Questions
-from crawler.answers import Place
-from crawler.control import judge_signers
-from crawler.controllers import (
+from crawler.asking.control import judge_signers
+from crawler.asking.controllers import (
     LEVELS,
     MOST_FOLLOWED,
     Answered,
@@ -21,7 +20,8 @@ from crawler.controllers import (
     follow,
     further,
 )
-from crawler.plan import ControlQuestion
+from crawler.asking.plan import ControlQuestion
+from crawler.crawling.answers import Place
 from tests.unit.ledger_rows import (
     ACCOUNT_A,
     ACCOUNT_B,

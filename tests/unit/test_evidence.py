@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 from chains.model import Exchange, Extract, Request
+from crawler.crawling.evidence import FORMAT, Header, PackWriter, digest, extract_digests, read_pack
 from crawler.errors import EnvironmentFault
-from crawler.evidence import FORMAT, Header, PackWriter, digest, extract_digests, read_pack
 
 pytestmark = pytest.mark.unit
 

@@ -13,7 +13,7 @@ from crawler.demo.declarations import world_toml
 from crawler.demo.making import made_up
 from crawler.demo.nodes import Listening
 from crawler.errors import UsageError
-from crawler.explain import explain, render
+from crawler.examining.explain import explain, render
 from crawler.inputs import Options
 from crawler.progress import Silent
 

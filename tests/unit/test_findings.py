@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crawler.findings import (
+from crawler.counting.findings import (
     EXCHANGE,
     MOST_DISCREPANCIES,
     MOST_ROWS,

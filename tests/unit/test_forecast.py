@@ -8,8 +8,8 @@ from rich.console import Console
 from chains.endpoints import EndpointSpec
 from chains.model import AssetId, ChainId, QueryKind, Questions
 from crawler import settings
-from crawler.forecast import Forecast, forecast
-from crawler.plan_summary import render, span
+from crawler.asking.forecast import Forecast, forecast
+from crawler.asking.plan_summary import render, span
 
 pytestmark = pytest.mark.unit
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from crawler.examining.ownership import Reading, examine
 from crawler.lists import open_list
-from crawler.ownership import Reading, examine
 from crawler.settings import Heights, load_world
 
 pytestmark = pytest.mark.unit

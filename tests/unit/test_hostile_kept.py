@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from crawler import earlier
-from crawler.circumstances import CIRCUMSTANCES, stored_circumstances
+from crawler.crawling.circumstances import CIRCUMSTANCES, stored_circumstances
 from crawler.errors import EnvironmentFault
+from crawler.examining import earlier
 from crawler.jobs import stored_inputs
 from crawler.runs import FORMAT, INPUTS, Manifest, RunDirectory
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import ListError
-from crawler.labels import resolve
+from crawler.examining.labels import resolve
 from crawler.lists import open_list
 from crawler.settings import load_world
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crawler.errors import ListError
-from crawler.labels import resolve
+from crawler.examining.labels import resolve
 from crawler.lists import PublishedList, bitmex, open_list
 from crawler.settings import load_world
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from crawler.findings import Findings
-from crawler.outcome import judge
+from crawler.counting.findings import Findings
+from crawler.counting.outcome import judge
 from crawler.result import Outcome
 from crawler.settings import Policy
 from tests.unit.ledger_rows import judged, ledger_of, ledger_row

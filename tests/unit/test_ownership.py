@@ -7,10 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from crawler import judges
+from crawler.counting.units import to_text
+from crawler.counting.validity import row_validity
 from crawler.demo import keys
-from crawler.model import CLAIMS
-from crawler.ownership import (
+from crawler.examining import judges
+from crawler.examining.ownership import (
     EXAMINED,
     LONGEST_DETAIL,
     SIGNATURES,
@@ -18,9 +19,8 @@ from crawler.ownership import (
     Reading,
     examine,
 )
+from crawler.model import CLAIMS
 from crawler.settings import Heights, load_world
-from crawler.units import to_text
-from crawler.validity import row_validity
 from tests.unit.ledger_rows import (
     ACCOUNT_A,
     BITCOIN,

@@ -11,8 +11,8 @@ import pytest
 
 from chains.addresses.bech32 import BECH32, bytes_to_digits, digits_to_bech32
 from chains.model import AssetId, ChainId, QueryKind, Questions
-from crawler import plan
-from crawler.plan import (
+from crawler.asking import plan
+from crawler.asking.plan import (
     Moment,
     asset_namespace,
     asset_reference,

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from crawler.ledger import STANDING
-from crawler.proven import confirm
+from crawler.counting.ledger import STANDING
+from crawler.counting.proven import confirm
 
 pytestmark = pytest.mark.unit
 

@@ -11,7 +11,7 @@ import pytest
 
 from chains.errors import ConfigError
 from chains.model import ChainId
-from crawler.provenance import FILE, KINDS, NEVER, Provenance, load_provenance, summarise
+from crawler.counting.provenance import FILE, KINDS, NEVER, Provenance, load_provenance, summarise
 from crawler.settings import World, config_root, load_world
 
 pytestmark = pytest.mark.unit

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from crawler.counting.published_totals import LabelSums, check_totals, stated_places
 from crawler.model import ListedTotal, Rounding
-from crawler.published_totals import LabelSums, check_totals, stated_places
 from crawler.result import TotalCheck
 from crawler.settings import Policy
 from tests.unit.ledger_rows import (

@@ -13,10 +13,10 @@ import pytest
 
 from chains.bulk import Unavailable, tasks
 from chains.signatures import lanes
-from crawler import judges, known, quick
-from crawler.judging import TASKS, Judge, Meanings, message, read_message
+from crawler.examining import judges, known, quick
+from crawler.examining.judging import TASKS, Judge, Meanings, message, read_message
+from crawler.examining.ownership import examine
 from crawler.model import CLAIMS
-from crawler.ownership import examine
 from tests.lane_rows import evm, genuine, multisig, reading, unsettled
 
 pytestmark = pytest.mark.unit

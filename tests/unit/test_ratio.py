@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from crawler.counting.ratio import check_statement, ratio_lines, rounds_to_at_least
 from crawler.liabilities import Liability, Trust
-from crawler.ratio import check_statement, ratio_lines, rounds_to_at_least
 from crawler.result import RatioLine, StatementCheck
 from crawler.settings import Statement
 from tests.unit.ledger_rows import judged, ledger_of, ledger_row

@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from chains.model import QueryKind
-from crawler.plan import ControlQuestion
-from crawler.rounds import next_round
+from crawler.asking.plan import ControlQuestion
+from crawler.asking.rounds import next_round
 from tests.unit.ledger_rows import BNB, BNB_COIN, ETH, EVM, HEIGHT, WORLD, A, B, C, questions
 
 pytestmark = pytest.mark.unit

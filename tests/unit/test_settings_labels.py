@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chains.model import AssetId, ChainId
-from crawler.labels import Resolved, chain_named, plain, resolve, resolve_generic
+from crawler.examining.labels import Resolved, chain_named, plain, resolve, resolve_generic
 from crawler.model import Exchange
 from crawler.settings import World, load_world
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 import pytest
 
 from chains.model import AssetId, ChainId
-from crawler.labels import resolve
+from crawler.examining.labels import resolve
 from crawler.model import Asset, AssetClass
 from crawler.settings import World, config_root, load_statement, load_world
 

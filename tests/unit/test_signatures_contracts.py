@@ -1,6 +1,7 @@
 """Rows whose accounts cannot sign: contracts that are asked (EIP-1271), validators and pods.
 
-Offline neither ever owns anything. What a chain says to them is judged in ``crawler.control``.
+Offline neither ever owns anything. What a chain says to them is judged by
+``crawler.asking.control``.
 """
 
 import coincurve

@@ -17,8 +17,8 @@ from chains.addresses import encode
 from chains.model import AssetId, ChainId, ChainSpec
 from chains.signatures import SCHEMES, Refused, SignedAddress, Unsupported, digests, judge
 from chains.signatures.secp256k1 import compressed, hash160, keccak256, keccak_account
+from crawler.examining.ownership import Reading, examine
 from crawler.model import CLAIMS
-from crawler.ownership import Reading, examine
 from crawler.settings import Heights, load_world
 
 pytestmark = pytest.mark.unit

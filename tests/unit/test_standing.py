@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from crawler import standing
-from crawler.standing import ANSWERED, STANDING, Standing
+from crawler.counting import standing
+from crawler.counting.standing import ANSWERED, STANDING, Standing
 
 pytestmark = pytest.mark.unit
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from chains.model import AssetId, ChainId, Gap, QueryKind, Questions
-from crawler.answers import AnswerColumns, keep_answers, read_shard
+from crawler.crawling.answers import AnswerColumns, keep_answers, read_shard
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.objects import LOCK, Holder, ObjectStore
 from crawler.runs import RunDirectory

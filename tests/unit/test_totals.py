@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from crawler.model import Reconciliation, Rounding
-from crawler.settings import Policy
-from crawler.totals import (
+from crawler.counting.totals import (
     CoinTotals,
     last_place,
     observed_share,
@@ -18,6 +16,8 @@ from crawler.totals import (
     row_tolerance,
     validity_kinds,
 )
+from crawler.model import Reconciliation, Rounding
+from crawler.settings import Policy
 from tests.unit.ledger_rows import (
     BNB,
     EVM,

@@ -55,7 +55,7 @@ from chains.model import (
 from chains.signatures import SignedAddress, judge
 from chains.signatures.digests import OKX_HEADER, frame
 from chains.signatures.ton_wallets import WALLETS, accounts
-from crawler.control import judge_signers
+from crawler.asking.control import judge_signers
 
 pytestmark = pytest.mark.unit
 

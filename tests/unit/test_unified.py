@@ -12,8 +12,8 @@ from chains import addresses
 from chains.addresses import filecoin
 from chains.errors import ConfigError
 from chains.model import ChainId
+from crawler.counting.unified import unified
 from crawler.settings import load_world
-from crawler.unified import unified
 
 pytestmark = pytest.mark.unit
 

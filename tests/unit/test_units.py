@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from crawler.units import percent, to_text
+from crawler.counting.units import percent, to_text
 
 pytestmark = pytest.mark.unit
 

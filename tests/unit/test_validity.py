@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from chains.addresses.bech32 import BECH32, bytes_to_digits, digits_to_bech32
-from crawler.ownership import EXAMINED
-from crawler.validity import row_validity
+from crawler.counting.validity import row_validity
+from crawler.examining.ownership import EXAMINED
 from tests.unit.ledger_rows import ACCOUNT_A, ACCOUNT_B, B, claim, examined
 
 pytestmark = pytest.mark.unit

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from crawler.ledger import LEDGER
+from crawler.counting.ledger import LEDGER
 from crawler.reports import display
 from crawler.verdict_files import COLUMNS, inert, verdict_file
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chains.model import Answers, AssetId, ChainId, Gap, Method, QueryKind, Questions, Source
 from chains.words import Words
-from crawler.answers import AnswerColumns
+from crawler.crawling.answers import AnswerColumns
 from crawler.errors import EnvironmentFault
 
 pytestmark = pytest.mark.unit

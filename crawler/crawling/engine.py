@@ -31,10 +31,10 @@ from chains.model import (
 )
 from chains.packed import Packed
 from chains.transport import EndpointStatistics, HttpTransport, RetryPolicy
-from crawler.answers import AnswerColumns, agree, keep_answers, read_shard
-from crawler.decoding import DEFECTS, Asked, decode, decoded_pack, named
-from crawler.evidence import FORMAT, Header, PackWriter
-from crawler.plan import Moment
+from crawler.asking.plan import Moment
+from crawler.crawling.answers import AnswerColumns, agree, keep_answers, read_shard
+from crawler.crawling.decoding import DEFECTS, Asked, decode, decoded_pack, named
+from crawler.crawling.evidence import FORMAT, Header, PackWriter
 from crawler.progress import Progress
 from crawler.runs import RunDirectory, ShardEntry
 from crawler.storage import AlreadyThere

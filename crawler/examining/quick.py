@@ -21,7 +21,7 @@ from chains.model import Ownership
 from chains.signatures import lanes
 from chains.signatures.lanes import as_binary, as_lists
 from crawler.columns import Numbers, distinct, members, numbers
-from crawler.judging import LONGEST_DETAIL, VERDICTS, Meaning, Meanings, reason_of
+from crawler.examining.judging import LONGEST_DETAIL, VERDICTS, Meaning, Meanings, reason_of
 from crawler.model import RowKind
 
 FEWEST = 16

@@ -21,12 +21,12 @@ import pyarrow.compute as pc
 
 from chains.model import Method, QueryKind
 from chains.packed import Packed
-from crawler import recount as pure
-from crawler import replaying
-from crawler.answers import MergedShard
-from crawler.engine import Pinned, stored_pins
+from crawler.counting import recount as pure
+from crawler.counting.ledger import Shards
+from crawler.crawling import replaying
+from crawler.crawling.answers import MergedShard
+from crawler.crawling.engine import Pinned, stored_pins
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.ledger import Shards
 from crawler.runs import RunDirectory, sha256_file
 from crawler.settings import World
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from crawler.findings import proven
+from crawler.counting.findings import proven
+from crawler.counting.totals import CoinTotals, observed_share
+from crawler.counting.units import percent
 from crawler.result import Finding, Outcome
 from crawler.settings import Policy
-from crawler.totals import CoinTotals, observed_share
-from crawler.units import percent
 
 DISCREPANT, INCOMPLETE = 1, 3
 

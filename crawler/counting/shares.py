@@ -14,11 +14,11 @@ import msgspec
 from sha3 import keccak_256
 
 from chains.model import AssetId
+from crawler.counting.totals import Alike
+from crawler.counting.units import to_text
 from crawler.model import Share
 from crawler.result import ShareLine
 from crawler.settings import World
-from crawler.totals import Alike
-from crawler.units import to_text
 
 UNREAD = "rate-unread"
 WORD = 32

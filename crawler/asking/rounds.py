@@ -2,8 +2,9 @@
 
 Every round pins its moments, freezes its part of the plan in the manifest, and only then asks.
 What is frozen stays. The first round follows from the list alone; each later one from the answers
-so far (``crawler.controllers``), so that whoever continues an interrupted run plans the same, and
-what a gap kept hidden is asked as soon as the gap is filled (docs/adr/0009-rounds-of-control.md).
+so far (``crawler.asking.controllers``), so that whoever continues an interrupted run plans the
+same, and what a gap kept hidden is asked as soon as the gap is filled
+(docs/adr/0009-rounds-of-control.md).
 """
 
 from __future__ import annotations
@@ -18,15 +19,8 @@ from chains.errors import Fatal
 from chains.model import ChainId, QueryKind, Questions
 from chains.packed import Packed
 from chains.transport import EndpointStatistics
-from crawler import captured
-from crawler import recount as pure
-from crawler.answers import read_shard
-from crawler.controllers import LEVELS, further
-from crawler.engine import Engine, Pinned, stored_pins
-from crawler.errors import EnvironmentFault
-from crawler.ledger import control_answers
-from crawler.memory import give_back
-from crawler.plan import (
+from crawler.asking.controllers import LEVELS, further
+from crawler.asking.plan import (
     PLAN,
     ControlQuestion,
     Moment,
@@ -36,6 +30,13 @@ from crawler.plan import (
     shard_digest,
     shards,
 )
+from crawler.counting import recount as pure
+from crawler.counting.ledger import control_answers
+from crawler.crawling import captured
+from crawler.crawling.answers import read_shard
+from crawler.crawling.engine import Engine, Pinned, stored_pins
+from crawler.errors import EnvironmentFault
+from crawler.memory import give_back
 from crawler.runs import RunDirectory, ShardEntry
 from crawler.settings import World
 

@@ -16,20 +16,22 @@ import pyarrow.compute as pc
 
 from chains.model import AssetId, ChainId, QueryKind, Questions
 from chains.packed import Packed
-from crawler.answers import Place, read_shard
-from crawler.engine import Pinned, evidence_pack
+from crawler.asking.plan import PLAN, Moment, shard_digest
+from crawler.counting.findings import Findings
+from crawler.counting.ledger import ALIKE, Join, Shards
+from crawler.counting.outcome import judge
+from crawler.counting.published_totals import LabelSums, check_totals
+from crawler.counting.ratio import check_statement, ratio_lines
+from crawler.counting.shares import Shares
+from crawler.counting.totals import Totals, chosen_in_conflict, judged_rows, scales
+from crawler.crawling.answers import Place, read_shard
+from crawler.crawling.engine import Pinned, evidence_pack
+from crawler.crawling.evidence import Header, extract_digests, read_pack
 from crawler.errors import EnvironmentFault
-from crawler.evidence import Header, extract_digests, read_pack
-from crawler.findings import Findings
-from crawler.hygiene import SignedTexts
-from crawler.ledger import ALIKE, Join, Shards
+from crawler.examining.hygiene import SignedTexts
 from crawler.liabilities import Liability
 from crawler.memory import give_back
 from crawler.model import Exchange, ListedTotal, Rounding, RowKind
-from crawler.outcome import judge
-from crawler.plan import PLAN, Moment, shard_digest
-from crawler.published_totals import LabelSums, check_totals
-from crawler.ratio import check_statement, ratio_lines
 from crawler.reasons import DOES_NOT_PROVE
 from crawler.result import (
     SCHEMA,
@@ -41,9 +43,7 @@ from crawler.result import (
 )
 from crawler.runs import RunDirectory, ShardEntry
 from crawler.settings import Policy, Statement, World
-from crawler.shares import Shares
 from crawler.spool import Spool
-from crawler.totals import Totals, chosen_in_conflict, judged_rows, scales
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):

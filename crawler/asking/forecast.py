@@ -18,7 +18,7 @@ import msgspec
 
 from chains.endpoints import EndpointSpec
 from chains.model import ChainId, QueryKind, Questions
-from crawler.plan import Moment, capabilities
+from crawler.asking.plan import Moment, capabilities
 from crawler.settings import World
 
 ANSWER_MS = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from crawler.forecast import EndpointLoad, Forecast
+from crawler.asking.forecast import EndpointLoad, Forecast
 from crawler.support import HISTORY
 
 MINUTE, HOUR = 60, 3600

@@ -24,9 +24,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crawler.columns import Numbers, distinct
-from crawler.earlier import Earlier
-from crawler.judges import Judging, Pending, on_this_machine
-from crawler.judging import (
+from crawler.examining.earlier import Earlier
+from crawler.examining.judges import Judging, Pending, on_this_machine
+from crawler.examining.judging import (
     LONGEST_DETAIL,
     TASKS,
     UNKNOWN_DECIMALS,
@@ -36,10 +36,10 @@ from crawler.judging import (
     Meanings,
     Reading,
 )
-from crawler.known import KnownTasks, OneByOne, for_long_list
+from crawler.examining.known import KnownTasks, OneByOne, for_long_list
+from crawler.examining.quick import one_batch
 from crawler.lists.amounts import amounts_to_units
 from crawler.model import CLAIMS
-from crawler.quick import one_batch
 
 __all__ = [
     "EXAMINED",

@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crawler.columns import Column, distinct, sums, whole
+from crawler.counting.totals import Scales
+from crawler.counting.units import fraction_text
 from crawler.model import RowKind
 from crawler.result import MessageLine
-from crawler.totals import Scales
-from crawler.units import fraction_text
 
 MOST_TEXTS = 50
 _DATES = (

@@ -20,8 +20,7 @@ import pyarrow as pa
 from chains import addresses
 from chains.control import Authority, ControlFacts, members, spelling
 from chains.model import ChainId, ChainSpec, QueryKind, Questions
-from crawler.answers import Place
-from crawler.control import (
+from crawler.asking.control import (
     CONTROLLED,
     NOBODY,
     TOO_DEEP,
@@ -32,13 +31,14 @@ from crawler.control import (
     judge_contract,
     judge_signers,
 )
-from crawler.plan import (
+from crawler.asking.plan import (
     ControlQuestion,
     answers_control,
     awaiting,
     capabilities,
     control_questions,
 )
+from crawler.crawling.answers import Place
 from crawler.settings import World
 
 LEVELS = 3

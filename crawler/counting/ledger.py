@@ -17,20 +17,20 @@ import pyarrow.compute as pc
 from chains.control import decode as decode_control
 from chains.model import AssetId, ChainId, QueryKind, Questions
 from chains.packed import Packed
-from crawler.answers import MergedShard, Place
+from crawler.asking.control import AWAITING
+from crawler.asking.controllers import Answered, Known, judge_row
+from crawler.asking.plan import ControlQuestion, Moment, capabilities, is_token, why_not
 from crawler.columns import Numbers, distinct, flags, members, records, whole
-from crawler.control import AWAITING
-from crawler.controllers import Answered, Known, judge_row
+from crawler.counting.shares import Rate, rate_of
+from crawler.counting.standing import ANSWERED, STANDING, STORED, Standing
+from crawler.counting.unified import unified
+from crawler.counting.validity import Judged, Subjects
+from crawler.crawling.answers import MergedShard, Place
 from crawler.errors import EnvironmentFault
 from crawler.memory import give_back
 from crawler.model import RowKind
-from crawler.plan import ControlQuestion, Moment, capabilities, is_token, why_not
 from crawler.runs import ShardEntry
 from crawler.settings import World
-from crawler.shares import Rate, rate_of
-from crawler.standing import ANSWERED, STANDING, STORED, Standing
-from crawler.unified import unified
-from crawler.validity import Judged, Subjects
 
 LEDGER = pa.schema(
     [

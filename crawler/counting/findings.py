@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from crawler import reasons
-from crawler.answers import Place
+from crawler.counting.totals import Alike, Scales
+from crawler.counting.units import to_text
+from crawler.crawling.answers import Place
 from crawler.model import Reconciliation, RowKind
 from crawler.result import Discrepancy, Finding, StatementCheck, TotalCheck
-from crawler.totals import Alike, Scales
-from crawler.units import to_text
 
 MOST_ROWS = 100
 MOST_DISCREPANCIES = 1000

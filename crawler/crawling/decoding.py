@@ -12,9 +12,9 @@ import msgspec
 
 from chains.errors import ChainError, Fatal, Transient
 from chains.model import Answers, ChainAdapter, Extract, Gap, Questions, Snapshot, all_gaps
-from crawler.answers import AnswerColumns
+from crawler.crawling.answers import AnswerColumns
+from crawler.crawling.evidence import Header, read_pack
 from crawler.errors import EnvironmentFault
-from crawler.evidence import Header, read_pack
 
 DEFECTS = (
     ValueError,

@@ -26,10 +26,10 @@ from chains.bulk import Halves
 from crawler.columns import Flags, Numbers, flags
 from crawler.digests import MANY, for_rows
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.judges import Judging, Pending, in_order
-from crawler.judging import TASKS, VERDICTS
+from crawler.examining.judges import Judging, Pending, in_order
+from crawler.examining.judging import TASKS, VERDICTS
+from crawler.examining.quick import Settled, one_batch
 from crawler.model import RowKind
-from crawler.quick import Settled, one_batch
 from crawler.runs import INPUTS, Manifest, RunDirectory
 
 MOST = 1 << 20
@@ -132,7 +132,7 @@ def _opened(path: Path) -> RunDirectory:
 
 def program_digest() -> str:
     """Digest the program text, on which signature results rest, hex."""
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     digest = hashlib.sha256()
     for name in _PACKAGES:
         for file in sorted((root / name).rglob("*.py")):

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from chains import addresses, signatures
 from chains.model import ChainSpec, Ownership
-from crawler.labels import Resolved, chain_named, resolve, resolve_generic
+from crawler.examining.labels import Resolved, chain_named, resolve, resolve_generic
 from crawler.memory import collect_rarely
 from crawler.model import CLAIMS, Asset, Exchange, RowKind
 from crawler.settings import Heights, World

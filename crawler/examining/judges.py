@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from crawler.judging import (
+from crawler.examining.judging import (
     VERDICTS,
     Judge,
     Meanings,
@@ -28,7 +28,7 @@ from crawler.judging import (
     start_worker,
     work,
 )
-from crawler.quick import QuickLane, Settled, one_batch
+from crawler.examining.quick import QuickLane, Settled, one_batch
 
 JUDGED_A_PART = 1024
 """Tasks that a worker process judges at a time."""

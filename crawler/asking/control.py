@@ -6,7 +6,7 @@ account whose threshold those who signed reach; ``refuted`` when the chain names
 one of them, and all of those are known down to their keys; and stays ``signer-only`` when the chain
 did not answer, names nobody (that no account or owner was seen may be the endpoint's silence),
 names digests of keys that it does not show, or names an account behind which recount could not look
-(``crawler.controllers``): whoever signed may stand behind it.
+(``crawler.asking.controllers``): whoever signed may stand behind it.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ wants, where the network's blocks commit to balances; control for accounts with 
 signed, and for accounts that obey keys which only the chain knows; facts (decimals, symbol) for
 every token. What cannot be asked at all is not in the plan: the join gives such rows their ``Gap``
 from ``why_not``. What only the answers can tell, who controls those in control, is planned by
-``crawler.rounds``.
+``crawler.asking.rounds``.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from chains.model import (
     Questions,
 )
 from chains.packed import Packed
+from crawler.asking.control import AWAITING
 from crawler.columns import distinct, flags, members
-from crawler.control import AWAITING
+from crawler.counting.shares import rate_call
 from crawler.model import RowKind
 from crawler.settings import World
-from crawler.shares import rate_call
 
 DECODER_VERSION = "2"
 """Raise it when a decoder changes its reading, so that old answers are not mixed with new ones."""

@@ -16,14 +16,14 @@ from chains.errors import ChainError
 from chains.model import ChainAdapter, Extract, Gap, Questions, Snapshot
 from chains.packed import Packed
 from chains.workings import Working, listening
-from crawler.answers import ANSWERS, AnswerColumns, MergedShard, merge, read_shard
-from crawler.decoding import Asked, decode, decoded_pack
-from crawler.engine import Pinned, evidence_pack
+from crawler.asking.plan import Moment
+from crawler.counting.ledger import Shards
+from crawler.counting.recount import planned_questions
+from crawler.crawling.answers import ANSWERS, AnswerColumns, MergedShard, merge, read_shard
+from crawler.crawling.decoding import Asked, decode, decoded_pack
+from crawler.crawling.engine import Pinned, evidence_pack
+from crawler.crawling.evidence import Header, read_pack
 from crawler.errors import EnvironmentFault
-from crawler.evidence import Header, read_pack
-from crawler.ledger import Shards
-from crawler.plan import Moment
-from crawler.recount import planned_questions
 from crawler.runs import RunDirectory, ShardEntry, shard_name
 from crawler.settings import World
 

@@ -2,8 +2,8 @@
 
 A capture asks the questions of a list (last month's, or a plain table of addresses) at a height
 that is chosen when it begins, not at the list's. It is a run directory without a report: pins,
-plan, answers and evidence are those of a run, and ``crawler.captured`` brings them into a later
-run of the same height. A chain's height is frozen before anything is pinned, so that the same
+plan, answers and evidence are those of a run, and ``crawler.crawling.captured`` brings them into a
+later run of the same height. A chain's height is frozen before anything is pinned, so that the same
 command continues what was interrupted.
 """
 
@@ -25,18 +25,19 @@ from rich.table import Table
 from chains.endpoints import EndpointSpec
 from chains.heads import UNTOLD
 from chains.model import ChainId, Gap
-from crawler import captured, jobs
-from crawler.circumstances import keep_circumstances
+from crawler import jobs
+from crawler.asking.plan import why_not
+from crawler.asking.rounds import crawl
 from crawler.columns import distinct
-from crawler.engine import Engine, Pinned
+from crawler.counting.ledger import Shards
+from crawler.counting.recount import stored_shards
+from crawler.crawling import captured
+from crawler.crawling.circumstances import keep_circumstances
+from crawler.crawling.engine import Engine, Pinned
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.inputs import Options, input_digests, open_inputs, versions
-from crawler.ledger import Shards
 from crawler.model import RowKind
-from crawler.plan import why_not
 from crawler.progress import Progress
-from crawler.recount import stored_shards
-from crawler.rounds import crawl
 from crawler.runs import FORMAT, Manifest, RunDirectory
 from crawler.settings import World
 from crawler.storage import RunPlace

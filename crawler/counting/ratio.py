@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
+from crawler.counting.totals import CoinTotals, Scales
+from crawler.counting.units import percent
 from crawler.liabilities import Liability
 from crawler.result import RatioLine, StatementCheck
 from crawler.settings import Statement
-from crawler.totals import CoinTotals, Scales
-from crawler.units import percent
 
 
 def ratio_lines(

@@ -15,13 +15,13 @@ from functools import cached_property
 
 import msgspec
 
-from crawler.labels import plain, resolve
+from crawler.counting.totals import Alike, Scales
+from crawler.counting.units import to_text
+from crawler.examining.labels import plain, resolve
 from crawler.lists.amounts import AmountError, parse_amount
 from crawler.model import Exchange, ListedTotal, RowKind, Validity
 from crawler.result import TotalCheck
 from crawler.settings import Policy, World
-from crawler.totals import Alike, Scales
-from crawler.units import to_text
 
 ALL = re.compile(r"\(\s*all\s*\)\s*$", re.IGNORECASE)
 

@@ -17,8 +17,8 @@ from chains import reasons as chain_reasons
 from chains.model import ChainSpec
 from chains.signatures import trace
 from crawler.errors import UsageError
+from crawler.examining.judging import Meaning, Meanings
 from crawler.inputs import Options, open_inputs
-from crawler.judging import Meaning, Meanings
 
 _NOTES = {
     "recovered": "key recovered from the signature",

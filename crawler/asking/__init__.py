@@ -1,0 +1,1 @@
+"""What the chains are to be asked, and what control on chain shows."""

@@ -1,0 +1,1 @@
+"""From answers to exact totals and findings: pure, from the files of a run alone."""

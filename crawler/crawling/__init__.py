@@ -1,0 +1,1 @@
+"""Asking, storing and reading back: evidence first, answers after it."""

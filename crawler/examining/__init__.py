@@ -1,0 +1,1 @@
+"""Whose a row is: labels, addresses and signatures, judged offline."""
