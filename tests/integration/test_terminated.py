@@ -63,7 +63,7 @@ async def test_a_run_that_is_told_to_end_says_so_and_goes_on_the_next_night(
 
 PROCESSES_AT_ONCE = """
 import numpy, pyarrow
-from crawler import judges
+from crawler.examining import judges
 judges.PATIENCE_S = 0.0
 nothing = pyarrow.RecordBatch.from_pylist([], judges.VERDICTS), numpy.zeros(0, numpy.int64)
 judges.QuickLane.settle = lambda *_: nothing
