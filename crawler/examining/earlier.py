@@ -108,10 +108,13 @@ def open_earlier(
     """Read the signature results of a run that may be carried over into the run of ``now``.
 
     ``exchange`` is whose list is being read. ``None`` without a ``path``, and, with a note for a
-    person, where something differs on which results rest. Raises ``UsageError`` where there is no
-    such run, ``EnvironmentFault`` where it is damaged.
+    person, where something differs on which results rest, or where the run was deleted since this
+    one began (``check``). Raises ``EnvironmentFault`` where it is damaged.
     """
     if not path:
+        return None
+    if not (Path(path) / "manifest.json").exists():
+        note(f"nothing is carried over from {Path(path).name}: it is gone")
         return None
     run = _opened(Path(path))
     different = _different(run.manifest, now)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.integration.dask_cluster import ROOT, dask_cluster
 from tests.integration.made_up_run import recount, result_bytes, serving, start
+from tests.integration.test_earlier import carried, marked, rows, spoil_a_signature
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("cluster")]
 
@@ -89,6 +90,31 @@ async def test_the_same_result_as_one_process_and_no_secret_anywhere(cluster, ex
     assert SECRET not in cluster.logs()
     code, _, err = await recount("replay", str(run))
     assert code == 1, err
+
+
+async def test_signature_results_of_an_earlier_run_are_carried_over_by_the_cluster_too(
+    cluster, expected, tmp_path
+):
+    """The earlier run was made by one process, and the later one changes one signature."""
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    by_cluster = ("--cluster", cluster.address)
+    async with exchange(tmp_path / "inputs") as made_up:
+        await recount(*made_up.arguments(first))
+        loud = [one for one in made_up.arguments(second) if one != "--quiet"]
+        code, _, err = await recount(*loud, "--earlier", str(first), *by_cluster)
+        assert code == 1, err
+        assert result_bytes(second) == expected
+        assert carried(second) == {"run": "first", "rows": rows(second)}
+        assert marked(second) == rows(second)
+        assert f"results of {rows(second)} of {rows(second)} rows are those of first" in err
+
+        spoil_a_signature(Path(made_up.options.list_path))
+        given = (*made_up.arguments(third), "--earlier", str(second))
+        code, _, err = await recount(*given, *by_cluster)
+        assert code == 1, err
+        assert rows(third) - 4 <= marked(third) < rows(third)
+        await recount(*made_up.arguments(tmp_path / "anew"))
+    assert result_bytes(third) == result_bytes(tmp_path / "anew")
 
 
 async def test_a_worker_killed_on_the_way_costs_nothing_but_work(cluster, expected, tmp_path):
