@@ -21,6 +21,8 @@ from crawler.errors import EnvironmentFault
 
 FORMAT = "recount/evidence/1"
 LONGEST_LINE = 1 << 30
+BLOCK = 1 << 22
+"""Bytes read at a time."""
 
 
 class ExchangeLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -134,16 +136,20 @@ def _header(raw: bytes) -> Header:
 
 
 def _lines(stream: Any) -> Iterator[bytes]:
-    rest = b""
-    while True:
-        block = stream.read(1 << 22)
-        if not block:
-            break
-        *whole, rest = (rest + block).split(b"\n")
-        yield from whole
-        if len(rest) > LONGEST_LINE:
+    pieces: list[bytes] = []
+    size = 0
+    while block := stream.read(BLOCK):
+        end, *more = block.split(b"\n")
+        pieces.append(end)
+        size += len(end)
+        if more:
+            yield b"".join(pieces)
+            *whole, rest = more
+            yield from whole
+            pieces, size = [rest], len(rest)
+        if size > LONGEST_LINE:
             raise ValueError("a line is longer than 1 GiB")
-    if rest:
+    if size:
         raise ValueError("the last line is incomplete")
 
 

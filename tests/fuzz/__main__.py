@@ -72,7 +72,7 @@ def main() -> int:
     if not chosen:
         parser.error(f"no target's name begins so; there are: {', '.join(targets)}")
     if given.again:
-        return _once_more(chosen, given.again)
+        return _once_more(chosen, given.names, given.again)
     say(f"fuzz: {'guided by atheris' if guided else 'plain mutations, not guided'}\n")
     say(f"{'target':26} {'seeds':>6} {'corpus':>6} {'inputs':>9} {'a second':>8} {'MiB':>5}\n")
     FAILURES.mkdir(exist_ok=True)
@@ -105,8 +105,10 @@ def _chosen(targets: Mapping[str, Target], names: list[str]) -> list[Target]:
     return [one for one in targets.values() if not names or one.name.startswith(tuple(names))]
 
 
-def _once_more(chosen: list[Target], file: Path) -> int:
+def _once_more(chosen: list[Target], names: list[str], file: Path) -> int:
     """Try one input on one target, with a traceback where it breaks."""
+    exact = [one for one in chosen if [one.name] == names]
+    chosen = exact or chosen
     if len(chosen) > 1:
         say(f"fuzz: which one: {', '.join(one.name for one in chosen)}?\n")
         return 2

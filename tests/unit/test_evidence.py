@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from chains.model import Exchange, Extract, Request
+from crawler.crawling import evidence
 from crawler.crawling.evidence import FORMAT, Header, PackWriter, digest, extract_digests, read_pack
 from crawler.errors import EnvironmentFault
 
@@ -171,3 +173,16 @@ def test_a_long_pack_is_read_block_by_block(tmp_path: Path) -> None:
     small = Extract(positions=[1], decoder="d", exchanges=(exchange(),))
     path = write(tmp_path / "pack", big, small, big)
     assert list(read_pack(path)) == [HEADER, big, small, big]
+
+
+def test_a_line_without_end_takes_no_more_time_for_each_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "pack.zst"
+    with pa.CompressedOutputStream(str(path), "zstd") as stream:
+        stream.write(b"a" * (24 << 20))
+    monkeypatch.setattr(evidence, "BLOCK", 1 << 14)
+    began = time.process_time()
+    with pytest.raises(EnvironmentFault, match="the last line is incomplete"):
+        list(read_pack(path))
+    assert time.process_time() - began < 1
