@@ -3,7 +3,8 @@
 It reads the few shapes of queries that the adapter sends, not the whole language; what it cannot
 read is the error ``GRAPHQL_PARSE_FAILED``. ``balances`` are MIST in coin objects at
 ``checkpoint``; ``address_balances`` the other half; ``coins`` maps a coin type to what accounts
-have of it. ``stakes`` maps an account to the principals of its ``StakedSui`` objects.
+have of it. ``stakes`` maps an account to the principals of its ``StakedSui`` objects. What
+happened after the checkpoint stands in ``past`` (``chains.simulated.sui_past``).
 
 Dangerous knobs: ``first_kept`` (older balances are "outside consistent range"), ``last_kept``
 (the store of balances is behind the checkpoints), ``newest`` (the service is behind),
@@ -27,6 +28,7 @@ import msgspec
 from aiohttp import web
 
 from chains.addresses.base58 import bytes_to_base58
+from chains.simulated import sui_past
 from chains.simulated.node import Faults, SimulatedNode, json_response
 
 SUI = "0x2::sui::SUI"
@@ -82,6 +84,7 @@ class SimulatedSui(SimulatedNode):
         self.no_senders = False
         self.most_rich = 21
         self.rich: list[int] = []
+        self.past = sui_past.Past()
 
     @property
     def genesis(self) -> bytes:
@@ -108,7 +111,7 @@ class SimulatedSui(SimulatedNode):
             whole = bytes_to_base58(self.genesis)
             data["chainIdentifier"] = whole if self.long_identifier else self.genesis[:4].hex()
             data["tip"] = {"sequenceNumber": self.newest}
-        if "availableRange" in query:
+        if query.startswith("{serviceConfig"):
             last = self.newest if self.last_kept is None else self.last_kept
             ends = {"first": self.first_kept, "last": last}
             kept = {name: {"sequenceNumber": number} for name, number in ends.items()}
@@ -134,7 +137,7 @@ class SimulatedSui(SimulatedNode):
             f"{seconds % 60:02}.{milliseconds:03}Z",
             "previousCheckpointDigest": self.digest(at - 1),
         }
-        if "transactions(" in query:
+        if "transactions(last:20)" in query:
             sent = [] if self.no_senders else [{"sender": {"address": _text(SENDER)}}]
             said["transactions"] = {"nodes": [{"sender": None}, *sent]}
         if "query{" in query:
@@ -144,7 +147,7 @@ class SimulatedSui(SimulatedNode):
     def _fields(
         self, number: int, query: str, variables: Mapping[str, str], errors: list[dict[str, Any]]
     ) -> dict[str, Any]:
-        fields: dict[str, Any] = {}
+        fields = self.past.fields(self, number, query)
         if "coinMetadata(" in query:
             fields["coin"] = self.metadata.get(variables["t"])
         for alias, digits, kind, first, after in _OBJECTS.findall(query):
@@ -167,7 +170,9 @@ class SimulatedSui(SimulatedNode):
                 path = ["checkpoint", "query", alias, "balance"]
                 errors.append({**reason, "path": path})
             else:
-                held = self._held(account, kind)
+                held = self._held(number, account, kind)
+                if self.past.zeros and "t:transactions(" in query:
+                    held = dict.fromkeys(held, "0")
             fields[alias] = {"balance": held}
         return fields
 
@@ -200,10 +205,12 @@ class SimulatedSui(SimulatedNode):
         info = {"hasNextPage": end < len(owned), "endCursor": str(end) if nodes else None}
         return {"pageInfo": info, "nodes": nodes[start:end]}
 
-    def _held(self, account: bytes, coin: str) -> dict[str, str]:
+    def _held(self, number: int, account: bytes, coin: str) -> dict[str, str]:
         is_native = coin == SUI
         coins = (self.balances if is_native else self.coins.get(coin, {})).get(account, 0)
         other = self.address_balances.get(account, 0) if is_native else 0
+        coins += self.past.moved(account, coin, self.checkpoint, number)
+        other += self.past.deposited(account, self.checkpoint, number) if is_native else 0
         if self.zero_balances:
             coins = other = 0
         total = coins if self.forgets_half else coins + other

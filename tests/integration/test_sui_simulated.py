@@ -131,6 +131,7 @@ async def test_a_service_without_the_other_half_is_not_believed():
 
 async def test_balances_that_are_gone_are_no_history_before_and_after_the_pin():
     one = node()
+    one.past.says_nothing = True
     async with connected(one) as adapter:
         at = await pinned(adapter)
         one.first_kept = HEIGHT + 1
