@@ -36,7 +36,7 @@ from crawler.model import RowKind
 from crawler.settings import World
 from crawler.shares import rate_call
 
-DECODER_VERSION = "2"
+DECODER_VERSION = "3"
 """Raise it when a decoder changes its reading, so that old answers are not mixed with new ones."""
 
 ALL = 1 << 62

@@ -3,8 +3,9 @@
 It reads the few shapes of queries that the adapter sends, not the whole language; what it cannot
 read is the error ``GRAPHQL_PARSE_FAILED``. ``balances`` are MIST in coin objects at
 ``checkpoint``; ``address_balances`` the other half; ``coins`` maps a coin type to what accounts
-have of it. ``stakes`` maps an account to the principals of its ``StakedSui`` objects. What
-happened after the checkpoint stands in ``past`` (``chains.simulated.sui_past``).
+have of it. ``stakes`` maps an account to the principals of its ``StakedSui`` objects,
+``pool_tokens`` to those of a ``FungibleStakedSui``. What happened after the checkpoint stands in
+``past`` (``chains.simulated.sui_past``).
 
 Dangerous knobs: ``first_kept`` (older balances are "outside consistent range"), ``last_kept``
 (the store of balances is behind the checkpoints), ``newest`` (the service is behind),
@@ -64,6 +65,7 @@ class SimulatedSui(SimulatedNode):
         self.address_balances = dict(address_balances or {})
         self.coins = dict(coins or {})
         self.stakes = dict(stakes or {})
+        self.pool_tokens: dict[bytes, int] = {}
         self.lists_nothing = False
         self.no_objects = False
         self.odd_stakes = False
@@ -188,18 +190,23 @@ class SimulatedSui(SimulatedNode):
         return {}
 
     def _objects(self, account: bytes, kind: str, first: int, after: str) -> dict[str, Any]:
-        if kind == "0x3::staking_pool::StakedSui":
-            owned = list(self.stakes.get(account, ()))
+        if kind == "0x3::staking_pool":
+            owned = [("StakedSui", units) for units in self.stakes.get(account, ())]
+            if account in self.pool_tokens:
+                owned.append(("FungibleStakedSui", self.pool_tokens[account]))
         else:
-            owned = [1] if self.balances.get(account) else []
+            owned = [("Coin", 1)] if self.balances.get(account) else []
         owned = [] if self.lists_nothing else owned
         start, count = int(after or 0), min(first, self.most_objects)
         nodes = [
             {
                 "address": _text(sha256(account + bytes((place,))).digest()),
-                "contents": {"json": None if self.odd_stakes else _stake(units)},
+                "contents": {
+                    "type": {"repr": f"0x{3:064x}::staking_pool::{name}"},
+                    "json": None if self.odd_stakes else _stake(units),
+                },
             }
-            for place, units in enumerate(owned)
+            for place, (name, units) in enumerate(owned)
         ]
         end = start + count
         info = {"hasNextPage": end < len(owned), "endCursor": str(end) if nodes else None}

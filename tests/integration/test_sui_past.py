@@ -205,6 +205,8 @@ async def test_stake_counts_unless_it_moved_since():
     one = late()
     one.stakes = {RICH: [7], NEVER: [8, 9]}
     assert await units(one) == {**THEN, RICH: THEN[RICH] + 7, NEVER: 17}
+    one.pool_tokens = {NEVER: 3}
+    assert await units(one) == {**THEN, RICH: THEN[RICH] + 7, NEVER: "rate-unread"}
     ended = Transaction(at=HEIGHT + 6, sender=RICH, gas=1, kinds=(f"0x{3:064x}{STAKED[3:]}",))
     one = late(ended)
     one.stakes = {RICH: [7]}

@@ -252,6 +252,12 @@ async def test_stakes_are_parts_that_count():
     assert (rich.units, never.units) == (TRUE[RICH] + 10**9 + 5, 7)
 
 
+@pytest.mark.parametrize("most", [1, 50])
+async def test_pool_tokens_are_a_gap_wherever_they_stand_in_the_list(most):
+    found = await staking(most_objects=most, pool_tokens={RICH: 4, SPLIT: 0})
+    assert found == {RICH: "rate-unread", SPLIT: "rate-unread", NEVER: 7}
+
+
 @pytest.mark.parametrize("most", [1, 2, 50])
 async def test_stakes_of_all_pages_are_added(most):
     found = await staking(most_objects=most, stakes={RICH: [1, 2, 3, 4], SPLIT: [10, 20]})

@@ -12,9 +12,9 @@ checkpoint, and for up to ``group`` accounts. Stake lies in objects of its own (
 is asked for besides, page by page; it counts with what was staked, and the service has to show, as
 of the same checkpoint, that the canary owns a coin object.
 
-Not seen: rewards of stake, which only its pool's rates tell; pool tokens (``FungibleStakedSui``);
-coins and stake inside other objects (kiosks, escrows, multisig vaults). Coins of a regulated
-currency's deny list count.
+An account with pool tokens (``FungibleStakedSui``) is the gap ``rate-unread``. Not seen: rewards of
+stake, which only its pool's rates tell; coins and stake inside other objects (kiosks, escrows,
+multisig vaults). Coins of a regulated currency's deny list count.
 
 ``spec.params``: ``genesis_digest`` (base58, required; its first four bytes are the short chain
 identifier), ``canaries`` (addresses that hold SUI at every checkpoint of interest; else senders of

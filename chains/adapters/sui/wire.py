@@ -28,13 +28,18 @@ SENDERS = 20
 CANARY, COIN = "canary", "coin"
 """Names under which a group's evidence stands in its answer; the accounts are ``a0``, ``a1``…"""
 BALANCE_FRAGMENT = "fragment B on Balance{totalBalance coinBalance addressBalance}"
-STAKE = "0x3::staking_pool::StakedSui"
+STAKES = "0x3::staking_pool"
+"""The module of stakes and of pool tokens: a filter may name a module.
+
+Source: MystenLabs/sui crates/sui-indexer-alt-graphql/schema.graphql (ObjectFilter)
+"""
+STAKE, POOL_TOKENS = "StakedSui", "FungibleStakedSui"
 COIN_OBJECT = "0x2::coin::Coin"
 PAGE = 50
 """The most objects of one answer. Source: MystenLabs/sui graphql-rpc.mdx (limits)"""
 _OBJECTS = (
     "fragment O on MoveObjectConnection"
-    "{pageInfo{hasNextPage endCursor}nodes{address contents{json}}}"
+    "{pageInfo{hasNextPage endCursor}nodes{address contents{type{repr}json}}}"
 )
 _LARGEST = 2**128 - 1
 _LONGEST = 39
@@ -130,11 +135,11 @@ def balances(
 def stakes(
     checkpoint: int, pages: Sequence[tuple[bytes, str]], canary: bytes | None = None
 ) -> Request:
-    """Ask for stakes of accounts, each from a cursor on, and whether a canary owns any coin object.
+    """Ask for stakes and pool tokens, each from a cursor on, and whether a canary owns any coin.
 
     Spec: https://docs.sui.io/references/sui-api/sui-graphql (``Address.objects``)
     """
-    fields = [f"a{i}:{_owned(who, STAKE, PAGE, cursor)}" for i, (who, cursor) in enumerate(pages)]
+    fields = [f"a{i}:{_owned(who, STAKES, PAGE, cursor)}" for i, (who, cursor) in enumerate(pages)]
     if canary is not None:
         fields.insert(0, f"{CANARY}:{_owned(canary, COIN_OBJECT, 1)}")
     return query(f"{as_of(checkpoint, fields)}{_OBJECTS}")
@@ -235,9 +240,10 @@ def balance(answer: Answer, fields: Mapping[str, Any], alias: str) -> Balance | 
 
 
 class Owned(msgspec.Struct, frozen=True):
-    """A page of objects that an account owns: their contents by address, and where it goes on."""
+    """A page of objects that an account owns: contents and types by address, where it goes on."""
 
     objects: Mapping[str, Any]
+    kinds: Mapping[str, str]
     cursor: str
 
 
@@ -256,13 +262,18 @@ def owned(answer: Answer, fields: Mapping[str, Any], alias: str) -> Owned | Gap:
     if not isinstance(more, bool) or (more and not (isinstance(cursor, str) and cursor)):
         return bad
     found: dict[str, Any] = {}
+    kinds: dict[str, str] = {}
     for one in nodes:
         name = one.get("address") if isinstance(one, dict) else None
         contents = one.get("contents") if isinstance(one, dict) else None
         if address(name) is None or name in found or not isinstance(contents, dict):
             return bad
-        found[str(name)] = contents.get("json")
-    return Owned(found, str(cursor) if more else "")
+        named = contents.get("type")
+        kind = named.get("repr") if isinstance(named, dict) else None
+        if not isinstance(kind, str):
+            return bad
+        found[str(name)], kinds[str(name)] = contents.get("json"), kind
+    return Owned(found, kinds, str(cursor) if more else "")
 
 
 def principal(stake: object) -> int | None:
