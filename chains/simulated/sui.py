@@ -3,7 +3,9 @@
 It reads the few shapes of queries that the adapter sends, not the whole language; what it cannot
 read is the error ``GRAPHQL_PARSE_FAILED``. ``balances`` are MIST in coin objects at
 ``checkpoint``; ``address_balances`` the other half; ``coins`` maps a coin type to what accounts
-have of it. ``stakes`` maps an account to the principals of its ``StakedSui`` objects.
+have of it. ``stakes`` maps an account to the principals of its ``StakedSui`` objects,
+``pool_tokens`` to those of a ``FungibleStakedSui``. What happened after the checkpoint stands in
+``past`` (``chains.simulated.sui_past``).
 
 Dangerous knobs: ``first_kept`` (older balances are "outside consistent range"), ``last_kept``
 (the store of balances is behind the checkpoints), ``newest`` (the service is behind),
@@ -27,6 +29,7 @@ import msgspec
 from aiohttp import web
 
 from chains.addresses.base58 import bytes_to_base58
+from chains.simulated import sui_past
 from chains.simulated.node import Faults, SimulatedNode, json_response
 
 SUI = "0x2::sui::SUI"
@@ -62,6 +65,7 @@ class SimulatedSui(SimulatedNode):
         self.address_balances = dict(address_balances or {})
         self.coins = dict(coins or {})
         self.stakes = dict(stakes or {})
+        self.pool_tokens: dict[bytes, int] = {}
         self.lists_nothing = False
         self.no_objects = False
         self.odd_stakes = False
@@ -82,6 +86,7 @@ class SimulatedSui(SimulatedNode):
         self.no_senders = False
         self.most_rich = 21
         self.rich: list[int] = []
+        self.past = sui_past.Past()
 
     @property
     def genesis(self) -> bytes:
@@ -108,7 +113,7 @@ class SimulatedSui(SimulatedNode):
             whole = bytes_to_base58(self.genesis)
             data["chainIdentifier"] = whole if self.long_identifier else self.genesis[:4].hex()
             data["tip"] = {"sequenceNumber": self.newest}
-        if "availableRange" in query:
+        if query.startswith("{serviceConfig"):
             last = self.newest if self.last_kept is None else self.last_kept
             ends = {"first": self.first_kept, "last": last}
             kept = {name: {"sequenceNumber": number} for name, number in ends.items()}
@@ -134,7 +139,7 @@ class SimulatedSui(SimulatedNode):
             f"{seconds % 60:02}.{milliseconds:03}Z",
             "previousCheckpointDigest": self.digest(at - 1),
         }
-        if "transactions(" in query:
+        if "transactions(last:20)" in query:
             sent = [] if self.no_senders else [{"sender": {"address": _text(SENDER)}}]
             said["transactions"] = {"nodes": [{"sender": None}, *sent]}
         if "query{" in query:
@@ -144,7 +149,7 @@ class SimulatedSui(SimulatedNode):
     def _fields(
         self, number: int, query: str, variables: Mapping[str, str], errors: list[dict[str, Any]]
     ) -> dict[str, Any]:
-        fields: dict[str, Any] = {}
+        fields = self.past.fields(self, number, query)
         if "coinMetadata(" in query:
             fields["coin"] = self.metadata.get(variables["t"])
         for alias, digits, kind, first, after in _OBJECTS.findall(query):
@@ -167,7 +172,9 @@ class SimulatedSui(SimulatedNode):
                 path = ["checkpoint", "query", alias, "balance"]
                 errors.append({**reason, "path": path})
             else:
-                held = self._held(account, kind)
+                held = self._held(number, account, kind)
+                if self.past.zeros and "t:transactions(" in query:
+                    held = dict.fromkeys(held, "0")
             fields[alias] = {"balance": held}
         return fields
 
@@ -183,27 +190,34 @@ class SimulatedSui(SimulatedNode):
         return {}
 
     def _objects(self, account: bytes, kind: str, first: int, after: str) -> dict[str, Any]:
-        if kind == "0x3::staking_pool::StakedSui":
-            owned = list(self.stakes.get(account, ()))
+        if kind == "0x3::staking_pool":
+            owned = [("StakedSui", units) for units in self.stakes.get(account, ())]
+            if account in self.pool_tokens:
+                owned.append(("FungibleStakedSui", self.pool_tokens[account]))
         else:
-            owned = [1] if self.balances.get(account) else []
+            owned = [("Coin", 1)] if self.balances.get(account) else []
         owned = [] if self.lists_nothing else owned
         start, count = int(after or 0), min(first, self.most_objects)
         nodes = [
             {
                 "address": _text(sha256(account + bytes((place,))).digest()),
-                "contents": {"json": None if self.odd_stakes else _stake(units)},
+                "contents": {
+                    "type": {"repr": f"0x{3:064x}::staking_pool::{name}"},
+                    "json": None if self.odd_stakes else _stake(units),
+                },
             }
-            for place, units in enumerate(owned)
+            for place, (name, units) in enumerate(owned)
         ]
         end = start + count
         info = {"hasNextPage": end < len(owned), "endCursor": str(end) if nodes else None}
         return {"pageInfo": info, "nodes": nodes[start:end]}
 
-    def _held(self, account: bytes, coin: str) -> dict[str, str]:
+    def _held(self, number: int, account: bytes, coin: str) -> dict[str, str]:
         is_native = coin == SUI
         coins = (self.balances if is_native else self.coins.get(coin, {})).get(account, 0)
         other = self.address_balances.get(account, 0) if is_native else 0
+        coins += self.past.moved(account, coin, self.checkpoint, number)
+        other += self.past.deposited(account, self.checkpoint, number) if is_native else 0
         if self.zero_balances:
             coins = other = 0
         total = coins if self.forgets_half else coins + other

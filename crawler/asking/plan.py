@@ -37,7 +37,7 @@ from crawler.counting.shares import rate_call
 from crawler.model import RowKind
 from crawler.settings import World
 
-DECODER_VERSION = "2"
+DECODER_VERSION = "3"
 """Raise it when a decoder changes its reading, so that old answers are not mixed with new ones."""
 
 ALL = 1 << 62

@@ -23,6 +23,7 @@ from chains.adapters.bip122.moment import AT_TIP
 from chains.adapters.bip122.set_hash import set_hash
 from chains.addresses.aelf import encode as aelf_text
 from chains.addresses.antelope import decode as antelope_name
+from chains.addresses.base58 import bytes_to_base58
 from chains.endpoints import EndpointSpec
 from chains.errors import ChainError
 from chains.model import (
@@ -46,6 +47,8 @@ from chains.simulated.electrum import SimulatedElectrum, Transfer
 from chains.simulated.solana import SimulatedSolana
 from chains.simulated.stellar import SimulatedHorizon
 from chains.simulated.substrate import SimulatedSubstrate
+from chains.simulated.sui import SUI, SimulatedSui
+from chains.simulated.sui_past import Transaction
 from chains.transport import HttpTransport, RetryPolicy
 from crawler.settings import load_world
 from crawler.support import HISTORY, METHODS
@@ -202,6 +205,17 @@ def solana(_: ChainSpec, __: Path) -> Iterator[Scene]:
         yield Scene([node], known, 300_000_000, tuple(ledger))
 
 
+def sui(network: ChainSpec, _: Path) -> Iterator[Scene]:
+    ledger, moved = ledger_of(32, 10**9), bytes((0xEE,)) * 32
+    for dropped in (False, True):
+        node = SimulatedSui(306_133_070, {**ledger, moved: 5})
+        node.past.transactions = [Transaction(at=306_133_071, changes={(moved, SUI): 7})]
+        if dropped:
+            node.newest, node.first_kept = 306_999_999, 306_990_000
+        known = {**network.params, "genesis_digest": bytes_to_base58(node.genesis)}
+        yield Scene([node], known, 306_133_070, (*ledger, moved))
+
+
 SCENES: dict[str, Callable[[ChainSpec, Path], Iterator[Scene]]] = {
     "aelf": aelf,
     "antelope": antelope,
@@ -210,6 +224,7 @@ SCENES: dict[str, Callable[[ChainSpec, Path], Iterator[Scene]]] = {
     "solana": solana,
     "stellar": stellar,
     "substrate": substrate,
+    "sui": sui,
 }
 CASES = {case.spec.adapter: case for case in cases() if case.spec.adapter not in SCENES}
 

@@ -131,6 +131,7 @@ async def test_a_service_without_the_other_half_is_not_believed():
 
 async def test_balances_that_are_gone_are_no_history_before_and_after_the_pin():
     one = node()
+    one.past.says_nothing = True
     async with connected(one) as adapter:
         at = await pinned(adapter)
         one.first_kept = HEIGHT + 1
@@ -249,6 +250,12 @@ async def test_stakes_are_parts_that_count():
     assert rich.parts == (Part(PartKind.LIQUID, TRUE[RICH]), Part(PartKind.STAKED, 10**9 + 5))
     assert never.parts == (Part(PartKind.LIQUID, 0), Part(PartKind.STAKED, 7))
     assert (rich.units, never.units) == (TRUE[RICH] + 10**9 + 5, 7)
+
+
+@pytest.mark.parametrize("most", [1, 50])
+async def test_pool_tokens_are_a_gap_wherever_they_stand_in_the_list(most):
+    found = await staking(most_objects=most, pool_tokens={RICH: 4, SPLIT: 0})
+    assert found == {RICH: "rate-unread", SPLIT: "rate-unread", NEVER: 7}
 
 
 @pytest.mark.parametrize("most", [1, 2, 50])

@@ -15,6 +15,7 @@ import test_hedera_simulated as hedera_case
 import test_solana_history as solana_case
 import test_solana_tokens_simulated as token_case
 import test_stellar_simulated as stellar_case
+import test_sui_past as sui_case
 import test_trongrid_simulated as tron_case
 import tron_nodes
 from account_crawl import connected, pinned
@@ -170,6 +171,22 @@ async def test_every_token_account_of_an_owner_on_solana_is_told():
     assert isinstance(answer, Observation)
     assert sorted(one.result for one in found) == [5, case.BIG]
     assert {one.rule for one in found} == {Rule.UNTOUCHED}
+
+
+async def test_sui_shows_the_transactions_between_the_checkpoint_and_a_later_one():
+    case = sui_case
+    async with case.connected(case.late()) as adapter:
+        at = await case.pinned(adapter)
+        _, (rich,) = await told(adapter, at, case.NATIVE, case.RICH, case.SPLIT)
+        _, (split,) = await told(adapter, at, case.NATIVE, case.SPLIT, case.RICH)
+        _, (never,) = await told(adapter, at, case.NATIVE, case.NEVER, case.RICH)
+    now, then = case.TRUE[case.RICH] + 66, case.TRUE[case.RICH]
+    assert numbers(rich) == (Rule.BACK, now, [100, -35, 1], then)
+    assert [one.at - case.HEIGHT for one in rich.movements] == [1, 2, 80_000]
+    assert (rich.clock, rich.height) == (Clock.HEIGHT, case.HEIGHT)
+    assert rich.start_at == case.NEWEST - case.since.LAG
+    assert numbers(split) == (Rule.UNTOUCHED, 12, [], 12)
+    assert numbers(never) == (Rule.UNTOUCHED, 0, [], 0)
 
 
 async def test_aelf_says_over_how_many_blocks_nothing_named_the_account():

@@ -83,9 +83,13 @@ def questions(kind: QueryKind = QueryKind.BALANCE, asset: AssetId = NATIVE) -> Q
     )
 
 
-def page(*principals: object, more: str | None = None) -> dict[str, Any]:
+STAKE = {"repr": f"0x{3:064x}::staking_pool::StakedSui"}
+TOKENS = {"repr": f"0x{3:064x}::staking_pool::FungibleStakedSui"}
+
+
+def page(*principals: object, more: str | None = None, kind: object = STAKE) -> dict[str, Any]:
     nodes = [
-        {"address": f"0x{i:064x}", "contents": {"json": {"principal": one}}}
+        {"address": f"0x{i:064x}", "contents": {"type": kind, "json": {"principal": one}}}
         for i, one in enumerate(principals)
     ]
     info = {"hasNextPage": more is not None, "endCursor": more}
@@ -211,11 +215,17 @@ def test_stakes_add_up_in_either_spelling_of_a_balance():
         page({"value": 5}),
         page({"value": "-5"}),
         page(None),
+        page("1", kind=None),
+        page("1", kind={"repr": "0x2::coin::Coin<0x2::sui::SUI>"}),
         {"objects": {"pageInfo": {"hasNextPage": False}, "nodes": [{"address": "0x1"}]}},
     ],
 )
 def test_stakes_in_another_form_are_a_gap_and_no_zero(shown):
     assert staked(shown, page("9")) == ["malformed-answer", 9]
+
+
+def test_pool_tokens_are_no_stake_of_that_many_sui_and_no_nothing():
+    assert staked(page("5", kind=TOKENS), page("9")) == ["rate-unread", 9]
 
 
 def test_stakes_that_go_on_and_were_not_asked_on_are_a_gap():

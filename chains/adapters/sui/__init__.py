@@ -2,8 +2,9 @@
 
 JSON-RPC is gone (Sui 1.82); full nodes offer gRPC, indexers GraphQL. A service evaluates a query as
 of a checkpoint, but keeps balances for minutes to hours only: at the height, or shortly after it,
-the answer is exact; later it is the gap ``no-history``. A capture at the checkpoint, a replay of
-balance changes since, or a service restored from a snapshot would answer it.
+the answer is exact. Later a balance is that of a checkpoint which the service still keeps, if no
+transaction since affected the address, or it is taken back by their balance changes (``since``);
+else the gap is ``no-history``. A capture, or a service restored from a snapshot, would answer it.
 
 A balance has two halves, coin objects and the address balance (SIP-58); both are parts, and they
 must make the total. Each request asks for the checkpoint's digest, for the SUI of a sender of the
@@ -11,9 +12,9 @@ checkpoint, and for up to ``group`` accounts. Stake lies in objects of its own (
 is asked for besides, page by page; it counts with what was staked, and the service has to show, as
 of the same checkpoint, that the canary owns a coin object.
 
-Not seen: rewards of stake, which only its pool's rates tell; pool tokens (``FungibleStakedSui``);
-coins and stake inside other objects (kiosks, escrows, multisig vaults). Coins of a regulated
-currency's deny list count.
+An account with pool tokens (``FungibleStakedSui``) is the gap ``rate-unread``. Not seen: rewards of
+stake, which only its pool's rates tell; coins and stake inside other objects (kiosks, escrows,
+multisig vaults). Coins of a regulated currency's deny list count.
 
 ``spec.params``: ``genesis_digest`` (base58, required; its first four bytes are the short chain
 identifier), ``canaries`` (addresses that hold SUI at every checkpoint of interest; else senders of
@@ -23,19 +24,23 @@ the checkpoint's transactions are taken). The endpoint's URL ends in ``/graphql`
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 from urllib.parse import unquote
 
 import msgspec
 
-from chains.accounts import AccountAdapter, Fact, Held, Read
-from chains.adapters.sui import stakes, wire
+from chains import flow, workings
+from chains.accounts import UNASKED, AccountAdapter, Fact, Held, Read
+from chains.adapters.sui import moment, since, stakes, wire
 from chains.errors import ConfigError, WrongChain
 from chains.model import (
+    Answers,
     Capabilities,
     ChainSpec,
     Exchange,
+    Extract,
     Gap,
     Method,
     Part,
@@ -47,6 +52,7 @@ from chains.model import (
     Transport,
 )
 from chains.pinning import View, agree, by_endpoint
+from chains.workings import Working
 
 NAMESPACE = "coin"
 MOST_CANARIES = 4
@@ -56,6 +62,8 @@ _TYPE = re.compile(
     r"0x[0-9a-fA-F]{1,64}::[A-Za-z_]\w*::[A-Za-z_]\w*(?:<[\w:<>, ]{1,400}>)?", re.ASCII
 )
 _DECIMALS = 255
+_LATER = {Method.UNTOUCHED: "balance-untouched/1", Method.ROLLED_BACK: "balance-back/1"}
+"""Decoders of balances that were read as of a later checkpoint."""
 
 Own = Mapping[Request, Exchange]
 
@@ -66,11 +74,12 @@ class Adapter(AccountAdapter):
     capabilities: ClassVar[Capabilities] = Capabilities(
         history="tip",
         assets=("slip44", NAMESPACE),
-        methods=(Method.STATE,),
+        methods=(Method.STATE, Method.UNTOUCHED, Method.ROLLED_BACK),
         zero_rule=(
             "A zero counts if the same answer carries the digest of the pinned checkpoint and the "
             "SUI that a sender of that checkpoint (or a configured account) had at the pin; for "
-            "other coins also the coin's metadata. A null is a gap."
+            "other coins also the coin's metadata. A null is a gap. Where the balance is one of "
+            "another checkpoint, a sender of that one must have SUI there, and be listed."
         ),
         batch=18,
         shard=4500,
@@ -117,7 +126,7 @@ class Adapter(AccountAdapter):
         shown = by_endpoint(exchanges)
         views = {name: self.view(height, name, own) for name, own in shown.items()}
         if all(view.reason for view in views.values()):
-            views = {name: _without_history(view) for name, view in views.items()}
+            views = {name: moment.without_history(view) for name, view in views.items()}
         return agree(self.spec, height, views)
 
     def view(self, height: int, endpoint: str, own: Own) -> View:
@@ -134,11 +143,9 @@ class Adapter(AccountAdapter):
         if tip is None:
             return View(reason=answer.missing("tip").reason)
         if said is None:
-            return View(reason="node-behind" if tip < height else _dropped(answer).reason)
-        named = _named(height, said)
-        if named.reason:
-            return named
-        return self._state(height, named, own)
+            return View(reason="node-behind" if tip < height else moment.dropped(answer).reason)
+        found = moment.named(height, said)
+        return found if found.reason else self._state(height, found, own)
 
     def head_requests(self) -> Sequence[Request]:
         """Ask for the newest checkpoint, beside the first one."""
@@ -167,21 +174,21 @@ class Adapter(AccountAdapter):
         accounts = self._candidates(senders)
         answer = wire.read(own.get(self._probe(height, senders)))
         if isinstance(answer, Gap):
-            return _because(named, answer, own, height)
+            return moment.because(named, answer, own, height)
         fields = wire.within(answer, height, named.block_hash)
         if isinstance(fields, Gap):
-            return _because(named, fields, own, height)
+            return moment.because(named, fields, own, height)
         rich: dict[str, str] = {}
         listed: list[str] = []
         for i, account in enumerate(accounts or [NOBODY]):
             held = wire.balance(answer, fields, f"a{i}")
             if isinstance(held, Gap):
-                return _because(named, held, own, height)
+                return moment.because(named, held, own, height)
             if held.units:
                 rich[account.hex()] = str(held.units)
                 listed.insert(0 if held.coins else len(listed), account.hex())
         if accounts and not rich:
-            return _because(named, Gap("canary-failed"), own, height)
+            return moment.because(named, Gap("canary-failed"), own, height)
         shown = {f"canary-{account}": units for account, units in rich.items()}
         return msgspec.structs.replace(
             named, shown={**named.shown, **shown}, canaries=tuple(listed)
@@ -211,9 +218,57 @@ class Adapter(AccountAdapter):
         """Ask for a group in one request, for SUI also for stakes, page by page."""
         request = self._request(questions, at, accounts)
         exchanges = [await self.transport.exchange_any(request, at.endpoints)]
-        if questions.kind is QueryKind.BALANCE and questions.asset == self.spec.native:
+        if questions.kind is not QueryKind.BALANCE:
+            return exchanges
+        if since.is_dropped(at, exchanges[0]):
+            coin = self._coin(questions)
+            later = await since.ask(self.transport, at, coin, accounts, exchanges[0])
+            return exchanges + later
+        if questions.asset == self.spec.native:
             await stakes.ask(self.transport, at, accounts, exchanges)
         return exchanges
+
+    async def extract(self, questions: Questions, at: Snapshot) -> AsyncIterator[Extract]:
+        """Yield extracts per group: one, or one for each way in which its balances came about."""
+        positions = range(len(questions.accounts))
+        if self.refusal(questions) is not None:
+            yield Extract(positions=positions, decoder=UNASKED, exchanges=())
+            return
+        size = self.group_size(at)
+        jobs = (
+            partial(self._extracts, questions, at, positions[start : start + size])
+            for start in positions[::size]
+        )
+        async for extracts in flow.in_window(jobs, self.window):
+            for extract in extracts:
+                yield extract
+
+    async def _extracts(
+        self, questions: Questions, at: Snapshot, positions: range
+    ) -> list[Extract]:
+        extract = await self._extract(questions, at, positions)
+        if not self._is_later(questions, at, extract.exchanges):
+            return [extract]
+        accounts = [questions.accounts[position] for position in positions]
+        found = since.read(at, self._coin(questions), accounts, extract.exchanges)
+        parts = []
+        for method, decoder in _LATER.items():
+            is_back = method is Method.ROLLED_BACK
+            own = [positions[i] for i, one in enumerate(found) if one.moved is is_back]
+            parts += [msgspec.structs.replace(extract, positions=own, decoder=decoder)]
+        return [part for part in parts if part.positions]
+
+    def _is_later(self, questions: Questions, at: Snapshot, exchanges: Sequence[Exchange]) -> bool:
+        """Tell whether a later checkpoint was asked about, as this one is no longer kept."""
+        asked = wire.moment(at.height) in (exchange.request for exchange in exchanges[1:])
+        is_balance = questions.kind is QueryKind.BALANCE
+        return is_balance and asked and since.is_dropped(at, exchanges[0])
+
+    def decode(self, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
+        """Interpret one extract. Pure."""
+        answers = super().decode(questions, extract, at)
+        ways = {decoder: method for method, decoder in _LATER.items()}
+        return msgspec.structs.replace(answers, method=ways.get(extract.decoder, answers.method))
 
     def _request(self, questions: Questions, at: Snapshot, accounts: Sequence[bytes]) -> Request:
         coin = self._coin(questions)
@@ -230,12 +285,26 @@ class Adapter(AccountAdapter):
         exchanges: Sequence[Exchange],
     ) -> Sequence[Read]:
         """Read a group: nothing counts that is not as of the pinned checkpoint. Pure."""
+        if self._is_later(questions, at, exchanges):
+            return self._read_later(questions, at, accounts, exchanges)
         answer = wire.read(exchanges[0])
         if isinstance(answer, Gap):
             return [answer] * len(accounts)
         fields = wire.within(answer, at.height, at.block_hash)
         if isinstance(fields, Gap):
             return [fields] * len(accounts)
+        return self._read_kept(questions, at, accounts, exchanges, (answer, fields))
+
+    def _read_kept(
+        self,
+        questions: Questions,
+        at: Snapshot,
+        accounts: Sequence[bytes],
+        exchanges: Sequence[Exchange],
+        shown: tuple[wire.Answer, Mapping[str, object]],
+    ) -> Sequence[Read]:
+        """Read what the service still has of the checkpoint."""
+        answer, fields = shown
         if questions.kind is QueryKind.ASSET_FACT:
             return [_fact(answer, fields)] * len(accounts)
         doubt = self._doubt(questions, at, answer, fields)
@@ -246,6 +315,20 @@ class Adapter(AccountAdapter):
             return [_held(one, 0, doubt) for one in found]
         staked = stakes.read(at, accounts, exchanges)
         return [_held(*pair, doubt) for pair in zip(found, staked, strict=True)]
+
+    def _read_later(
+        self,
+        questions: Questions,
+        at: Snapshot,
+        accounts: Sequence[bytes],
+        exchanges: Sequence[Exchange],
+    ) -> list[Read]:
+        """Read balances of a later checkpoint, taken back; tells how."""
+        found = since.read(at, self._coin(questions), accounts, exchanges)
+        for account, one in zip(accounts, found, strict=True):
+            if one.working is not None:
+                workings.tell(account, _as_told, one.working)
+        return [one.held for one in found]
 
     def _doubt(
         self,
@@ -267,40 +350,8 @@ class Adapter(AccountAdapter):
         return None
 
 
-def _named(height: int, said: object) -> View:
-    """Read the checkpoint that was asked for."""
-    found = said if isinstance(said, dict) else {}
-    digest, time = found.get("digest"), wire.seconds(found.get("timestamp"))
-    if wire.digest(digest) is None or time is None:
-        return View(reason="malformed-answer")
-    if wire.sequence(found) != height:
-        return View(reason="wrong-block")
-    previous = wire.digest(found.get("previousCheckpointDigest"))
-    shown = {"previous": previous.hex() if previous else ""}
-    return View(block_hash=str(digest), time=time, shown=shown)
-
-
-def _because(named: View, gap: Gap, own: Own, height: int) -> View:
-    """Return a view of an endpoint that cannot be asked; it may only be late with its balances."""
-    reason = gap.reason
-    if reason == wire.NO_HISTORY.reason:
-        answer = wire.read(own.get(wire.kept()))
-        config = answer.data.get("serviceConfig") if isinstance(answer, wire.Answer) else None
-        kept = config.get("availableRange") if isinstance(config, dict) else None
-        last = wire.sequence(kept.get("last")) if isinstance(kept, dict) else None
-        reason = "node-behind" if last is not None and last < height else reason
-    return View(block_hash=named.block_hash, time=named.time, reason=reason)
-
-
-def _without_history(view: View) -> View:
-    """Let an endpoint be asked that names the checkpoint and has dropped its balances."""
-    is_old = bool(view.block_hash) and view.reason == wire.NO_HISTORY.reason
-    return msgspec.structs.replace(view, reason="") if is_old else view
-
-
-def _dropped(answer: wire.Answer) -> Gap:
-    """Say why a checkpoint at or below the newest is ``null``: by its error, or it was dropped."""
-    return answer.missing("checkpoint") if answer.errors else wire.NO_HISTORY
+def _as_told(working: Working) -> Working:
+    return working
 
 
 def _held(found: wire.Balance | Gap, staked: int | Gap, doubt: Gap | None) -> Held | Gap:

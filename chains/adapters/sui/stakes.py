@@ -1,4 +1,12 @@
-"""Stakes of a group of accounts: ``StakedSui`` objects as of the checkpoint, page by page."""
+"""Stakes of a group of accounts: ``StakedSui`` objects as of the checkpoint, page by page.
+
+Pool tokens (``FungibleStakedSui``), into which stake can be turned, are not the SUI that was put
+in but a share of their pool. What they would be paid depends on balances inside the pool, which
+are not read: an account that owns any is a gap, not its liquid part.
+
+Spec: https://github.com/MystenLabs/sui/blob/main/crates/sui-framework/packages/sui-system/sources/staking_pool.move
+(``convert_to_fungible_staked_sui``, ``calculate_fungible_staked_sui_withdraw_amount``)
+"""
 
 from __future__ import annotations
 
@@ -11,6 +19,11 @@ PAGES = 20
 """The most pages that are asked for: 1,000 stakes of one account."""
 TOO_MANY = Gap("too-much-history", detail="the account owns more stakes than can be listed")
 UNASKED = Gap("not-answered", retryable=True, detail="the pages of stakes broke off")
+
+TOKENS = Gap(
+    "rate-unread",
+    detail="the account owns pool tokens (FungibleStakedSui); what they are worth was not read",
+)
 
 Own = Mapping[Request, Exchange]
 
@@ -108,6 +121,13 @@ class _Reading:
         so_far = self.found[i]
         if isinstance(page, Gap) or isinstance(so_far, Gap):
             self.found[i] = page if isinstance(page, Gap) else so_far
+            return
+        kinds = {kind.rpartition("::")[2] for kind in page.kinds.values()}
+        if wire.POOL_TOKENS in kinds:
+            self.found[i] = TOKENS
+            return
+        if kinds - {wire.STAKE}:
+            self.found[i] = Gap("malformed-answer", detail=f"no stake: {sorted(kinds)}")
             return
         principals = {name: wire.principal(one) for name, one in page.objects.items()}
         fresh = {name: one for name, one in principals.items() if name not in self._seen[i]}

@@ -27,14 +27,19 @@ SUI = "0x2::sui::SUI"
 SENDERS = 20
 CANARY, COIN = "canary", "coin"
 """Names under which a group's evidence stands in its answer; the accounts are ``a0``, ``a1``…"""
-_FRAGMENT = "fragment B on Balance{totalBalance coinBalance addressBalance}"
-STAKE = "0x3::staking_pool::StakedSui"
+BALANCE_FRAGMENT = "fragment B on Balance{totalBalance coinBalance addressBalance}"
+STAKES = "0x3::staking_pool"
+"""The module of stakes and of pool tokens: a filter may name a module.
+
+Source: MystenLabs/sui crates/sui-indexer-alt-graphql/schema.graphql (ObjectFilter)
+"""
+STAKE, POOL_TOKENS = "StakedSui", "FungibleStakedSui"
 COIN_OBJECT = "0x2::coin::Coin"
 PAGE = 50
 """The most objects of one answer. Source: MystenLabs/sui graphql-rpc.mdx (limits)"""
 _OBJECTS = (
     "fragment O on MoveObjectConnection"
-    "{pageInfo{hasNextPage endCursor}nodes{address contents{json}}}"
+    "{pageInfo{hasNextPage endCursor}nodes{address contents{type{repr}json}}}"
 )
 _LARGEST = 2**128 - 1
 _LONGEST = 39
@@ -64,6 +69,10 @@ class Answer(msgspec.Struct, frozen=True):
         listed = of_path or self.errors
         return _gap(listed[0]) if listed else Gap("malformed-answer", detail=f"no {alias}")
 
+    def blames(self, alias: str) -> bool:
+        """Tell whether an error is about a field."""
+        return any(alias in _path(one) for one in self.errors)
+
 
 class Balance(msgspec.Struct, frozen=True):
     """Units in coin objects, and units in the address balance (SIP-58)."""
@@ -84,7 +93,7 @@ def text(account: bytes) -> str:
 
 def moment(checkpoint: int) -> Request:
     """Ask for the network, the newest checkpoint and the one that is meant."""
-    return _query(
+    return query(
         "{chainIdentifier tip:checkpoint{sequenceNumber} "
         f"checkpoint(sequenceNumber:{checkpoint})"
         "{sequenceNumber digest timestamp previousCheckpointDigest}}"
@@ -93,7 +102,7 @@ def moment(checkpoint: int) -> Request:
 
 def kept() -> Request:
     """Ask for which checkpoints the service holds balances."""
-    return _query(
+    return query(
         '{serviceConfig{availableRange(type:"Address",field:"balance")'
         "{first{sequenceNumber} last{sequenceNumber}}}}"
     )
@@ -101,7 +110,7 @@ def kept() -> Request:
 
 def senders(checkpoint: int) -> Request:
     """Ask who sent the transactions of a checkpoint."""
-    return _query(
+    return query(
         f"{{checkpoint(sequenceNumber:{checkpoint}){{transactions(last:{SENDERS})"
         "{nodes{sender{address}}}}}"
     )
@@ -115,25 +124,25 @@ def balances(
     A balance is a "rich" query, of which a service allows 21 in a request unless it is told
     otherwise. Source: MystenLabs/sui crates/sui-indexer-alt-graphql/src/config.rs
     """
-    fields = [f"a{i}:{_balance(one, '$t')}" for i, one in enumerate(accounts)]
+    fields = [f"a{i}:{held(one, '$t')}" for i, one in enumerate(accounts)]
     if canary is not None:
-        fields.insert(0, f"{CANARY}:{_balance(canary, msgspec.json.encode(SUI).decode())}")
+        fields.insert(0, f"{CANARY}:{held(canary, msgspec.json.encode(SUI).decode())}")
     if coin != SUI:
         fields.insert(0, f"{COIN}:coinMetadata(coinType:$t){{decimals}}")
-    return _query(f"query($t:String!){_at(checkpoint, fields)}{_FRAGMENT}", t=coin)
+    return query(f"query($t:String!){as_of(checkpoint, fields)}{BALANCE_FRAGMENT}", t=coin)
 
 
 def stakes(
     checkpoint: int, pages: Sequence[tuple[bytes, str]], canary: bytes | None = None
 ) -> Request:
-    """Ask for stakes of accounts, each from a cursor on, and whether a canary owns any coin object.
+    """Ask for stakes and pool tokens, each from a cursor on, and whether a canary owns any coin.
 
     Spec: https://docs.sui.io/references/sui-api/sui-graphql (``Address.objects``)
     """
-    fields = [f"a{i}:{_owned(who, STAKE, PAGE, cursor)}" for i, (who, cursor) in enumerate(pages)]
+    fields = [f"a{i}:{_owned(who, STAKES, PAGE, cursor)}" for i, (who, cursor) in enumerate(pages)]
     if canary is not None:
         fields.insert(0, f"{CANARY}:{_owned(canary, COIN_OBJECT, 1)}")
-    return _query(f"{_at(checkpoint, fields)}{_OBJECTS}")
+    return query(f"{as_of(checkpoint, fields)}{_OBJECTS}")
 
 
 def _owned(account: bytes, kind: str, count: int, cursor: str = "") -> str:
@@ -145,22 +154,23 @@ def _owned(account: bytes, kind: str, count: int, cursor: str = "") -> str:
 def metadata(checkpoint: int, coin: str) -> Request:
     """Ask for decimals and symbol of a coin."""
     fields = [f"{COIN}:coinMetadata(coinType:$t){{decimals symbol}}"]
-    return _query(f"query($t:String!){_at(checkpoint, fields)}", t=coin)
+    return query(f"query($t:String!){as_of(checkpoint, fields)}", t=coin)
 
 
-def _at(checkpoint: int, fields: Sequence[str]) -> str:
+def as_of(checkpoint: int, fields: Sequence[str]) -> str:
+    """Write a question for fields as of a checkpoint, which names it."""
     inner = " ".join(fields)
     return f"{{checkpoint(sequenceNumber:{checkpoint}){{sequenceNumber digest query{{{inner}}}}}}}"
 
 
-def _balance(account: bytes, coin: str) -> str:
+def held(account: bytes, coin: str) -> str:
+    """Write the field of a balance; ``coin`` is quoted, or a variable."""
     return f'address(address:"{text(account)}"){{balance(coinType:{coin}){{...B}}}}'
 
 
-def _query(query: str, **variables: str) -> Request:
-    return rest.post(
-        "", {"query": query, "variables": variables} if variables else {"query": query}
-    )
+def query(text: str, **variables: str) -> Request:
+    """Build a request."""
+    return rest.post("", {"query": text, "variables": variables} if variables else {"query": text})
 
 
 def read(exchange: Exchange | None) -> Answer | Gap:
@@ -230,9 +240,10 @@ def balance(answer: Answer, fields: Mapping[str, Any], alias: str) -> Balance | 
 
 
 class Owned(msgspec.Struct, frozen=True):
-    """A page of objects that an account owns: their contents by address, and where it goes on."""
+    """A page of objects that an account owns: contents and types by address, where it goes on."""
 
     objects: Mapping[str, Any]
+    kinds: Mapping[str, str]
     cursor: str
 
 
@@ -251,13 +262,18 @@ def owned(answer: Answer, fields: Mapping[str, Any], alias: str) -> Owned | Gap:
     if not isinstance(more, bool) or (more and not (isinstance(cursor, str) and cursor)):
         return bad
     found: dict[str, Any] = {}
+    kinds: dict[str, str] = {}
     for one in nodes:
         name = one.get("address") if isinstance(one, dict) else None
         contents = one.get("contents") if isinstance(one, dict) else None
         if address(name) is None or name in found or not isinstance(contents, dict):
             return bad
-        found[str(name)] = contents.get("json")
-    return Owned(found, str(cursor) if more else "")
+        named = contents.get("type")
+        kind = named.get("repr") if isinstance(named, dict) else None
+        if not isinstance(kind, str):
+            return bad
+        found[str(name)], kinds[str(name)] = contents.get("json"), kind
+    return Owned(found, kinds, str(cursor) if more else "")
 
 
 def principal(stake: object) -> int | None:
