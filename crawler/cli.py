@@ -6,7 +6,6 @@ failed, 2 usage, 3 incomplete, 4 environment; the first that applies of 4, 2, 1,
 
 from __future__ import annotations
 
-import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -61,7 +60,7 @@ from crawler.cli_options import (
 )
 from crawler.collecting import collect_rarely
 from crawler.errors import INTERRUPTED, EnvironmentFault, came_of_interrupt
-from crawler.faults import interrupt, told
+from crawler.faults import heed_sigterm, told
 from crawler.hygiene import Seen
 from crawler.live import Live, err
 from crawler.logs import STDERR, LogFormat
@@ -83,7 +82,7 @@ app = typer.Typer(
 def main() -> None:
     """Run the command line; the one place where errors become exit codes."""
     STDERR.reset()
-    signal.signal(signal.SIGTERM, interrupt)
+    heed_sigterm()
     collect_rarely()
     try:
         code = app(standalone_mode=False)
