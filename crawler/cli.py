@@ -6,7 +6,6 @@ failed, 2 usage, 3 incomplete, 4 environment; the first that applies of 4, 2, 1,
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from contextlib import ExitStack
@@ -53,7 +52,7 @@ from crawler.crawling import capture
 from crawler.errors import INTERRUPTED, EnvironmentFault, came_of_interrupt
 from crawler.examining import explain
 from crawler.examining.hygiene import Seen
-from crawler.faults import interrupt, told
+from crawler.faults import heed_sigterm, told
 from crawler.live import Live, err
 from crawler.logs import STDERR, LogFormat
 from crawler.memory import collect_rarely
@@ -75,8 +74,7 @@ app = typer.Typer(
 def main() -> None:
     """Run the command line; the one place where errors become exit codes."""
     STDERR.reset()
-    if threading.current_thread() is threading.main_thread():  # others may set no handler
-        signal.signal(signal.SIGTERM, interrupt)
+    heed_sigterm()
     collect_rarely()
     try:
         code = app(standalone_mode=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 from chains.errors import ConfigError, Fatal
 from crawler.errors import RecountError, UsageError, exit_code_of
@@ -11,11 +12,17 @@ from crawler.live import err
 from crawler.reports.display import visible
 
 
-def interrupt(*_: object) -> None:
+def heed_sigterm() -> None:
     """Take SIGTERM, by which supervisors end a process, for what Ctrl-C is.
 
-    A shell's background jobs ignore Ctrl-C; SIGTERM is meant for them as well.
+    As process 1 of a container it would be ignored otherwise. Only a main thread can say so.
     """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    """Interrupt, also where Ctrl-C is ignored, as in a shell's background jobs."""
     if callable(signal.getsignal(signal.SIGINT)):
         signal.raise_signal(signal.SIGINT)
     else:
