@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 FILE = Path(__file__).parents[2] / "docs/hostile-input.md"
 BEGIN, END = "<!-- campaign -->", "<!-- end of campaign -->"
+ROW = re.compile(r"^\| `(.+)` \| ([\d,]+) \| ([\d,-]+) \| ([\d,]+) \| ([\d,]+) \|$", re.MULTILINE)
 HEAD = "| target | seeds | corpus | inputs | peak MiB |\n|---|---|---|---|---|\n"
 
 
@@ -43,9 +44,19 @@ def text(lines: Sequence[Line], seconds: int, *, guided: bool) -> str:
     return said + HEAD + "".join(rows)
 
 
-def write(lines: Sequence[Line], seconds: int, *, guided: bool) -> None:
-    """Put the table of a whole campaign into the document."""
+def joined(old: str, lines: Sequence[Line], names: Collection[str]) -> list[Line]:
+    """Return the lines of a document's table, new ones in place of theirs, by ``names``."""
+    known = {
+        name: Line(name, *(int(number.replace(",", "").replace("-", "0")) for number in numbers))
+        for name, *numbers in ROW.findall(old)
+    }
+    known |= {line.name: line for line in lines}
+    return [known[name] for name in names if name in known]
+
+
+def write(lines: Sequence[Line], names: Collection[str], seconds: int, *, guided: bool) -> None:
+    """Put what a campaign came to into the document; targets that were not run keep their lines."""
     old = FILE.read_text(encoding="utf-8")
     between = re.compile(f"(?<={re.escape(BEGIN)}\n).*(?={re.escape(END)})", re.DOTALL)
-    made = text(lines, seconds, guided=guided)
+    made = text(joined(old, lines, names), seconds, guided=guided)
     FILE.write_text(between.sub(lambda _: made, old), encoding="utf-8")

@@ -110,3 +110,6 @@ def test_the_table_of_a_campaign_is_what_was_counted() -> None:
     made = table.text(lines, 10, guided=False)
     assert "2 targets,\n12,352 inputs" in made
     assert made.endswith("| `a` | 2 | 5 | 12,345 | 99 |\n| `b` | 1 | - | 7 | 50 |\n")
+    again = table.Line("b", 1, 3, 8, 50)
+    assert table.joined(made, [again], ["b", "a", "new"]) == [again, lines[0]]
+    assert table.joined(made, [], ["a", "b"]) == lines

@@ -141,6 +141,7 @@ def test_the_canary_may_be_one_of_the_accounts() -> None:
     [
         (scan_of(total="50", height=101), "scan-mismatch"),
         (scan_of(total="50", height=99), "scan-mismatch"),
+        (scan_of(total="50", height=10**3000), "malformed-answer"),
         (scan_of(total="50", bestblock="00" * 32), "scan-mismatch"),
         (scan_of(total="50", success=False), "truncated-answer"),
         (scan_of(total="0", unspents=[]), "zero-without-canary"),

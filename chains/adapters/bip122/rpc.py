@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -195,20 +195,24 @@ class _Unspent(msgspec.Struct, frozen=True):
     height: int
 
 
+_Height = Annotated[int, msgspec.Meta(lt=2**62)]
+"""More is no height, and nobody is told of thousands of digits."""
+
+
 class _Scan(msgspec.Struct, frozen=True):
     """The answer of ``scantxoutset start``; only later versions name the block."""
 
     success: bool
     unspents: list[_Unspent]
     total_amount: Decimal | int
-    height: int = -1
+    height: _Height = -1
     bestblock: str = ""
 
 
 class _Tip(msgspec.Struct, frozen=True):
     """The tip in the answer of ``getblockchaininfo``."""
 
-    blocks: int
+    blocks: _Height
     bestblockhash: str
 
 
