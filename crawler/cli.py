@@ -7,7 +7,6 @@ failed, 2 usage, 3 incomplete, 4 environment; the first that applies of 4, 2, 1,
 from __future__ import annotations
 
 import sys
-import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated

@@ -14,7 +14,8 @@ import pytest
 from test_cli import HEIGHT, OTHER, Ended, Files, call, files, row, serving
 
 from chains.simulated.eip155 import SimulatedEvm
-from crawler import capture, demo, diagnosis, jobs, pruning, support
+from crawler import demo, diagnosis, jobs, pruning, support
+from crawler.crawling import capture
 from crawler.runs import RunDirectory
 from tests.unit.report_samples import sample
 
