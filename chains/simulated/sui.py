@@ -5,7 +5,7 @@ read is the error ``GRAPHQL_PARSE_FAILED``. ``balances`` are MIST in coin object
 ``checkpoint``; ``address_balances`` the other half; ``coins`` maps a coin type to what accounts
 have of it. ``stakes`` maps an account to the principals of its ``StakedSui`` objects,
 ``pool_tokens`` to those of a ``FungibleStakedSui``. What happened after the checkpoint stands in
-``past`` (``chains.simulated.sui_past``).
+``past`` (``chains.simulated.sui_past``), what stake earns in ``pools``.
 
 Dangerous knobs: ``first_kept`` (older balances are "outside consistent range"), ``last_kept``
 (the store of balances is behind the checkpoints), ``newest`` (the service is behind),
@@ -29,7 +29,7 @@ import msgspec
 from aiohttp import web
 
 from chains.addresses.base58 import bytes_to_base58
-from chains.simulated import sui_past
+from chains.simulated import sui_past, sui_pools
 from chains.simulated.node import Faults, SimulatedNode, json_response
 
 SUI = "0x2::sui::SUI"
@@ -66,6 +66,7 @@ class SimulatedSui(SimulatedNode):
         self.coins = dict(coins or {})
         self.stakes = dict(stakes or {})
         self.pool_tokens: dict[bytes, int] = {}
+        self.pools = sui_pools.Pools()
         self.lists_nothing = False
         self.no_objects = False
         self.odd_stakes = False
@@ -150,6 +151,7 @@ class SimulatedSui(SimulatedNode):
         self, number: int, query: str, variables: Mapping[str, str], errors: list[dict[str, Any]]
     ) -> dict[str, Any]:
         fields = self.past.fields(self, number, query)
+        fields |= self.pools.fields(query)
         if "coinMetadata(" in query:
             fields["coin"] = self.metadata.get(variables["t"])
         for alias, digits, kind, first, after in _OBJECTS.findall(query):
@@ -203,7 +205,7 @@ class SimulatedSui(SimulatedNode):
                 "address": _text(sha256(account + bytes((place,))).digest()),
                 "contents": {
                     "type": {"repr": f"0x{3:064x}::staking_pool::{name}"},
-                    "json": None if self.odd_stakes else _stake(units),
+                    "json": None if self.odd_stakes else self.pools.stake(units),
                 },
             }
             for place, (name, units) in enumerate(owned)
@@ -226,11 +228,6 @@ class SimulatedSui(SimulatedNode):
             "coinBalance": str(coins),
             "addressBalance": str(other),
         }
-
-
-def _stake(units: int) -> dict[str, Any]:
-    value = {"value": str(units)}
-    return {"pool_id": "0x" + "00" * 32, "stake_activation_epoch": "7", "principal": value}
 
 
 def _text(account: bytes) -> str:

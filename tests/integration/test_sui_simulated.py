@@ -258,6 +258,66 @@ async def test_pool_tokens_are_a_gap_wherever_they_stand_in_the_list(most):
     assert found == {RICH: "rate-unread", SPLIT: "rate-unread", NEVER: 7}
 
 
+POOL, LATE_POOL, GONE = (bytes((i,)) * 32 for i in (0xA1, 0xA2, 0xA3))
+
+
+async def earned(**knobs: object) -> dict[bytes, tuple[int, list[int]]]:
+    """Ask a service where RICH and NEVER have stakes in pools; returns totals and rewards."""
+    service = node()
+    service.stakes = {RICH: [1000, 1001], NEVER: [1002]}
+    pools = service.pools
+    pools.rates = {
+        POOL: {5: (3, 2), 900: (2, 1)},
+        LATE_POOL: {7: (0, 0), 900: (11, 10)},
+    }
+    pools.begun = {LATE_POOL: 7}
+    pools.placed = {1000: (POOL, 5), 1001: (POOL, 901), 1002: (LATE_POOL, 6)}
+    for name, value in knobs.items():
+        setattr(pools, name, value)
+    async with connected(service) as adapter:
+        found = await asked(adapter, await pinned(adapter))
+    return {
+        who: (one.units, [part.units for part in one.parts if part.kind is PartKind.REWARD])
+        for who, one in found.items()
+        if isinstance(one, Observation)
+    }
+
+
+async def test_what_stake_has_earned_is_shown_and_does_not_count():
+    # 1000 SUI at 3:2 are 666 tokens, which at 2:1 are 1332 SUI; 1001 does not count yet; 1002 was
+    # there before its pool, one token for each SUI
+    total = TRUE[RICH] + 2001
+    assert await earned() == {RICH: (total, [332]), SPLIT: (12, []), NEVER: (1002, [100])}
+
+
+@pytest.mark.parametrize(
+    ("knobs", "rich", "never"),
+    [
+        ({"too_large": True}, [], []),
+        ({"lost": {5}}, [], [100]),
+        ({"lost": {900}}, [], []),
+        ({"rates": {POOL: {5: (3, 2), 900: (1, 1)}}}, [], []),
+        ({"placed": {1000: (POOL, 5), 1001: (GONE, 5)}}, [], []),
+        ({"placed": {1000: (POOL, 5)}}, [], []),
+        ({"lost": {5}, "placed": {1000: (POOL, 5), 1001: (LATE_POOL, 6)}}, [], []),
+        ({"epoch": 5}, [], []),
+    ],
+    ids=[
+        "too-large",
+        "no-rate-then",
+        "no-rate-now",
+        "fell",
+        "pool-gone",
+        "untold",
+        "in-part",
+        "new",
+    ],
+)
+async def test_rewards_that_cannot_be_read_change_no_total(knobs, rich, never):
+    total = TRUE[RICH] + 2001
+    assert await earned(**knobs) == {RICH: (total, rich), SPLIT: (12, []), NEVER: (1002, never)}
+
+
 @pytest.mark.parametrize("most", [1, 2, 50])
 async def test_stakes_of_all_pages_are_added(most):
     found = await staking(most_objects=most, stakes={RICH: [1, 2, 3, 4], SPLIT: [10, 20]})

@@ -12,9 +12,10 @@ checkpoint, and for up to ``group`` accounts. Stake lies in objects of its own (
 is asked for besides, page by page; it counts with what was staked, and the service has to show, as
 of the same checkpoint, that the canary owns a coin object.
 
-An account with pool tokens (``FungibleStakedSui``) is the gap ``rate-unread``. Not seen: rewards of
-stake, which only its pool's rates tell; coins and stake inside other objects (kiosks, escrows,
-multisig vaults). Coins of a regulated currency's deny list count.
+What stake has earned is a part that does not count (``rates``), while the service keeps the
+checkpoint. An account with pool tokens (``FungibleStakedSui``) is the gap ``rate-unread``. Not
+seen: coins and stake inside other objects (kiosks, escrows, multisig vaults). Coins of a regulated
+currency's deny list count.
 
 ``spec.params``: ``genesis_digest`` (base58, required; its first four bytes are the short chain
 identifier), ``canaries`` (addresses that hold SUI at every checkpoint of interest; else senders of
@@ -312,7 +313,7 @@ class Adapter(AccountAdapter):
             return [doubt] * len(accounts)
         found = [wire.balance(answer, fields, f"a{i}") for i in range(len(accounts))]
         if questions.asset != self.spec.native:
-            return [_held(one, 0, doubt) for one in found]
+            return [_held(one, stakes.Staked(0), doubt) for one in found]
         staked = stakes.read(at, accounts, exchanges)
         return [_held(*pair, doubt) for pair in zip(found, staked, strict=True)]
 
@@ -354,18 +355,20 @@ def _as_told(working: Working) -> Working:
     return working
 
 
-def _held(found: wire.Balance | Gap, staked: int | Gap, doubt: Gap | None) -> Held | Gap:
+def _held(found: wire.Balance | Gap, staked: stakes.Staked | Gap, doubt: Gap | None) -> Held | Gap:
     if isinstance(found, Gap):
         return found
     if isinstance(staked, Gap):
         return staked
-    if not found.units + staked and doubt is not None:
+    if not found.units + staked.units and doubt is not None:
         return doubt
     parts = [Part(PartKind.LIQUID, found.coins)]
     if found.address:
         parts.append(Part(PartKind.LIQUID, found.address))
-    if staked:
-        parts.append(Part(PartKind.STAKED, staked))
+    if staked.units:
+        parts.append(Part(PartKind.STAKED, staked.units))
+    if staked.earned:
+        parts.append(Part(PartKind.REWARD, staked.earned, counted=False))
     return Held(tuple(parts))
 
 

@@ -96,7 +96,7 @@ async def _ask_one(
         shown.append(await transport.exchange(trail.request, endpoint))
         trail.take(shown[-1])
     if ends.asked.is_native and shown and trail.gap is None:
-        await stakes.ask(transport, ends.at, [account], shown)
+        await stakes.ask(transport, ends.at, [account], shown, earned=False)
     return shown
 
 
@@ -122,10 +122,10 @@ def _read_one(ends: Ends, account: bytes, own: Own) -> Found:
         trail.take(exchange)
     if trail.gap is not None:
         return Found(trail.gap)
-    staked: int | Gap = 0
-    if ends.asked.is_native:
-        (staked,) = stakes.read(ends.at, [account], list(own.values()))
-    return Found(staked) if isinstance(staked, Gap) else trail.found(staked)
+    if not ends.asked.is_native:
+        return trail.found(0)
+    (staked,) = stakes.read(ends.at, [account], list(own.values()))
+    return Found(staked) if isinstance(staked, Gap) else trail.found(staked.units)
 
 
 def _pinning(at: Snapshot, coin: str, own: Own) -> list[Request]:

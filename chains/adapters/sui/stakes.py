@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from chains.adapters.sui import wire
+import msgspec
+
+from chains.adapters.sui import rates, wire
 from chains.model import Exchange, Gap, Request, Snapshot, Transport
 
 PAGES = 20
@@ -28,22 +30,40 @@ TOKENS = Gap(
 Own = Mapping[Request, Exchange]
 
 
+class Staked(msgspec.Struct, frozen=True):
+    """MIST at stake, and what it has earned, ``None`` where that was not read."""
+
+    units: int
+    earned: int | None = None
+
+
 async def ask(
-    transport: Transport, at: Snapshot, accounts: Sequence[bytes], exchanges: list[Exchange]
+    transport: Transport,
+    at: Snapshot,
+    accounts: Sequence[bytes],
+    exchanges: list[Exchange],
+    *,
+    earned: bool = True,
 ) -> None:
-    """Ask the endpoint that gave the balances for all pages."""
+    """Ask the endpoint that gave the balances for all pages, then for what stake has ``earned``."""
     if exchanges[0].failure:
         return
     reading = _Reading(at, accounts)
     for _ in range(PAGES):
         request = reading.request
         if request is None:
-            return
+            break
         exchanges.append(await transport.exchange(request, exchanges[0].endpoint))
         reading.take(exchanges[-1])
+    for _ in range(2 if earned else 0):
+        own = {exchange.request: exchange for exchange in exchanges}
+        for missing in rates.next_requests(at, reading.every, own):
+            exchanges.append(await transport.exchange(missing, exchanges[0].endpoint))
 
 
-def read(at: Snapshot, accounts: Sequence[bytes], exchanges: Sequence[Exchange]) -> list[int | Gap]:
+def read(
+    at: Snapshot, accounts: Sequence[bytes], exchanges: Sequence[Exchange]
+) -> list[Staked | Gap]:
     """Return the MIST at stake of each account. Pure: the pages say what was asked next."""
     own = {exchange.request: exchange for exchange in exchanges}
     reading = _Reading(at, accounts)
@@ -57,7 +77,12 @@ def read(at: Snapshot, accounts: Sequence[bytes], exchanges: Sequence[Exchange])
         reading.take(exchange)
     if reading.request is not None:
         reading.stop(TOO_MANY)
-    return reading.found
+    return [
+        one
+        if isinstance(one, Gap)
+        else Staked(one, rates.rewards(at, reading.stakes[i], reading.every, own))
+        for i, one in enumerate(reading.found)
+    ]
 
 
 class _Reading:
@@ -67,6 +92,7 @@ class _Reading:
         self._at = at
         self._seen: list[set[str]] = [set() for _ in accounts]
         self.found: list[int | Gap] = [0] * len(accounts)
+        self.stakes: list[list[rates.Stake]] = [[] for _ in accounts]
         self._accounts = accounts
         self._pending: list[tuple[int, str]] = [(i, "") for i in range(len(accounts))]
 
@@ -77,6 +103,11 @@ class _Reading:
             return None
         pages = [(self._accounts[i], cursor) for i, cursor in self._pending]
         return wire.stakes(self._at.height, pages, self._canary)
+
+    @property
+    def every(self) -> list[rates.Stake]:
+        """Return the stakes of all accounts whose pool and epoch are told."""
+        return [stake for own in self.stakes for stake in own]
 
     @property
     def _canary(self) -> bytes | None:
@@ -137,5 +168,9 @@ class _Reading:
             return
         self._seen[i] |= fresh.keys()
         self.found[i] = so_far + sum(whole)
+        stakes = [rates.stake(page.objects[name], one or 0) for name, one in fresh.items()]
+        self.stakes[i] += [
+            stake or rates.Stake(b"", 0, 0) for stake in stakes
+        ]  # of no pool: then nothing is told of what was earned
         if page.cursor:
             self._pending.append((i, page.cursor))
