@@ -7,7 +7,7 @@ encoded beforehand, over plain sockets (no HTTP library) and throws the answers 
 is node, kernel and event loop. Rounds alternate; client and node share the machine. Prints one
 line of JSON; asserts nothing about time.
 
-    python -m tests.bench.bench_evm [--addresses 100000] [--rounds 5]
+    python -m tests.bench.bench_evm [--addresses 200000] [--rounds 5]
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ async def compare(node: Anvil, count: int, rounds: int, connections: int) -> dic
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--addresses", type=int, default=100_000)
+    parser.add_argument("--addresses", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=4)
     options = parser.parse_args()

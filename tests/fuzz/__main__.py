@@ -90,7 +90,7 @@ def main() -> int:
     say(f"fuzz: {len(lines)} targets, {sum(one.inputs for one in lines):,} inputs, ")
     say(f"broken: {', '.join(broken) or 'none'}\n")
     if given.record:
-        table.write(lines, list(targets), given.seconds, guided=guided)
+        table.write(lines, list(targets), guided=guided)
     return int(bool(broken))
 
 
@@ -175,7 +175,7 @@ def _apart(work: Work, target: Target, given: argparse.Namespace) -> tuple[table
         text = said.read().decode(errors="replace")
     found = {name: (re.findall(pattern, text) or [""])[-1] for name, pattern in SAID.items()}
     numbers = {name: int(number or 0) for name, number in found.items()}
-    line = table.Line(target.name, *(numbers[name] for name in SAID))
+    line = table.Line(target.name, seconds=given.seconds, **numbers)
     say(
         f"{target.name:26} {line.seeds:>6} {line.corpus or '-':>6} {line.inputs:>9} "
         f"{line.inputs / given.seconds:>8.0f} {line.peak:>5}\n"
