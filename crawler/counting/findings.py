@@ -21,6 +21,7 @@ MOST_DISCREPANCIES = 1000
 
 EXCHANGE, RECOUNT, NOTE = "exchange", "recount", "note"
 _OBSERVED = ("shortfall", "surplus")
+_ROWS_HELD = 100 * MOST_ROWS
 _HELD = 20 * MOST_DISCREPANCIES
 _ABOUT_ANOTHER_ROW = ("repeat-of", "conflict")
 _ORDER = {EXCHANGE: 0, RECOUNT: 1, NOTE: 2}
@@ -93,10 +94,13 @@ class Findings:
             if check.verdict == "fails":
                 self._line(EXCHANGE, "statement-fails", [0])
 
-    def add_note(self, code: str, rows: Iterable[int]) -> None:
-        """Note something that a reader must know of these rows, though nobody is at fault."""
-        for row in rows:
-            self._line(NOTE, code, [row])
+    def add_note(self, code: str, rows: Iterable[int], count: int) -> None:
+        """Note something that a reader must know, though nobody is at fault.
+
+        ``rows`` are the first of the ``count`` rows that it is about.
+        """
+        if count:
+            self._line(NOTE, code, rows, count)
 
     def add_unread(self, columns: Iterable[str]) -> None:
         """Note columns of the list that nothing reads."""
@@ -146,6 +150,8 @@ class Findings:
             self._sentences[key] = reasons.sentence(reason or kind)
         self._counts[key] += count
         self._rows[key] += rows
+        if len(self._rows[key]) > _ROWS_HELD:
+            self._rows[key] = sorted(self._rows[key])[:MOST_ROWS]
 
     def _discrepant(self, row: Alike, kind: str, reason: str) -> None:
         """List each of the rows; no more of them than can be shown."""

@@ -11,22 +11,27 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from chains.bulk import Halves
 from chains.model import AssetId, ChainId, QueryKind, Questions
 from chains.packed import Packed
 from crawler.asking.plan import PLAN, Moment, shard_digest
-from crawler.counting.findings import Findings
+from crawler.columns import whole
+from crawler.counting.findings import MOST_ROWS, Findings
 from crawler.counting.ledger import ALIKE, Join, Shards
 from crawler.counting.outcome import judge
 from crawler.counting.published_totals import LabelSums, check_totals
 from crawler.counting.ratio import check_statement, ratio_lines
 from crawler.counting.shares import Shares
 from crawler.counting.totals import Totals, chosen_in_conflict, judged_rows, scales
+from crawler.counting.validity import groups
 from crawler.crawling.answers import Place, read_shard
 from crawler.crawling.engine import Pinned, evidence_pack
 from crawler.crawling.evidence import Header, extract_digests, read_pack
+from crawler.digests import RowDigests, for_rows
 from crawler.errors import EnvironmentFault
 from crawler.examining.hygiene import SignedTexts
 from crawler.liabilities import Liability
@@ -173,7 +178,8 @@ def recount(
     findings.add_statement(stated)
     findings.add_unread(inputs.unread_columns)
     if inputs.heights_replaced:
-        findings.add_note("heights-replaced", published.at_replaced_heights)
+        rows = published.at_replaced_heights
+        findings.add_note("heights-replaced", rows, published.count_at_replaced_heights)
     messages, messages_left_out = texts.lines(scale, inputs.expected)
     found = findings.findings()
     discrepancies = findings.discrepancies()
@@ -216,34 +222,36 @@ class _Published:
 
     def __init__(self, inputs: Inputs) -> None:
         self._inputs = inputs
-        self._accounts: list[pa.Table] = []
+        self._digest: RowDigests | None = None
+        self._accounts: list[Halves] = []
         self.rows = 0
         self.has_unknown_labels = False
         self.at_replaced_heights: list[int] = []
+        """The first rows of these, as many as are shown."""
+        self.count_at_replaced_heights = 0
 
     def add(self, claims: pa.Table) -> None:
         """Take in the claims of a part."""
         replaced = pa.array(self._inputs.heights_replaced, pa.int64())
         claims = claims.filter(pc.equal(claims["kind"], RowKind.CLAIM.value))
         of_file = pc.is_in(claims["at_height"], value_set=replaced)
-        self.at_replaced_heights += claims["row"].filter(of_file).to_pylist()
+        rows = claims["row"].filter(of_file)
+        self.count_at_replaced_heights += len(rows)
+        known = [*self.at_replaced_heights, *rows.to_pylist()]
+        self.at_replaced_heights = sorted(known)[:MOST_ROWS]
         self.rows += claims.num_rows
         if self._inputs.statement is not None:
             self.has_unknown_labels |= bool(pc.any(pc.equal(claims["asset_id"], "")).as_py())
-            self._accounts.append(_different_accounts(claims))
+            self._digest = self._digest or for_rows(claims.num_rows)
+            decoded = pc.greater(pc.binary_length(claims["account"]), 0)
+            text = pc.if_else(decoded, "", claims["address"])
+            columns = [whole(one) for one in (claims["chain"], claims["account"], text)]
+            self._accounts.append(self._digest(columns))
 
     def accounts(self) -> int:
         """Count the accounts of the claims: the same account under two assets is one."""
-        whole = pa.concat_tables(self._accounts)
-        return int(whole.group_by(whole.column_names).aggregate([]).num_rows)
-
-
-def _different_accounts(claims: pa.Table) -> pa.Table:
-    chosen = claims.select(["chain", "account", "address"])
-    decoded = pc.greater(pc.binary_length(chosen["account"]), 0)
-    text = pc.if_else(decoded, "", chosen["address"])
-    chosen = chosen.set_column(2, "address", text)
-    return chosen.group_by(["chain", "account", "address"]).aggregate([])
+        halves = np.concatenate([np.zeros((0, 2), np.int64), *self._accounts])
+        return int(groups(halves).max(initial=-1)) + 1
 
 
 def evidence_pointers(

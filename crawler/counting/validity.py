@@ -93,19 +93,19 @@ class Subjects:
         kinds = np.concatenate([np.zeros(0, np.int8), *self._kinds])
         halves = np.concatenate([np.zeros((0, 2), np.int64), *self._digests])
         self._digests, self._kinds = [], []
-        groups = _groups(halves)
+        numbered = groups(halves)
         del halves
-        judged = Judged(kinds, np.zeros(len(kinds), np.int64), groups)
+        judged = Judged(kinds, np.zeros(len(kinds), np.int64), numbered)
         normal = kinds == _VALID
-        several = np.bincount(groups[normal], minlength=groups.max(initial=0) + 1) > 1
-        self._compare(judged, np.flatnonzero(several[groups] & normal))
+        several = np.bincount(numbered[normal], minlength=numbered.max(initial=0) + 1) > 1
+        self._compare(judged, np.flatnonzero(several[numbered] & normal))
         self._rows, self._claims, self._proven = [], [], []
         return judged
 
     def _compare(self, judged: Judged, together: Numbers) -> None:
         """Judge the rows that are not alone in their group, some groups at a time."""
         together = together[np.argsort(judged.groups[together], kind="stable")]
-        groups = judged.groups[together]
+        own = judged.groups[together]
         columns = [
             np.concatenate([np.zeros(0, np.int64), *column])
             for column in (self._rows, self._claims, self._proven)
@@ -113,8 +113,7 @@ class Subjects:
         start = 0
         while start < len(together):
             end = min(start + _COMPARED, len(together))
-            last = groups[end - 1]
-            end = int(np.searchsorted(groups, last, side="right"))
+            end = int(np.searchsorted(own, own[end - 1], side="right"))
             self._compare_some(judged, together[start:end], columns)
             start = end
 
@@ -139,15 +138,15 @@ def _marks(units: pa.Array, digests: RowDigests) -> Numbers:
     return marks
 
 
-def _groups(halves: Halves) -> Numbers:
+def groups(halves: Halves) -> Numbers:
     """Give equal digests, two halves each, the same number."""
     firsts, seconds = halves[:, 0], halves[:, 1]
     order = np.argsort(firsts)
     if (_steps(firsts, order) != _steps(firsts, order) | _steps(seconds, order)).any():
         order = np.lexsort((firsts, seconds))  # two digests that begin alike
-    groups = np.zeros(len(halves), np.int64)
-    groups[order] = np.cumsum(_steps(firsts, order) | _steps(seconds, order))
-    return groups
+    numbered = np.zeros(len(halves), np.int64)
+    numbered[order] = np.cumsum(_steps(firsts, order) | _steps(seconds, order))
+    return numbered
 
 
 def _steps(column: Numbers, order: Numbers) -> Flags:
