@@ -18,6 +18,7 @@ import os
 import random
 import re
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -33,6 +34,10 @@ LONGEST_INPUT = 1 << 15
 """Bytes; longer seeds are cut to it, unless all of them are longer."""
 WAITING = 10
 """So many times its processor time a target may take where the machine does other work."""
+HANGS_S = 30
+"""Processor time after which an input is stopped that does not come to its end."""
+LONGEST_WAIT_S = 3600
+"""The same by the clock on the wall, for what no signal stops; the process may have been paused."""
 MOST_MIB = 1024
 """Memory of one process, beyond which an input has blown it up."""
 SAID = {
@@ -90,7 +95,7 @@ def main() -> int:
     say(f"fuzz: {len(lines)} targets, {sum(one.inputs for one in lines):,} inputs, ")
     say(f"broken: {', '.join(broken) or 'none'}\n")
     if given.record:
-        table.write(lines, list(targets), given.seconds, guided=guided)
+        table.write(lines, list(targets), guided=guided)
     return int(bool(broken))
 
 
@@ -175,7 +180,7 @@ def _apart(work: Work, target: Target, given: argparse.Namespace) -> tuple[table
         text = said.read().decode(errors="replace")
     found = {name: (re.findall(pattern, text) or [""])[-1] for name, pattern in SAID.items()}
     numbers = {name: int(number or 0) for name, number in found.items()}
-    line = table.Line(target.name, *(numbers[name] for name in SAID))
+    line = table.Line(target.name, seconds=given.seconds, **numbers)
     say(
         f"{target.name:26} {line.seeds:>6} {line.corpus or '-':>6} {line.inputs:>9} "
         f"{line.inputs / given.seconds:>8.0f} {line.peak:>5}\n"
@@ -205,17 +210,21 @@ class _Trying:
         self._target = target
         self._inputs = 0
         self._until = time.process_time() + seconds
+        signal.signal(signal.SIGVTALRM, _hangs)
 
     def __call__(self, data: bytes) -> None:
         """Try one input, and keep it where it breaks a property."""
+        signal.setitimer(signal.ITIMER_VIRTUAL, HANGS_S)
         try:
             self._target.timed(data)
         except BaseException:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             kept = FAILURES / f"{_word(self._target)}-{_short(data)}"
             kept.write_bytes(data)
             say(f"{kept}: {data[:200]!r}\n")
             self.tell()
             raise
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         self._inputs += 1
 
     def is_over(self) -> bool:
@@ -226,6 +235,10 @@ class _Trying:
         """Say what there was."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
         say(f"inputs: {self._inputs}\npeak: {peak}\n")
+
+
+def _hangs(*_: object) -> None:
+    raise AssertionError(f"no end after {HANGS_S} s of processor time")
 
 
 def _short(data: bytes) -> str:
@@ -266,7 +279,7 @@ def _guided(target: Target, given: argparse.Namespace) -> None:
     wall = given.seconds * WAITING
     arguments = [
         *(sys.argv[0], str(corpus), f"-max_total_time={wall}", f"-seed={given.seed}"),
-        *("-timeout=120", f"-rss_limit_mb={MOST_MIB}", f"-max_len={LONGEST_INPUT}"),
+        *(f"-timeout={LONGEST_WAIT_S}", f"-rss_limit_mb={MOST_MIB}", f"-max_len={LONGEST_INPUT}"),
         f"-artifact_prefix={FAILURES}/{_word(target)}-",
     ]
     atexit.register(trying.tell)  # where the time of the wall is over before

@@ -13,32 +13,35 @@ from typing import NamedTuple
 
 FILE = Path(__file__).parents[2] / "docs/hostile-input.md"
 BEGIN, END = "<!-- campaign -->", "<!-- end of campaign -->"
-ROW = re.compile(r"^\| `(.+)` \| ([\d,]+) \| ([\d,-]+) \| ([\d,]+) \| ([\d,]+) \|$", re.MULTILINE)
-HEAD = "| target | seeds | corpus | inputs | peak MiB |\n|---|---|---|---|---|\n"
+COLUMNS = 5
+"""Of numbers, behind the name."""
+ROW = re.compile(r"^\| `(.+)`" + r" \| ([\d,-]+)" * COLUMNS + r" \|$", re.MULTILINE)
+HEAD = "| target | seeds | corpus | inputs | s | peak MiB |\n|---|---|---|---|---|---|\n"
 
 
 class Line(NamedTuple):
-    """What one target came to; a corpus of 0: not guided."""
+    """What one target came to; a corpus of 0: not guided. ``seconds`` of processor time."""
 
     name: str
     seeds: int
     corpus: int
     inputs: int
+    seconds: int
     peak: int
 
 
-def text(lines: Sequence[Line], seconds: int, *, guided: bool) -> str:
+def text(lines: Sequence[Line], *, guided: bool) -> str:
     """Return what stands between the marks."""
     how = f"guided by atheris {version('atheris')}" if guided else "plain mutations"
     total = sum(line.inputs for line in lines)
     said = (
-        f"{datetime.now(UTC):%Y-%m-%d}, {how}, Python {platform.python_version()}, {seconds} s of "
-        f"processor time for each target on a machine of {os.cpu_count()} processors: "
-        f"{len(lines)} targets,\n{total:,} inputs. *corpus* is what was kept for taking new "
-        "branches.\n\n"
+        f"{datetime.now(UTC):%Y-%m-%d}, {how}, Python {platform.python_version()}, a machine of "
+        f"{os.cpu_count()} processors: {len(lines)} targets,\n{total:,} inputs. *s* is processor "
+        "time, *corpus* what was kept for taking new branches.\n\n"
     )
     rows = (
-        f"| `{one.name}` | {one.seeds} | {one.corpus or '-'} | {one.inputs:,} | {one.peak} |\n"
+        f"| `{one.name}` | {one.seeds} | {one.corpus or '-'} | {one.inputs:,} | {one.seconds} "
+        f"| {one.peak} |\n"
         for one in lines
     )
     return said + HEAD + "".join(rows)
@@ -54,9 +57,9 @@ def joined(old: str, lines: Sequence[Line], names: Collection[str]) -> list[Line
     return [known[name] for name in names if name in known]
 
 
-def write(lines: Sequence[Line], names: Collection[str], seconds: int, *, guided: bool) -> None:
+def write(lines: Sequence[Line], names: Collection[str], *, guided: bool) -> None:
     """Put what a campaign came to into the document; targets that were not run keep their lines."""
     old = FILE.read_text(encoding="utf-8")
     between = re.compile(f"(?<={re.escape(BEGIN)}\n).*(?={re.escape(END)})", re.DOTALL)
-    made = text(joined(old, lines, names), seconds, guided=guided)
+    made = text(joined(old, lines, names), guided=guided)
     FILE.write_text(between.sub(lambda _: made, old), encoding="utf-8")

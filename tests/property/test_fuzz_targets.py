@@ -106,10 +106,10 @@ def test_one_value_is_changed_and_json_stays_json() -> None:
 
 
 def test_the_table_of_a_campaign_is_what_was_counted() -> None:
-    lines = [table.Line("a", 2, 5, 12345, 99), table.Line("b", 1, 0, 7, 50)]
-    made = table.text(lines, 10, guided=False)
+    lines = [table.Line("a", 2, 5, 12345, 8, 99), table.Line("b", 1, 0, 7, 8, 50)]
+    made = table.text(lines, guided=False)
     assert "2 targets,\n12,352 inputs" in made
-    assert made.endswith("| `a` | 2 | 5 | 12,345 | 99 |\n| `b` | 1 | - | 7 | 50 |\n")
-    again = table.Line("b", 1, 3, 8, 50)
+    assert made.endswith("| `a` | 2 | 5 | 12,345 | 8 | 99 |\n| `b` | 1 | - | 7 | 8 | 50 |\n")
+    again = table.Line("b", 1, 3, 8, 30, 50)
     assert table.joined(made, [again], ["b", "a", "new"]) == [again, lines[0]]
     assert table.joined(made, [], ["a", "b"]) == lines
