@@ -18,6 +18,7 @@ import os
 import random
 import re
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -33,6 +34,10 @@ LONGEST_INPUT = 1 << 15
 """Bytes; longer seeds are cut to it, unless all of them are longer."""
 WAITING = 10
 """So many times its processor time a target may take where the machine does other work."""
+HANGS_S = 30
+"""Processor time after which an input is stopped that does not come to its end."""
+LONGEST_WAIT_S = 3600
+"""The same by the clock on the wall, for what no signal stops; the process may have been paused."""
 MOST_MIB = 1024
 """Memory of one process, beyond which an input has blown it up."""
 SAID = {
@@ -205,17 +210,21 @@ class _Trying:
         self._target = target
         self._inputs = 0
         self._until = time.process_time() + seconds
+        signal.signal(signal.SIGVTALRM, _hangs)
 
     def __call__(self, data: bytes) -> None:
         """Try one input, and keep it where it breaks a property."""
+        signal.setitimer(signal.ITIMER_VIRTUAL, HANGS_S)
         try:
             self._target.timed(data)
         except BaseException:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             kept = FAILURES / f"{_word(self._target)}-{_short(data)}"
             kept.write_bytes(data)
             say(f"{kept}: {data[:200]!r}\n")
             self.tell()
             raise
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         self._inputs += 1
 
     def is_over(self) -> bool:
@@ -226,6 +235,10 @@ class _Trying:
         """Say what there was."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
         say(f"inputs: {self._inputs}\npeak: {peak}\n")
+
+
+def _hangs(*_: object) -> None:
+    raise AssertionError(f"no end after {HANGS_S} s of processor time")
 
 
 def _short(data: bytes) -> str:
@@ -266,7 +279,7 @@ def _guided(target: Target, given: argparse.Namespace) -> None:
     wall = given.seconds * WAITING
     arguments = [
         *(sys.argv[0], str(corpus), f"-max_total_time={wall}", f"-seed={given.seed}"),
-        *("-timeout=120", f"-rss_limit_mb={MOST_MIB}", f"-max_len={LONGEST_INPUT}"),
+        *(f"-timeout={LONGEST_WAIT_S}", f"-rss_limit_mb={MOST_MIB}", f"-max_len={LONGEST_INPUT}"),
         f"-artifact_prefix={FAILURES}/{_word(target)}-",
     ]
     atexit.register(trying.tell)  # where the time of the wall is over before
