@@ -10,13 +10,14 @@ URL itself.
 
 from __future__ import annotations
 
+import base64
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import msgspec
 
@@ -33,6 +34,8 @@ _TEMPLATE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SHORTEST_KEY = 12
 _SHORTEST_SECRET = 6
 """Shorter texts are words; hiding each of them would hide the message."""
+_SHORTEST_BEGINNING = 8
+"""Of a longer secret so many characters give it away."""
 _LONGEST_WORD = 20
 
 
@@ -83,12 +86,18 @@ class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def secrets(self, env: Mapping[str, str] | None = None) -> tuple[str, ...]:
         """Return what an echoing node must not get into our files: keys, passwords, headers.
 
-        Longest first, so that no part of one is left behind.
+        As they were written and as they were meant, and user and password as the header that
+        they become. Longest first, so that no part of one is left behind.
         """
         parts = urlsplit(self.resolved_url(env))
         found = {parts.username or "", parts.password or "", parts.query}
+        found.update(pair.partition("=")[2] for pair in parts.query.split("&"))
         found.update(value for _, value in parse_qsl(parts.query))
         found.update(piece for piece in parts.path.split("/") if len(piece) >= _SHORTEST_KEY)
+        found.update([unquote(one) for one in found])
+        if "@" in parts.netloc:
+            both = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+            found.add(base64.b64encode(both.encode()).decode())
         for value in self.resolved_headers(env).values():
             found.update((value, *value.split()))
         return tuple(
@@ -124,6 +133,20 @@ class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def __rich_repr__(self) -> list[tuple[str, object]]:
         """Show the redacted form in rich as well."""
         return list(self.redacted().items())
+
+
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """Hide secrets in a text, and the beginning of one that was cut off."""
+    for secret in secrets:
+        begins = secret[:_SHORTEST_BEGINNING]
+        at = text.find(begins)
+        while at >= 0:
+            end = at + len(begins)
+            while end < len(text) and text[at : end + 1] == secret[: end + 1 - at]:
+                end += 1
+            text = text[:at] + HIDDEN + text[end:]
+            at = text.find(begins, at + len(HIDDEN))
+    return text
 
 
 def redact_url(url: str) -> str:

@@ -32,7 +32,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from chains.endpoints import HIDDEN, EndpointSpec
+from chains.endpoints import EndpointSpec, hide
 from chains.errors import ConfigError, RateLimited, Transient, Unreachable
 from chains.model import ChainId, Exchange, Request
 from chains.pacing import Pace, Slot
@@ -160,8 +160,7 @@ class HttpTransport:
     def redact(self, text: str) -> str:
         """Hide this chain's secrets in a text that an endpoint may have echoed them into."""
         for endpoint in self._endpoints.values():
-            for secret in endpoint.secrets:
-                text = text.replace(secret, HIDDEN)
+            text = hide(text, endpoint.secrets)
         return text
 
     async def allow(self, endpoint: str, *, slots: int, rate: Fraction) -> None:

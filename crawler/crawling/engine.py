@@ -130,7 +130,8 @@ class Engine:
             exchanges = await adapter.pin(moment.height)
             pack = self._keep_snapshot_evidence(moment, exchanges)
             snapshot = adapter.snapshot(moment.height, exchanges)
-        except Fatal:
+        except Fatal as error:
+            error.args = (transport.redact(str(error)),)
             raise
         except ChainError as error:
             detail = transport.redact(str(error))
@@ -309,7 +310,8 @@ class Engine:
                     await asyncio.to_thread(pack.add, line)
                 columns.add(decode(adapter, asked.questions, extract, asked.at), count)
                 count += 1
-        except Fatal:
+        except Fatal as error:
+            error.args = (self._transports[asked.questions.chain].redact(str(error)),)
             raise
         except ChainError as error:
             columns.fill(

@@ -102,7 +102,11 @@ class ShardReplay(msgspec.Struct, frozen=True):
     snapshot: Snapshot
 
     def merged(self, stored: MergedShard) -> MergedShard:
-        """Return the standing answers, decoded anew; raises where they are not those stored."""
+        """Return the standing answers, decoded anew; raises where they are not those stored.
+
+        What nodes said of their gaps is left as it was stored: evidence has their words with all
+        secrets that they repeated.
+        """
         attempts = self.run.attempts(self.entry.digest)
         again = merge([self.attempt(number) for number in attempts], attempts, self.entry.digest)
         for column in COMPARED:
@@ -111,7 +115,9 @@ class ShardReplay(msgspec.Struct, frozen=True):
                     f"replay of shard {self.entry.digest[:12]} gives another {column} than was "
                     "stored; the run directory was changed, or made by another version of recount"
                 )
-        return again
+        at = again.table.schema.get_field_index("detail")
+        hidden = again.table.set_column(at, again.table.schema.field(at), stored.table["detail"])
+        return MergedShard(hidden, again.attempts)
 
     def workings(self, number: int, extract: Extract, account: bytes) -> list[Working]:
         """Decode one extract of an attempt once more, and return what is told of an account."""

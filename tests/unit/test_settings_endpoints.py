@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from rich.pretty import Pretty
 
-from chains.endpoints import EndpointSpec, redact_url
+from chains.endpoints import EndpointSpec, hide, redact_url
 from chains.errors import ConfigError
 from chains.model import ChainId
 from crawler.endpoints import load_endpoints, load_public
@@ -274,3 +274,37 @@ def test_what_was_found_is_checked_like_what_was_declared(tmp_path: Path, found:
 def test_the_file_of_what_was_found_must_be_there(tmp_path: Path):
     with pytest.raises(ConfigError):
         load_endpoints(written(tmp_path, "", "another.toml"), {})
+
+
+def test_what_a_node_may_repeat_is_known_in_every_form(tmp_path: Path) -> None:
+    text = """
+[[endpoints]]
+name = "one"
+chain = "eip155:1"
+url = "https://us%40er:pa%3Ass%2F1@host/v2/a%2Bkey-0123456789?key=va%26lue-7"
+headers = { x-key = "Token in-a-header" }
+"""
+    (spec,) = load(tmp_path, text, {})
+    forms = spec.secrets({})
+    assert {
+        "us%40er", "us@er", "pa%3Ass%2F1", "pa:ss/1", "dXNAZXI6cGE6c3MvMQ==", "a%2Bkey-0123456789",
+        "a+key-0123456789", "va%26lue-7", "va&lue-7", "Token in-a-header", "in-a-header",
+    } - set(forms) == {"us@er"}  # fmt: skip  # five characters are a word
+    assert [*forms] == sorted(forms, key=len, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("no key k3y-of-the-node here", "no key *** here"),
+        ("k3y-of-the-nodek3y-of-the-node", "******"),
+        ("it was cut off: k3y-of-the-no", "it was cut off: ***"),
+        ("'k3y-of-t…', declared otherwise", "'***…', declared otherwise"),
+        ("k3y-of- is a word", "k3y-of- is a word"),
+        ("secret is short", "*** is short"),
+        ("secre", "secre"),
+        ("", ""),
+    ],
+)
+def test_secrets_and_their_beginnings_are_hidden(said: str, shown: str) -> None:
+    assert hide(said, ("k3y-of-the-node", "secret")) == shown
