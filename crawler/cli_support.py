@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from crawler import support, support_tables
 from crawler.cli_options import Config, Json, print_json
 from crawler.errors import UsageError
 from crawler.settings import load_world
+from crawler.support import networks, tables
 
 
 def chains(
@@ -25,17 +25,17 @@ def chains(
     if schemes and network:
         raise UsageError("--schemes lists the schemes of all networks; leave NETWORK out")
     if schemes:
-        known = support.scheme_support()
-        print_json(known) if as_json else support_tables.render_schemes(known, Console())
+        known = networks.scheme_support()
+        print_json(known) if as_json else tables.render_schemes(known, Console())
         return
     world = load_world(config or ())
-    found = support.chain_support(world)
+    found = networks.chain_support(world)
     if network:
-        wanted = support.network_named(world, network)
+        wanted = networks.network_named(world, network)
         found = tuple(chain for chain in found if chain.chain == wanted)
     if as_json:
         print_json(found)
     elif network:
-        support_tables.render_chain(found[0], Console())
+        tables.render_chain(found[0], Console())
     else:
-        support_tables.render_chains(found, Console())
+        tables.render_chains(found, Console())

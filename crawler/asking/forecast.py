@@ -33,7 +33,7 @@ class AskedGroup(msgspec.Struct, frozen=True, kw_only=True):
     """The questions of one kind about one asset at one height. ``calls`` are of all endpoints.
 
     Not ``certain`` are those that only answers will ask. ``history`` is the network's word
-    (``crawler.support.HISTORY``).
+    (``crawler.support.networks.HISTORY``).
     """
 
     chain: str

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crawler.asking.forecast import EndpointLoad, Forecast
-from crawler.support import HISTORY
+from crawler.support.networks import HISTORY
 
 MINUTE, HOUR = 60, 3600
 

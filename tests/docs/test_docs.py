@@ -32,8 +32,8 @@ from crawler.lists.generic import COLUMNS
 from crawler.result import SCHEMA
 from crawler.rowview import records
 from crawler.settings import Policy, load_world
-from crawler.support import chain_support
-from crawler.support_documents import chains_markdown, readme_markdown
+from crawler.support.documents import chains_markdown, readme_markdown
+from crawler.support.networks import chain_support
 
 pytestmark = pytest.mark.unit
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from crawler.support import HISTORY, NEVER_LIVE, ChainSupport, control_of, tested
+from crawler.support.networks import HISTORY, NEVER_LIVE, ChainSupport, control_of, tested
 
 GENERATED = "<!-- Generated from the code; do not edit. `make tables` writes it. -->"
 COLUMNS = (

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from crawler.reports.display import visible
-from crawler.support import (
+from crawler.support.networks import (
     HISTORY,
     NEVER_LIVE,
     ChainSupport,
