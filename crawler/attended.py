@@ -9,11 +9,11 @@ from pathlib import Path
 
 from crawler import metrics
 from crawler.errors import EnvironmentFault, exit_code_of
+from crawler.keeping.storage import RunPlace
 from crawler.live import Live, err
 from crawler.logs import STDERR, JsonLines, LogFormat
 from crawler.progress import Progress
 from crawler.result import Report
-from crawler.storage import RunPlace
 
 
 class Stopwatch:

@@ -19,8 +19,8 @@ from crawler.crawling.engine import evidence_pack, stored_pins
 from crawler.crawling.evidence import Header, read_pack
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.jobs import stored_inputs
-from crawler.runs import RunDirectory
-from crawler.storage import RunPlace
+from crawler.keeping.runs import RunDirectory
+from crawler.keeping.storage import RunPlace
 
 
 class _Reading(msgspec.Struct, frozen=True):

@@ -52,6 +52,7 @@ from crawler.errors import INTERRUPTED, EnvironmentFault, came_of_interrupt
 from crawler.examining import explain
 from crawler.examining.hygiene import Seen
 from crawler.faults import heed_sigterm, told
+from crawler.keeping.storage import RunPlace, storage_at
 from crawler.live import Live, err
 from crawler.logs import STDERR, LogFormat
 from crawler.memory import collect_rarely
@@ -59,7 +60,6 @@ from crawler.public import chosen_before, say_if_public, whom
 from crawler.reports import document, row, terminal
 from crawler.result import Report
 from crawler.rowview.making import row_view
-from crawler.storage import RunPlace, storage_at
 from crawler.verdict_files import check_suffix, verdict_file
 
 app = typer.Typer(

@@ -19,9 +19,9 @@ from crawler.errors import UsageError
 from crawler.examining.earlier import PROGRAM, program_digest
 from crawler.examining.ownership import Reading
 from crawler.examining.quick import make_ready
+from crawler.keeping.runs import canonical_digest, sha256_file
 from crawler.liabilities.table import load_liabilities
 from crawler.lists import open_list
-from crawler.runs import canonical_digest, sha256_file
 from crawler.settings import Heights, World, load_heights, load_policy, load_statement, load_world
 
 LONG = 8 << 20

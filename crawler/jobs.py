@@ -40,15 +40,15 @@ from crawler.examining.hygiene import Seen
 from crawler.examining.judges import Judging
 from crawler.examining.ownership import examine
 from crawler.inputs import Opened, Options, input_digests, open_inputs, versions
+from crawler.keeping.runs import FORMAT, INPUTS, Manifest, RunDirectory
+from crawler.keeping.storage import RunPlace, storage_at
 from crawler.lists import PublishedList
 from crawler.memory import give_back
 from crawler.progress import Progress
 from crawler.reports import document, html
 from crawler.result import Circumstances, Report, Result
-from crawler.runs import FORMAT, INPUTS, Manifest, RunDirectory
 from crawler.settings import World
 from crawler.spool import PIECE
-from crawler.storage import RunPlace, storage_at
 
 CLAIM_COLUMNS = [
     "row", "kind", "network", "asset", "address", "amount", "chain", "asset_id", "counts_as",

@@ -18,8 +18,8 @@ from pathlib import Path
 import msgspec
 
 from crawler.errors import EnvironmentFault, UsageError
+from crawler.keeping.storage import replacing
 from crawler.result import AssetLine, Report
-from crawler.storage import replacing
 
 SUFFIX = ".prom"
 """node_exporter reads no other files."""

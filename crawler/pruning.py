@@ -16,10 +16,10 @@ from pathlib import Path
 import msgspec
 
 from crawler.errors import RecountError, UsageError
+from crawler.keeping.runs import PARTS, RunDirectory
+from crawler.keeping.storage import environment_faults
 from crawler.reports import document
 from crawler.reports.display import visible
-from crawler.runs import PARTS, RunDirectory
-from crawler.storage import environment_faults
 
 FILES = ("rows.parquet", "report.html", "report.json", "manifest.json", "lock")
 """What stands at the top of a run directory, in the order in which it is deleted."""

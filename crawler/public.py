@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from crawler.endpoints import PUBLIC, public_file
 from crawler.errors import UsageError
+from crawler.keeping.runs import RunDirectory
+from crawler.keeping.storage import RunPlace
 from crawler.live import err
-from crawler.runs import RunDirectory
-from crawler.storage import RunPlace
 
 
 def whom(endpoints: str, *, public: bool) -> str:

@@ -7,11 +7,11 @@ from pathlib import Path
 from crawler import jobs
 from crawler.errors import UsageError
 from crawler.inputs import Options, input_digests
+from crawler.keeping.runs import RunDirectory
+from crawler.keeping.storage import RunPlace, storage_at
 from crawler.live import err
 from crawler.result import Report
-from crawler.runs import RunDirectory
 from crawler.settings import load_world
-from crawler.storage import RunPlace, storage_at
 
 
 def check(options: Options, path: RunPlace) -> None:

@@ -13,7 +13,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from crawler.storage import environment_faults
+from crawler.keeping.storage import environment_faults
 
 IN_MEMORY = 1 << 20
 """Rows kept in memory, one or two hundred bytes each."""

@@ -36,8 +36,8 @@ from crawler.crawling import captured
 from crawler.crawling.answers import read_shard
 from crawler.crawling.engine import Engine, Pinned, stored_pins
 from crawler.errors import EnvironmentFault
+from crawler.keeping.runs import RunDirectory, ShardEntry
 from crawler.memory import give_back
-from crawler.runs import RunDirectory, ShardEntry
 from crawler.settings import World
 
 MOST_ASKED = 50_000

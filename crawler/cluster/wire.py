@@ -26,7 +26,7 @@ from chains.model import ChainId, ChainSpec, Snapshot
 from chains.transport import EndpointStatistics, RetryPolicy
 from crawler.errors import UsageError
 from crawler.inputs import versions
-from crawler.runs import ShardEntry
+from crawler.keeping.runs import ShardEntry
 
 T = TypeVar("T", bound=msgspec.Struct)
 _TEMPLATE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")

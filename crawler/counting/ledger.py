@@ -27,9 +27,9 @@ from crawler.counting.unified import unified
 from crawler.counting.validity import Judged, Subjects
 from crawler.crawling.answers import MergedShard, Place
 from crawler.errors import EnvironmentFault
+from crawler.keeping.runs import ShardEntry
 from crawler.memory import give_back
 from crawler.model import RowKind
-from crawler.runs import ShardEntry
 from crawler.settings import World
 
 LEDGER = pa.schema(

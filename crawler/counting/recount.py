@@ -34,6 +34,7 @@ from crawler.crawling.evidence import Header, extract_digests, read_pack
 from crawler.digests import RowDigests, for_rows
 from crawler.errors import EnvironmentFault
 from crawler.examining.hygiene import SignedTexts
+from crawler.keeping.runs import RunDirectory, ShardEntry
 from crawler.liabilities import Liability
 from crawler.memory import give_back
 from crawler.model import Exchange, ListedTotal, Rounding, RowKind
@@ -46,7 +47,6 @@ from crawler.result import (
     SnapshotLine,
     StatementCheck,
 )
-from crawler.runs import RunDirectory, ShardEntry
 from crawler.settings import Policy, Statement, World
 from crawler.spool import Spool
 

@@ -18,8 +18,8 @@ from chains.packed import Packed
 from chains.words import Words
 from crawler.columns import empty_texts
 from crawler.errors import EnvironmentFault
-from crawler.runs import RunDirectory, shard_name
-from crawler.storage import AlreadyThere
+from crawler.keeping.runs import RunDirectory, shard_name
+from crawler.keeping.storage import AlreadyThere
 
 ANSWERS = pa.schema(
     [

@@ -36,11 +36,11 @@ from crawler.crawling.circumstances import keep_circumstances
 from crawler.crawling.engine import Engine, Pinned
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.inputs import Options, input_digests, open_inputs, versions
+from crawler.keeping.runs import FORMAT, Manifest, RunDirectory
+from crawler.keeping.storage import RunPlace
 from crawler.model import RowKind
 from crawler.progress import Progress
-from crawler.runs import FORMAT, Manifest, RunDirectory
 from crawler.settings import World
-from crawler.storage import RunPlace
 
 NOW = "now"
 FIRST_PAUSE_S, SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 0.2, 30.0

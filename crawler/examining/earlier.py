@@ -29,8 +29,8 @@ from crawler.errors import EnvironmentFault, UsageError
 from crawler.examining.judges import Judging, Pending, in_order
 from crawler.examining.judging import TASKS, VERDICTS
 from crawler.examining.quick import Settled, one_batch
+from crawler.keeping.runs import INPUTS, Manifest, RunDirectory
 from crawler.model import RowKind
-from crawler.runs import INPUTS, Manifest, RunDirectory
 
 MOST = 1 << 20
 """Different rows whose results are kept at a time, some 300 bytes each; others are judged anew."""

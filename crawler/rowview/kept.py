@@ -14,7 +14,7 @@ from crawler.columns import flags, whole
 from crawler.counting.ledger import LEDGER
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.examining.ownership import EXAMINED, SIGNATURES
-from crawler.runs import RunDirectory
+from crawler.keeping.runs import RunDirectory
 
 ROWS = "rows.parquet"
 _SUBJECT = ("row", "kind", "network", "address", "chain", "asset_id", "counts_as", "account")

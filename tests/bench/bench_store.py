@@ -41,8 +41,8 @@ from chains.words import WORD, Words
 from crawler.crawling.answers import ALIKE, ANSWERS, AnswerColumns
 from crawler.crawling.engine import evidence_pack
 from crawler.crawling.evidence import FORMAT, Header, PackWriter
-from crawler.runs import FORMAT as RUN
-from crawler.runs import Manifest, RunDirectory, shard_name
+from crawler.keeping.runs import FORMAT as RUN
+from crawler.keeping.runs import Manifest, RunDirectory, shard_name
 
 ROWS, SHARD, BATCH, ROUNDS = 628_484, 12_000, 3_000, 5
 LIMITS = ("table", "shards", "values")

@@ -21,12 +21,13 @@ from reasons_doc import reasons_markdown
 from chains import addresses, workings
 from chains import model as chain_model
 from chains.model import AssetId, ChainId, Exchange, Extract, Request
-from crawler import cli, model, runs
+from crawler import cli, model
 from crawler.asking.plan import DECODER_VERSION, PLAN
 from crawler.counting.ledger import LEDGER
 from crawler.crawling import evidence
 from crawler.crawling.answers import ANSWERS
 from crawler.examining.ownership import SIGNATURES
+from crawler.keeping import runs
 from crawler.liabilities import Trust
 from crawler.lists.generic import COLUMNS
 from crawler.result import SCHEMA

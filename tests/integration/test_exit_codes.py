@@ -12,7 +12,7 @@ import pytest
 from test_cli import Ended, Files, assert_one_error, call, files, row, serving
 
 from crawler import jobs
-from crawler.runs import RunDirectory
+from crawler.keeping.runs import RunDirectory
 
 pytestmark = pytest.mark.integration
 

@@ -23,10 +23,10 @@ from chains.workings import Clock, Rule, Working
 from crawler.crawling.evidence import Header, digest, read_pack
 from crawler.crawling.replaying import ShardReplay
 from crawler.errors import EnvironmentFault, UsageError
+from crawler.keeping.runs import RunDirectory, shard_name
 from crawler.reports import document, row
 from crawler.rowview.making import row_view
 from crawler.rowview.records import Amount, Evidence, RowView
-from crawler.runs import RunDirectory, shard_name
 
 pytestmark = pytest.mark.integration
 

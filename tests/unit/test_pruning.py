@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from crawler.errors import UsageError
+from crawler.keeping.runs import FORMAT, PARTS, Manifest, RunDirectory
 from crawler.pruning import prune
 from crawler.reports import document
-from crawler.runs import FORMAT, PARTS, Manifest, RunDirectory
 from tests.unit.report_samples import sample
 
 pytestmark = pytest.mark.unit

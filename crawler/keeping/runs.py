@@ -8,7 +8,7 @@
     RUN/evidence/<digest>.<attempt>.jsonl.zst    raw exchanges, one extract a line
     RUN/report.json  RUN/report.html
 
-Every file is there whole or not at all (``crawler.storage``). Evidence and answers of an attempt
+Every file is there whole or not at all (``keeping.storage``). Evidence and answers of an attempt
 are created, never replaced: the evidence first, the answers that rest on it after it. There is no
 other state, on one machine or many.
 """
@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.storage import RunPlace, safe_name, storage_at
+from crawler.keeping.storage import RunPlace, safe_name, storage_at
 
 FORMAT = "recount/run/1"
 

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.storage import AlreadyThere, Url, environment_faults
+from crawler.keeping.storage import AlreadyThere, Url, environment_faults
 
 LOCK = "lock"
 NEEDED = {"s3": "s3fs"}

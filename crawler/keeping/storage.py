@@ -117,7 +117,7 @@ def storage_at(place: RunPlace) -> Storage:
     """Return the storage of a run; raises ``UsageError`` where a library is missing."""
     if isinstance(place, Path):
         return Directory(place)
-    from crawler.objects import ObjectStore  # noqa: PLC0415 - fsspec, only where it is asked for
+    from crawler.keeping.objects import ObjectStore  # noqa: PLC0415 - fsspec, only where it is asked for
 
     return ObjectStore(place)
 
