@@ -55,11 +55,11 @@ from crawler.faults import heed_sigterm, told
 from crawler.keeping.storage import RunPlace, storage_at
 from crawler.live import Live, err
 from crawler.logs import STDERR, LogFormat
-from crawler.memory import collect_rarely
 from crawler.public import chosen_before, say_if_public, whom
 from crawler.reports import document, row, terminal
 from crawler.result import Report
 from crawler.rowview.making import row_view
+from crawler.tables.memory import collect_rarely
 from crawler.verdict_files import check_suffix, verdict_file
 
 app = typer.Typer(

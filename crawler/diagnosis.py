@@ -18,7 +18,6 @@ from chains.endpoints import EndpointSpec
 from chains.model import ChainId, Method
 from crawler import jobs
 from crawler.asking.plan import questions, why_not
-from crawler.columns import distinct
 from crawler.doctor import CONTRADICTING, Probe, Trial, common_head, probe, trial_of
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.inputs import Options, open_inputs
@@ -26,6 +25,7 @@ from crawler.model import RowKind
 from crawler.progress import Progress
 from crawler.reports.display import visible
 from crawler.settings import World, load_world
+from crawler.tables.columns import distinct
 
 FINE, PROBLEMS, ENVIRONMENT = 0, 1, 4
 PAST = (

@@ -18,11 +18,11 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crawler.columns import records
 from crawler.counting.ledger import LEDGER
 from crawler.errors import UsageError
 from crawler.keeping.storage import environment_faults
 from crawler.reports.display import visible
+from crawler.tables.columns import records
 
 COLUMNS = ["row", "network", "asset", "address", "status", "reason", "validity"]
 _FORMULA = re.compile("(^|[;|])(?=[=+@\uff1d\uff0b\uff0d\uff20-])")

@@ -37,8 +37,8 @@ from crawler.crawling.answers import read_shard
 from crawler.crawling.engine import Engine, Pinned, stored_pins
 from crawler.errors import EnvironmentFault
 from crawler.keeping.runs import RunDirectory, ShardEntry
-from crawler.memory import give_back
 from crawler.settings import World
+from crawler.tables.memory import give_back
 
 MOST_ASKED = 50_000
 """Questions of all further rounds of a run; what is beyond stays unasked."""

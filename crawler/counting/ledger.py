@@ -20,7 +20,6 @@ from chains.packed import Packed
 from crawler.asking.control import AWAITING
 from crawler.asking.controllers import Answered, Known, judge_row
 from crawler.asking.plan import ControlQuestion, Moment, capabilities, is_token, why_not
-from crawler.columns import Numbers, distinct, flags, members, records, whole
 from crawler.counting.shares import Rate, rate_of
 from crawler.counting.standing import ANSWERED, STANDING, STORED, Standing
 from crawler.counting.unified import unified
@@ -28,9 +27,10 @@ from crawler.counting.validity import Judged, Subjects
 from crawler.crawling.answers import MergedShard, Place
 from crawler.errors import EnvironmentFault
 from crawler.keeping.runs import ShardEntry
-from crawler.memory import give_back
 from crawler.model import RowKind
 from crawler.settings import World
+from crawler.tables.columns import Numbers, distinct, flags, members, records, whole
+from crawler.tables.memory import give_back
 
 LEDGER = pa.schema(
     [

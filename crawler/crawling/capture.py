@@ -28,7 +28,6 @@ from chains.model import ChainId, Gap
 from crawler import jobs
 from crawler.asking.plan import why_not
 from crawler.asking.rounds import crawl
-from crawler.columns import distinct
 from crawler.counting.ledger import Shards
 from crawler.counting.recount import stored_shards
 from crawler.crawling import captured
@@ -41,6 +40,7 @@ from crawler.keeping.storage import RunPlace
 from crawler.model import RowKind
 from crawler.progress import Progress
 from crawler.settings import World
+from crawler.tables.columns import distinct
 
 NOW = "now"
 FIRST_PAUSE_S, SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 0.2, 30.0

@@ -23,14 +23,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chains.bulk import Halves
-from crawler.columns import Flags, Numbers, flags
-from crawler.digests import MANY, for_rows
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.examining.judges import Judging, Pending, in_order
 from crawler.examining.judging import TASKS, VERDICTS
 from crawler.examining.quick import Settled, one_batch
 from crawler.keeping.runs import INPUTS, Manifest, RunDirectory
 from crawler.model import RowKind
+from crawler.tables.columns import Flags, Numbers, flags
+from crawler.tables.digests import MANY, for_rows
 
 MOST = 1 << 20
 """Different rows whose results are kept at a time, some 300 bytes each; others are judged anew."""
