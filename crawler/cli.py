@@ -16,7 +16,6 @@ from rich.console import Console
 
 from crawler import bulk, cli_nodes, cli_support, inputs, jobs, pruning, repeat, verify_summary
 from crawler.asking import plan_summary
-from crawler.attended import attended
 from crawler.cli_options import (
     Captured,
     ClusterAddress,
@@ -53,14 +52,15 @@ from crawler.examining import explain
 from crawler.examining.hygiene import Seen
 from crawler.faults import heed_sigterm, told
 from crawler.keeping.storage import RunPlace, storage_at
-from crawler.live import Live, err
-from crawler.logs import STDERR, LogFormat
 from crawler.public import chosen_before, say_if_public, whom
 from crawler.reports import document, row, terminal
 from crawler.result import Report
 from crawler.rowview.making import row_view
 from crawler.tables.memory import collect_rarely
 from crawler.verdict_files import check_suffix, verdict_file
+from crawler.watching.attended import attended
+from crawler.watching.live import Live, err
+from crawler.watching.logs import STDERR, LogFormat
 
 app = typer.Typer(
     add_completion=False,

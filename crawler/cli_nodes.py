@@ -23,7 +23,7 @@ from crawler.cli_options import (
     print_json,
 )
 from crawler.crawling import capture
-from crawler.live import Live
+from crawler.watching.live import Live
 
 
 def take(

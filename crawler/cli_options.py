@@ -12,8 +12,8 @@ import typer
 from crawler.cluster.coordinator import Cluster
 from crawler.inputs import Options, read_proofs
 from crawler.keeping.storage import place_of
-from crawler.logs import LogFormat
 from crawler.public import whom
+from crawler.watching.logs import LogFormat
 
 ListPath = Annotated[Path, typer.Argument(help="the published wallet list: .csv, .zip, .jsonl, …")]
 RunPath = Annotated[Any, typer.Argument(help="a run directory", parser=place_of, metavar="RUN")]

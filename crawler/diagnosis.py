@@ -22,10 +22,10 @@ from crawler.doctor import CONTRADICTING, Probe, Trial, common_head, probe, tria
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.inputs import Options, open_inputs
 from crawler.model import RowKind
-from crawler.progress import Progress
 from crawler.reports.display import visible
 from crawler.settings import World, load_world
 from crawler.tables.columns import distinct
+from crawler.watching.progress import Progress
 
 FINE, PROBLEMS, ENVIRONMENT = 0, 1, 4
 PAST = (

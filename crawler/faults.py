@@ -8,8 +8,8 @@ import threading
 
 from chains.errors import ConfigError, Fatal
 from crawler.errors import RecountError, UsageError, exit_code_of
-from crawler.live import err
 from crawler.reports.display import visible
+from crawler.watching.live import err
 
 
 def heed_sigterm() -> None:

@@ -42,13 +42,13 @@ from crawler.inputs import Opened, Options, input_digests, open_inputs, versions
 from crawler.keeping.runs import FORMAT, INPUTS, Manifest, RunDirectory
 from crawler.keeping.storage import RunPlace, storage_at
 from crawler.lists import PublishedList
-from crawler.progress import Progress
 from crawler.reports import document, html
 from crawler.result import Circumstances, Report, Result
 from crawler.settings import World
 from crawler.tables.digests import MANY
 from crawler.tables.memory import give_back
 from crawler.tables.spool import PIECE
+from crawler.watching.progress import Progress
 
 CLAIM_COLUMNS = [
     "row", "kind", "network", "asset", "address", "amount", "chain", "asset_id", "counts_as",

@@ -6,7 +6,7 @@ from crawler.endpoints import PUBLIC, public_file
 from crawler.errors import UsageError
 from crawler.keeping.runs import RunDirectory
 from crawler.keeping.storage import RunPlace
-from crawler.live import err
+from crawler.watching.live import err
 
 
 def whom(endpoints: str, *, public: bool) -> str:

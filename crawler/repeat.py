@@ -9,9 +9,9 @@ from crawler.errors import UsageError
 from crawler.inputs import Options, input_digests
 from crawler.keeping.runs import RunDirectory
 from crawler.keeping.storage import RunPlace, storage_at
-from crawler.live import err
 from crawler.result import Report
 from crawler.settings import load_world
+from crawler.watching.live import err
 
 
 def check(options: Options, path: RunPlace) -> None:

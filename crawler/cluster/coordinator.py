@@ -31,7 +31,7 @@ from crawler.examining.judges import Elsewhere, Judging
 from crawler.examining.judging import Reading, compressed, message
 from crawler.keeping.runs import RunDirectory, ShardEntry
 from crawler.keeping.storage import Url, links
-from crawler.progress import Progress
+from crawler.watching.progress import Progress
 
 LASTING_S = 6.0
 """A lease; a worker that hears nothing for so long stops asking."""

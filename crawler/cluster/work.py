@@ -30,7 +30,7 @@ from crawler.examining.judges import LaneThenJudge
 from crawler.examining.judging import TASKS, message, read_message, unpacked
 from crawler.keeping.runs import RunDirectory
 from crawler.keeping.storage import place_of
-from crawler.progress import Silent
+from crawler.watching.progress import Silent
 
 ABANDONED_AFTER_S = 30.0
 """Seconds without a lease after which a station gives up its shards."""

@@ -38,9 +38,9 @@ from crawler.inputs import Options, input_digests, open_inputs, versions
 from crawler.keeping.runs import FORMAT, Manifest, RunDirectory
 from crawler.keeping.storage import RunPlace
 from crawler.model import RowKind
-from crawler.progress import Progress
 from crawler.settings import World
 from crawler.tables.columns import distinct
+from crawler.watching.progress import Progress
 
 NOW = "now"
 FIRST_PAUSE_S, SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 0.2, 30.0

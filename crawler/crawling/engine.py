@@ -37,7 +37,7 @@ from crawler.crawling.decoding import DEFECTS, Asked, decode, decoded_pack, name
 from crawler.crawling.evidence import FORMAT, Header, PackWriter
 from crawler.keeping.runs import RunDirectory, ShardEntry
 from crawler.keeping.storage import AlreadyThere
-from crawler.progress import Progress
+from crawler.watching.progress import Progress
 
 ATTEMPTS = 3
 """Attempts of a shard within one command; ``resume`` starts anew where Gaps are left."""

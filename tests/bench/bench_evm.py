@@ -37,7 +37,7 @@ from crawler.crawling.answers import read_shard
 from crawler.crawling.engine import Engine, evidence_pack
 from crawler.crawling.evidence import Header, read_pack
 from crawler.keeping.runs import FORMAT, Manifest, RunDirectory, ShardEntry
-from crawler.progress import Silent
+from crawler.watching.progress import Silent
 from tests.bench.bare_client import bare, http_message
 
 CHAIN = ChainId("eip155:31337")

@@ -13,7 +13,7 @@ from crawler import demo, settings
 from crawler.demo import making
 from crawler.demo.families import FAMILIES
 from crawler.demo.networks import networks
-from crawler.progress import Silent
+from crawler.watching.progress import Silent
 from tests.nodes import note
 
 pytestmark = pytest.mark.integration

@@ -20,8 +20,8 @@ from chains.simulated.eip155 import SimulatedEvm
 from crawler import jobs
 from crawler.demo.nodes import nodes
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.progress import Silent
 from crawler.reports import document
+from crawler.watching.progress import Silent
 from tests.integration.made_up_run import recount, result_bytes, start
 from tests.soak.driver import (
     PROVEN,

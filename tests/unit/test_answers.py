@@ -32,7 +32,7 @@ from crawler.crawling.decoding import decode
 from crawler.crawling.engine import Engine, Pinned
 from crawler.errors import EnvironmentFault
 from crawler.keeping.runs import FORMAT, Manifest, RunDirectory, ShardEntry, shard_name
-from crawler.progress import Silent
+from crawler.watching.progress import Silent
 from tests.unit.ledger_rows import ETH, EVM, HEIGHT, WORLD, A, B, C, columns, questions
 
 pytestmark = pytest.mark.unit

@@ -15,7 +15,7 @@ from crawler.demo.nodes import Listening
 from crawler.errors import UsageError
 from crawler.examining.explain import explain, render
 from crawler.inputs import Options
-from crawler.progress import Silent
+from crawler.watching.progress import Silent
 
 pytestmark = pytest.mark.unit
 

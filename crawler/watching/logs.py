@@ -54,7 +54,7 @@ STDERR = Stderr()
 
 
 class JsonLines:
-    """Implements ``crawler.progress.Progress`` as events ``begin``, ``progress`` and ``note``."""
+    """Implements ``watching.progress.Progress`` as events ``begin``, ``progress`` and ``note``."""
 
     def __init__(self) -> None:
         self._stages: dict[str, tuple[int, int | None, float]] = {}

@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from crawler import metrics
 from crawler.errors import EnvironmentFault, exit_code_of
 from crawler.keeping.storage import RunPlace
-from crawler.live import Live, err
-from crawler.logs import STDERR, JsonLines, LogFormat
-from crawler.progress import Progress
 from crawler.result import Report
+from crawler.watching import metrics
+from crawler.watching.live import Live, err
+from crawler.watching.logs import STDERR, JsonLines, LogFormat
+from crawler.watching.progress import Progress
 
 
 class Stopwatch:

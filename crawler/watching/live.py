@@ -17,11 +17,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from crawler.logs import EVERY_S, STDERR
+from crawler.watching.logs import EVERY_S, STDERR
 
 
 class Live:
-    """Implements ``crawler.progress.Progress``. Use as a context manager."""
+    """Implements ``crawler.watching.progress.Progress``. Use as a context manager."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._console = Console(stderr=True, quiet=quiet)
