@@ -14,8 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from crawler import bulk, cli_nodes, cli_support, inputs, jobs, pruning, repeat, verify_summary
-from crawler.asking import plan_summary
+from crawler import bulk, cli_nodes, cli_support, inputs, jobs, pruning, repeat
 from crawler.cli_options import (
     Captured,
     ClusterAddress,
@@ -48,16 +47,16 @@ from crawler.cli_options import (
 )
 from crawler.crawling import capture
 from crawler.errors import INTERRUPTED, EnvironmentFault, came_of_interrupt
-from crawler.examining import explain
 from crawler.examining.hygiene import Seen
 from crawler.faults import heed_sigterm, told
 from crawler.keeping.storage import RunPlace, storage_at
 from crawler.public import chosen_before, say_if_public, whom
-from crawler.reports import document, row, terminal
+from crawler.reports import document, plan_summary, row, terminal, verify_summary
+from crawler.reports.verdict_files import check_suffix, verdict_file
 from crawler.result import Report
+from crawler.rowview import explain
 from crawler.rowview.making import row_view
 from crawler.tables.memory import collect_rarely
-from crawler.verdict_files import check_suffix, verdict_file
 from crawler.watching.attended import attended
 from crawler.watching.live import Live, err
 from crawler.watching.logs import STDERR, LogFormat

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from crawler import diagnosis
 from crawler.cli_options import (
     Companion,
     Config,
@@ -23,6 +22,7 @@ from crawler.cli_options import (
     print_json,
 )
 from crawler.crawling import capture
+from crawler.doctor import diagnosis
 from crawler.watching.live import Live
 
 

@@ -1,1 +1,1 @@
-"""Render a report: for a terminal, as one page of HTML, as canonical JSON."""
+"""What a command shows or writes: a report, a plan, verdicts, one row; for people and machines."""

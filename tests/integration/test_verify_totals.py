@@ -8,7 +8,7 @@ import pytest
 
 from crawler import jobs
 from crawler.inputs import Options
-from crawler.verify_summary import VerifySummary, summarise
+from crawler.reports.verify_summary import VerifySummary, summarise
 from crawler.watching.progress import Silent
 
 pytestmark = pytest.mark.integration

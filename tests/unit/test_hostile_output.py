@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from chains.errors import LONGEST_MESSAGE, ConfigError, WrongChain
-from crawler import cli, diagnosis
+from crawler import cli
+from crawler.doctor import diagnosis
 from crawler.errors import ListError
 
 pytestmark = pytest.mark.unit

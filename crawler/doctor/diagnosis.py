@@ -18,7 +18,7 @@ from chains.endpoints import EndpointSpec
 from chains.model import ChainId, Method
 from crawler import jobs
 from crawler.asking.plan import questions, why_not
-from crawler.doctor import CONTRADICTING, Probe, Trial, common_head, probe, trial_of
+from crawler.doctor.probing import CONTRADICTING, Probe, Trial, common_head, probe, trial_of
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.inputs import Options, open_inputs
 from crawler.model import RowKind
