@@ -21,8 +21,9 @@ from reasons_doc import reasons_markdown
 from chains import addresses, workings
 from chains import model as chain_model
 from chains.model import AssetId, ChainId, Exchange, Extract, Request
-from crawler import cli, model
+from crawler import model
 from crawler.asking.plan import DECODER_VERSION, PLAN
+from crawler.cli import commands
 from crawler.counting.ledger import LEDGER
 from crawler.crawling import evidence
 from crawler.crawling.answers import ANSWERS
@@ -43,7 +44,7 @@ DOCUMENTS = sorted(
     path for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md") for path in ROOT.glob(pattern)
 )
 NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
-COMMANDS = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+COMMANDS = typer.main.get_command(commands.app).commands  # type: ignore[attr-defined]
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|^\[[^\]]+\]:\s*(\S+)$", re.MULTILINE)
 _FENCE = re.compile(r"^```([a-z]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -14,7 +14,8 @@ import pytest
 from test_cli import HEIGHT, OTHER, Ended, Files, call, files, row, serving
 
 from chains.simulated.eip155 import SimulatedEvm
-from crawler import demo, jobs, pruning
+from crawler import demo, jobs
+from crawler.cli import pruning
 from crawler.crawling import capture
 from crawler.doctor import diagnosis
 from crawler.keeping.runs import RunDirectory

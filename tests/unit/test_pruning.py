@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from crawler.cli.pruning import prune
 from crawler.errors import UsageError
 from crawler.keeping.runs import FORMAT, PARTS, Manifest, RunDirectory
-from crawler.pruning import prune
 from crawler.reports import document
 from tests.unit.report_samples import sample
 

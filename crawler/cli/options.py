@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from crawler.cli.public import whom
 from crawler.cluster.coordinator import Cluster
 from crawler.inputs import Options, read_proofs
 from crawler.keeping.storage import place_of
-from crawler.public import whom
 from crawler.watching.logs import LogFormat
 
 ListPath = Annotated[Path, typer.Argument(help="the published wallet list: .csv, .zip, .jsonl, …")]

@@ -1,4 +1,4 @@
-"""The ``recount`` command: one thin function per command.
+"""The commands, one thin function each, and how errors become exit codes.
 
 stdout carries the result, stderr the progress. Exit codes: 0, 1 a proven discrepancy or policy
 failed, 2 usage, 3 incomplete, 4 environment; the first that applies of 4, 2, 1, 3.
@@ -14,8 +14,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from crawler import bulk, cli_nodes, cli_support, inputs, jobs, pruning, repeat
-from crawler.cli_options import (
+from crawler import inputs, jobs
+from crawler.cli import networks, nodes, plan_summary, pruning, repeat, rereading
+from crawler.cli.faults import heed_sigterm, told
+from crawler.cli.options import (
     Captured,
     ClusterAddress,
     ClusterPlain,
@@ -45,13 +47,12 @@ from crawler.cli_options import (
     print_json,
     text_of,
 )
+from crawler.cli.public import chosen_before, say_if_public, whom
 from crawler.crawling import capture
 from crawler.errors import INTERRUPTED, EnvironmentFault, came_of_interrupt
 from crawler.examining.hygiene import Seen
-from crawler.faults import heed_sigterm, told
 from crawler.keeping.storage import RunPlace, storage_at
-from crawler.public import chosen_before, say_if_public, whom
-from crawler.reports import document, plan_summary, row, terminal, verify_summary
+from crawler.reports import document, row, terminal, verify_summary
 from crawler.reports.verdict_files import check_suffix, verdict_file
 from crawler.result import Report
 from crawler.rowview import explain
@@ -184,10 +185,10 @@ def replay(
 ) -> None:
     """Give the same result from the stored evidence, without a network."""
     if bulk_files:
-        again = bulk.reread(run_path, bulk_files)
+        again = rereading.reread(run_path, bulk_files)
         err(f"recount: {again} reading(s) of bulk files gave the same bytes again")
     if capture.is_capture(run_path):
-        cli_nodes.show_capture(capture.replay(run_path), as_json=as_json)
+        nodes.show_capture(capture.replay(run_path), as_json=as_json)
     stored = jobs.stored_report(run_path)
     result = jobs.replay(run_path)
     if document.encode_result(result) != document.encode_result(stored.result):
@@ -301,9 +302,9 @@ def plan(
         plan_summary.render(found, Console())
 
 
-app.command("capture")(cli_nodes.take)
-app.command()(cli_nodes.doctor)
-app.command()(cli_support.chains)
+app.command("capture")(nodes.take)
+app.command()(nodes.doctor)
+app.command()(networks.chains)
 
 
 @app.command()

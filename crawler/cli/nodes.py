@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from crawler.cli_options import (
+from crawler.cli.options import (
     Companion,
     Config,
     Exchange,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from crawler.cli_options import Config, Json, print_json
+from crawler.cli.options import Config, Json, print_json
 from crawler.errors import UsageError
 from crawler.settings import load_world
 from crawler.support import networks, tables
