@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_cli import CHAIN, WORLD, Files, row, serving
+from command_line import CHAIN, WORLD, Files, row, serving
 
 from crawler.keeping.runs import RunDirectory
 from tests.nodes import note

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from test_cli import HEIGHT, OTHER, Ended, Files, call, files, row, serving
+from command_line import HEIGHT, OTHER, Ended, Files, call, files, row, serving
 
 from chains.simulated.eip155 import SimulatedEvm
 from crawler import demo, jobs

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_cli import Ended, Files, assert_one_error, call, files, row, serving
+from command_line import Ended, Files, assert_one_error, call, files, row, serving
 
 from crawler import jobs
 from crawler.keeping.runs import RunDirectory
