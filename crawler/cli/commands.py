@@ -52,10 +52,10 @@ from crawler.crawling import capture
 from crawler.errors import INTERRUPTED, EnvironmentFault, came_of_interrupt
 from crawler.examining.hygiene import Seen
 from crawler.keeping.storage import RunPlace, storage_at
-from crawler.reports import document, row, terminal, verify_summary
+from crawler.reports import document, terminal, verify_summary
 from crawler.reports.verdict_files import check_suffix, verdict_file
 from crawler.result import Report
-from crawler.rowview import explain
+from crawler.rowview import explain, rendering
 from crawler.rowview.making import row_view
 from crawler.tables.memory import collect_rarely
 from crawler.watching.attended import attended
@@ -205,7 +205,7 @@ def show_report(run_path: RunPath, number: Row = None, as_json: Json = False) ->
     """Show the report of a finished run again, or one row with all that it rests on."""
     if number is not None:
         view = row_view(run_path, number)
-        shown = document.encode_row(view).decode() if as_json else row.render(view)
+        shown = document.canonical(view).decode() if as_json else rendering.render(view)
         sys.stdout.write(shown)
         return
     _show(jobs.stored_report(run_path), run_path, as_json=as_json)
