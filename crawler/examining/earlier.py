@@ -133,14 +133,19 @@ def _opened(path: Path) -> RunDirectory:
     return run
 
 
+def program_files() -> dict[str, Path]:
+    """Return every file of the program text by its name from the root, in order of paths."""
+    root = Path(__file__).parents[2]
+    files = (file for name in _PACKAGES for file in sorted((root / name).rglob("*.py")))
+    return {file.relative_to(root).as_posix(): file for file in files}
+
+
 def program_digest() -> str:
     """Digest the program text, on which signature results rest, hex."""
-    root = Path(__file__).parents[2]
     digest = hashlib.sha256()
-    for name in _PACKAGES:
-        for file in sorted((root / name).rglob("*.py")):
-            text = file.read_bytes()
-            digest.update(f"{file.relative_to(root).as_posix()} {len(text)}\n".encode() + text)
+    for name, file in program_files().items():
+        text = file.read_bytes()
+        digest.update(f"{name} {len(text)}\n".encode() + text)
     return digest.hexdigest()[:16]
 
 
