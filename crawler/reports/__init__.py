@@ -1,1 +1,1 @@
-"""What a command shows or writes: a report, a plan, verdicts, one row; for people and machines."""
+"""How results go out: ``report.json``, one page of HTML, a terminal, files of verdicts."""
