@@ -17,8 +17,8 @@ from pathlib import Path
 import msgspec
 
 from chains.simulated.anvil import INSTALL, find_anvil
-from crawler import jobs
-from crawler.demo import inputs, sources
+from crawler import jobs, sources
+from crawler.demo import inputs
 from crawler.demo.exchange import Planted
 from crawler.demo.making import WIDE_FROM
 from crawler.demo.serving import Serving

@@ -23,7 +23,8 @@ from chains.simulated.bip122 import SimulatedCore
 from chains.simulated.node import SimulatedNode
 from chains.simulated.solana import SimulatedSolana
 from chains.simulated.tron import SimulatedTron
-from crawler.demo import evm, inputs, making, nodes, sources
+from crawler import sources
+from crawler.demo import evm, inputs, making, nodes
 from crawler.demo.exchange import BITCOIN_HEIGHT, MadeUp, Planted
 from crawler.demo.networks import by_label
 from crawler.demo.nodes import Listening
@@ -37,7 +38,7 @@ GROUPS = (("ethereum-",), ("tron-",), ("",))
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
     """What a parent needs to know to compare a report with what was planted.
 
-    ``code``: which recount the nodes are of (``crawler.demo.sources``).
+    ``code``: which recount the nodes are of (``crawler.sources``).
     """
 
     planted: list[Planted]

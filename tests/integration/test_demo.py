@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from chains.simulated.anvil import find_anvil
-from crawler import demo, settings
-from crawler.demo import making, sources
+from crawler import demo, settings, sources
+from crawler.demo import making
 from crawler.demo.families import FAMILIES
 from crawler.demo.networks import networks
 from crawler.errors import EnvironmentFault

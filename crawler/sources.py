@@ -1,7 +1,8 @@
 """Which recount a process runs: its own source files, as one digest.
 
-Simulated nodes understand the questions that the adapters of the same version send. Nodes of
-another version answer beside the point, and what is read from that blames them or the list.
+Workers of another version are refused. Simulated nodes understand the questions that the adapters
+of the same version send: nodes of another one answer beside the point, and what is read from that
+blames them or the list.
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ def digest() -> str:
     """Digest the source files of recount as they lie there now; hex SHA-256."""
     found = hashlib.sha256()
     for package in (chains, crawler):
-        root = Path(package.__path__[0])
+        root = Path(package.__file__ or "").parent
         for file in sorted(root.rglob("*.py")):
-            content = file.read_bytes()
-            found.update(f"{package.__name__}/{file.relative_to(root)} {len(content)}\n".encode())
-            found.update(content)
+            found.update(f"{root.name}/{file.relative_to(root)}\0".encode())
+            found.update(hashlib.sha256(file.read_bytes()).digest())
     return found.hexdigest()
