@@ -6,24 +6,21 @@ from its own environment or files. Endpoints with a secret written out are refus
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
-import chains
-import crawler
 from chains.endpoints import HIDDEN, EndpointSpec, redact_url
 from chains.errors import ConfigError
 from chains.model import ChainId, ChainSpec, Snapshot
 from chains.transport import EndpointStatistics, RetryPolicy
+from crawler import sources
 from crawler.errors import UsageError
 from crawler.inputs import versions
 from crawler.runs import ShardEntry
@@ -95,13 +92,7 @@ def read(packed: bytes, kind: type[T]) -> T | None:
 @cache
 def build() -> Mapping[str, str]:
     """Say which recount this is: a digest of its own files, and the libraries' versions."""
-    digest = hashlib.sha256()
-    for package in (chains, crawler):
-        root = Path(package.__file__ or "").parent
-        for file in sorted(root.rglob("*.py")):
-            digest.update(f"{root.name}/{file.relative_to(root)}\0".encode())
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return {**versions(), "build": digest.hexdigest()[:16]}
+    return {**versions(), "build": sources.digest()[:16]}
 
 
 def difference(here: Mapping[str, str], there: Mapping[str, str]) -> str:

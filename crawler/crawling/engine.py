@@ -44,6 +44,8 @@ SHARDS_AT_ONCE = 6
 LONG = 1 << 20
 """Bytes of exchanges that wait, at most, before a thread packs them."""
 SNAPSHOT_DECODER = "snapshot"
+UNREAD = frozenset({"malformed-answer", "truncated-answer"})
+"""Why an answer said nothing that came whole: the next one may, and nobody has tried again yet."""
 
 Store = Callable[[], AnswerColumns]
 """Stores evidence, where it is not yet stored, and returns the answers that rest on it."""
@@ -127,23 +129,17 @@ class Engine:
         before = known.snapshot if known else None
         if not transport.endpoints:
             return _unpinned(known, "no-endpoint", "", retryable=True)
-        adapter = self._adapter(moment.chain)
-        try:
-            exchanges = await adapter.pin(moment.height)
-            pack = self._keep_snapshot_evidence(moment, exchanges)
-            snapshot = adapter.snapshot(moment.height, exchanges)
-        except Fatal as error:
-            error.args = (transport.redact(str(error)),)
-            raise
-        except ChainError as error:
-            detail = transport.redact(str(error))
-            return _unpinned(known, error.code, detail, retryable=isinstance(error, Transient))
-        except DEFECTS as error:
-            detail = transport.redact(named(error))
-            return _unpinned(known, "adapter-error", detail, retryable=False)
+        shown = await self._ask_moment(moment)
+        for _ in range(ATTEMPTS - 1):
+            if not _is_unread(shown):
+                break
+            shown = await self._ask_moment(moment)
+        snapshot = shown.snapshot
+        if snapshot is None:
+            return _unpinned(known, shown.reason, shown.detail, retryable=shown.retryable)
         self.rejected.update(snapshot.rejected)
         if known is None or before is None:
-            return Pinned(snapshot=snapshot, pack=pack)
+            return shown
         if before.block_hash != snapshot.block_hash:
             raise Reorganised(
                 f"{self._specs[moment.chain].name}: block {moment.height} was "
@@ -158,6 +154,22 @@ class Engine:
             detail={**snapshot.detail, **before.detail},
         )
         return Pinned(snapshot=still, pack=known.pack)
+
+    async def _ask_moment(self, moment: Moment) -> Pinned:
+        """Ask for a moment once."""
+        transport, adapter = await self._transport(moment.chain), self._adapter(moment.chain)
+        try:
+            exchanges = await adapter.pin(moment.height)
+            pack = self._keep_snapshot_evidence(moment, exchanges)
+            return Pinned(snapshot=adapter.snapshot(moment.height, exchanges), pack=pack)
+        except Fatal as error:
+            error.args = (transport.redact(str(error)),)
+            raise
+        except ChainError as error:
+            reason, detail, retryable = error.code, str(error), isinstance(error, Transient)
+        except DEFECTS as error:
+            reason, detail, retryable = "adapter-error", named(error), False
+        return _unpinned(None, reason, transport.redact(detail), retryable=retryable)
 
     def _keep_snapshot_evidence(self, moment: Moment, exchanges: Sequence[Exchange]) -> str:
         """Store the exchanges of one pin in a pack of their own; return its name."""
@@ -386,6 +398,13 @@ def _unpinned(known: Pinned | None, reason: str, detail: str, *, retryable: bool
         nobody = msgspec.structs.replace(known.snapshot, endpoints=())
         return msgspec.structs.replace(known, snapshot=nobody)
     return Pinned(snapshot=None, reason=reason, detail=detail, retryable=retryable)
+
+
+def _is_unread(shown: Pinned) -> bool:
+    """Tell whether nobody can be asked about a moment, for an answer that could not be read."""
+    if shown.snapshot is None:
+        return shown.reason in UNREAD
+    return not shown.snapshot.endpoints and not UNREAD.isdisjoint(shown.snapshot.rejected.values())
 
 
 @contextlib.asynccontextmanager
