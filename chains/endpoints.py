@@ -23,6 +23,7 @@ import msgspec
 
 from chains.errors import ConfigError
 from chains.model import ChainId
+from chains.stream import STREAM_SCHEMES
 
 Role = Literal["primary", "witness"]
 
@@ -71,6 +72,11 @@ class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def is_file(self) -> bool:
         """Whether the endpoint is a file on this machine."""
         return self.url.startswith("file:")
+
+    @property
+    def speaks_lines(self) -> bool:
+        """Whether questions go to the endpoint line by line over a stream (``chains.stream``)."""
+        return urlsplit(self.url).scheme in STREAM_SCHEMES
 
     def resolved_url(self, env: Mapping[str, str] | None = None) -> str:
         """Return the URL with its secrets; raises ``ConfigError`` for a variable not set.

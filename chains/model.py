@@ -278,6 +278,24 @@ def all_gaps(extract: Extract, gap: Gap, endpoint: str = "") -> Answers:
     )
 
 
+class Effort(msgspec.Struct, frozen=True, kw_only=True):
+    """How many requests some questions about balances take, where it is not the usual number.
+
+    A question takes ``each`` (a number or a fraction, as text) and a batch of at most ``batch``
+    (0: the usual number) ``a_batch`` more. Of assets of a namespace, ``""`` of all. ``over_lines``:
+    where all endpoints speak in lines (``chains.stream``) and are asked in another way than others.
+    ``late``: after the fact, an estimate, as if the endpoints no longer knew the height and every
+    account had moved a little since; what moved much takes more still.
+    """
+
+    each: str
+    a_batch: int
+    batch: int = 0
+    asset: str = ""
+    over_lines: bool = False
+    late: bool = False
+
+
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What an adapter can do, in words that ``recount chains`` prints.
 
@@ -293,6 +311,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     question of a kind takes where the following do not say it, without those that only an answer
     asks for: a question takes ``requests_each`` (a number or a fraction, as text), a batch
     ``requests_a_batch`` more, canaries counted, and a moment's pin ``pinning`` of each endpoint.
+    ``efforts`` are of balances that take other numbers than these.
     ``answering`` are HTTP statuses by
     which the protocol itself answers (nodeos says 500 for an unknown account): they are handed
     over like a 404, as ``refused`` with status and body, and not retried. ``proof_questions``: it
@@ -314,6 +333,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     requests_each: str = "0"
     requests_a_batch: int = 1
     pinning: int = 6
+    efforts: tuple[Effort, ...] = ()
     answering: tuple[int, ...] = ()
     proof_questions: bool = False
     how: Mapping[Method, str] = {}

@@ -41,8 +41,10 @@ class Words(Sequence[int]):
     def __contains__(self, number: object) -> bool:
         if not isinstance(number, int) or not 0 <= number < 1 << (8 * WORD):
             return False
-        parts = np.frombuffer(number.to_bytes(WORD, "big"), ">u8")
-        return bool((self._parts() == parts).all(axis=1).any())
+        wanted = np.frombuffer(number.to_bytes(WORD, "big"), ">u8")
+        parts = self._parts()
+        alike = np.flatnonzero(parts[:, -1] == wanted[-1])  # the lowest part tells most apart
+        return bool((parts[alike] == wanted).all(axis=1).any())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Words) and other._raw == self._raw
@@ -53,6 +55,8 @@ class Words(Sequence[int]):
     def texts(self) -> pa.StringArray:
         """Return the numbers in decimal, as one column."""
         parts = self._parts()
+        if not parts[:, :-1].any():
+            return pa.array(parts[:, -1].astype("<u8")).cast(pa.string())
         if (parts[:, 0] >> np.uint64(_TOP)).any():
             return pa.array([str(number) for number in self], pa.string())
         turned = parts[:, ::-1].astype("<u8", order="C")

@@ -2,6 +2,7 @@
 
 Tests that start a real node note it (``tests.nodes``); the summary says which were exercised, and
 ``RECOUNT_REQUIRED_NODES`` (names with commas) fails the session when one of them was not.
+What tests start is the recount beside them, in whatever directory and whichever is installed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ import pytest
 from pytest_socket import disable_socket, enable_socket
 
 from tests.nodes import LOG, exercised
+
+ROOT = Path(__file__).parents[1]
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
 
 _LIMIT = sys.getrecursionlimit()
 import py_ecc  # noqa: E402, F401 - its import raises the recursion limit, once: not for our tests

@@ -5,6 +5,10 @@ questions and for pinning a moment. Retries and answers that are too large for o
 them; the dump of a UTXO set is read, not asked. An endpoint needs at least its requests over its
 rate, and, as many at once as its ``concurrency``, one ``ANSWER_MS`` each. Networks are asked beside
 each other, so that a run takes as long as its slowest endpoint, signatures and sums apart.
+
+Lists are published after their height. Where endpoints then have to show what has happened since,
+the usual count is not the whole of it: ``late`` counts are an estimate of that case, as if every
+account had moved a little since and the endpoints no longer knew the height (``Effort``).
 """
 
 from __future__ import annotations
@@ -17,8 +21,8 @@ from math import ceil
 import msgspec
 
 from chains.endpoints import EndpointSpec
-from chains.model import ChainId, QueryKind, Questions
-from crawler.asking.plan import Moment, capabilities
+from chains.model import AssetId, Capabilities, ChainId, Effort, QueryKind, Questions
+from crawler.asking.plan import Moment, asset_namespace, capabilities
 from crawler.settings import World
 
 ANSWER_MS = 100
@@ -32,6 +36,7 @@ Counted = tuple[Questions, int]
 class AskedGroup(msgspec.Struct, frozen=True, kw_only=True):
     """The questions of one kind about one asset at one height. ``calls`` are of all endpoints.
 
+    ``late_calls`` are ``calls`` where asking late takes no more.
     Not ``certain`` are those that only answers will ask. ``history`` is the network's word
     (``crawler.support.networks.HISTORY``).
     """
@@ -44,6 +49,7 @@ class AskedGroup(msgspec.Struct, frozen=True, kw_only=True):
     questions: int
     certain: bool
     calls: int
+    late_calls: int
     endpoints: tuple[str, ...]
     history: str
 
@@ -51,7 +57,8 @@ class AskedGroup(msgspec.Struct, frozen=True, kw_only=True):
 class EndpointLoad(msgspec.Struct, frozen=True, kw_only=True):
     """What one endpoint would get. ``rate``: requests a second, ``"0"``: unlimited.
 
-    ``seconds`` is the least that it needs for them, rounded up.
+    ``seconds`` is the least that it needs for them, rounded up; ``late_calls`` and
+    ``late_seconds`` are the same of what is asked late.
     """
 
     name: str
@@ -62,10 +69,12 @@ class EndpointLoad(msgspec.Struct, frozen=True, kw_only=True):
     rate: str
     concurrency: int
     seconds: int
+    late_calls: int
+    late_seconds: int
 
 
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole run. ``seconds`` is the time of the slowest endpoint.
+    """The whole run. ``seconds`` is the time of the slowest endpoint, ``late_seconds`` if late.
 
     ``unasked``: chains of which something would be asked and that have no endpoint.
     """
@@ -73,6 +82,7 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     questions: tuple[AskedGroup, ...]
     endpoints: tuple[EndpointLoad, ...]
     seconds: int
+    late_seconds: int
     answer_ms: int = ANSWER_MS
     unasked: tuple[str, ...] = ()
 
@@ -88,12 +98,12 @@ def forecast(
     for spec in specs:
         by_chain[spec.chain].append(spec)
     moments = {Moment(q.chain, q.height) for q, _ in (*certain, *later)}
-    calls: dict[ChainId, int] = defaultdict(int)
+    calls: dict[ChainId, tuple[int, int]] = defaultdict(lambda: (0, 0))
     groups = []
     for i, (q, number) in enumerate((*certain, *later)):
         own = by_chain[q.chain]
-        count = requests(world, q, number, own)
-        calls[q.chain] += count
+        count, late = (requests(world, q, number, own, late=late) for late in (False, True))
+        calls[q.chain] = calls[q.chain][0] + count, calls[q.chain][1] + late
         groups.append(
             AskedGroup(
                 chain=q.chain,
@@ -104,6 +114,7 @@ def forecast(
                 questions=number,
                 certain=i < len(certain),
                 calls=count,
+                late_calls=late,
                 endpoints=tuple(spec.name for spec in own if spec.role == "primary"),
                 history=capabilities(world.chains[q.chain]).history,
             )
@@ -119,25 +130,56 @@ def forecast(
         questions=tuple(groups),
         endpoints=tuple(loads),
         seconds=max((one.seconds for one in loads), default=0),
+        late_seconds=max((one.late_seconds for one in loads), default=0),
         unasked=tuple(chain for chain in sorted(calls) if not by_chain[chain]),
     )
 
 
-def requests(world: World, asked: Questions, count: int, specs: Sequence[EndpointSpec]) -> int:
-    """Return how many requests ``count`` such questions take, pinning apart."""
+def requests(
+    world: World,
+    asked: Questions,
+    count: int,
+    specs: Sequence[EndpointSpec],
+    *,
+    late: bool = False,
+) -> int:
+    """Return how many requests ``count`` such questions take, pinning apart; or take ``late``."""
     can = capabilities(world.chains[asked.chain])
     if asked.kind in can.requests:
         return can.requests[asked.kind] * count
     if asked.kind is QueryKind.PROOF:
         return count
-    batch = can.batch
-    if can.batch > 1:
-        batch = min([batch, *(spec.batch for spec in specs if spec.batch)])
-    return ceil(count * Fraction(can.requests_each)) - (-count // batch) * can.requests_a_batch
+    efforts = [Effort(each=can.requests_each, a_batch=can.requests_a_batch)]
+    if asked.kind is QueryKind.BALANCE:
+        efforts = [_effort(can, asked.asset, specs, late=one) for one in {False, late}]
+    declared = [spec.batch for spec in specs if spec.batch and can.batch > 1]
+    return max(_counted(one, count, [one.batch or can.batch, *declared]) for one in efforts)
+
+
+def _effort(
+    can: Capabilities, asset: AssetId, specs: Sequence[EndpointSpec], *, late: bool
+) -> Effort:
+    """Return what balances of an asset take of these endpoints."""
+    asked = [spec for spec in specs if not spec.is_file]
+    lines = bool(asked) and all(spec.speaks_lines for spec in asked)
+    usual = Effort(each=can.requests_each, a_batch=can.requests_a_batch)
+    fitting = [
+        one
+        for one in can.efforts
+        if one.late <= late
+        and one.over_lines == lines
+        and one.asset in ("", asset_namespace(asset))
+    ]
+    return max(fitting, key=lambda one: (one.late, one.asset), default=usual)
+
+
+def _counted(effort: Effort, count: int, batches: Sequence[int]) -> int:
+    batch = min(batches)
+    return ceil(count * Fraction(effort.each)) - (-count // batch) * effort.a_batch
 
 
 def _loads(
-    world: World, specs: Sequence[EndpointSpec], calls: int, moments: int
+    world: World, specs: Sequence[EndpointSpec], calls: tuple[int, int], moments: int
 ) -> list[EndpointLoad]:
     """Share the requests of one chain; primaries by their speed, witnesses are asked all again."""
     asked = [spec for spec in specs if not spec.is_file]
@@ -146,11 +188,10 @@ def _loads(
     by_file = any(spec.is_file for spec in specs)
     found = []
     for spec in asked:
-        own = 0 if by_file else calls
-        if spec.role == "primary":
-            own = ceil(own * speed[spec.name] / together)
+        share = speed[spec.name] / together if spec.role == "primary" else Fraction(1)
         chain = world.chains[spec.chain]
-        own += moments * capabilities(chain).pinning
+        pins = moments * capabilities(chain).pinning
+        own, late = (pins + (0 if by_file else ceil(count * share)) for count in calls)
         found.append(
             EndpointLoad(
                 name=spec.name,
@@ -161,6 +202,8 @@ def _loads(
                 rate=spec.rate,
                 concurrency=spec.concurrency,
                 seconds=ceil(own / speed[spec.name]),
+                late_calls=late,
+                late_seconds=ceil(late / speed[spec.name]),
             )
         )
     return found

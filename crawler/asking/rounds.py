@@ -162,7 +162,7 @@ class _Rounds:
             if not self._run.holds(name):
                 accounts = Packed.of(shard.accounts).to_arrow()
                 table = pa.table({"account": accounts}, schema=PLAN)
-                self._run.write_table(name, table)
+                self._run.write_table(name, table, alike=())
             entries.append(
                 ShardEntry(
                     digest=digest,

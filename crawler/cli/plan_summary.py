@@ -9,13 +9,18 @@ from crawler.asking.forecast import EndpointLoad, Forecast
 from crawler.support.networks import HISTORY
 
 MINUTE, HOUR = 60, 3600
+LATE = "if late"
+"""Heading of requests that are asked after the fact."""
 
 
 def render(found: Forecast, console: Console) -> None:
     """Print the forecast."""
     asked = Table(title="What would be asked")
-    for name in ("network", "height", "kind", "asset", "questions", "requests"):
-        asked.add_column(name, justify="right" if name in ("questions", "requests") else "left")
+    late = any(group.late_calls > group.calls for group in found.questions)
+    for name in ("network", "height", "kind", "asset", "questions", "requests", LATE):
+        if late or name != LATE:
+            right = name in ("questions", "requests", LATE)
+            asked.add_column(name, justify="right" if right else "left")
     for group in found.questions:
         asked.add_row(
             group.network,
@@ -24,13 +29,21 @@ def render(found: Forecast, console: Console) -> None:
             group.asset.partition("/")[2],
             f"{group.questions:,}",
             f"{group.calls:,}",
+            *([f"{group.late_calls:,}"] if late else []),
         )
     console.print(asked)
     if found.endpoints:
-        console.print(_endpoints(found.endpoints))
+        console.print(_endpoints(found.endpoints, late=late))
         console.print(
             f"About {span(found.seconds)}, checking signatures apart: the slowest endpoint at its "
             f"rate, or at {found.answer_ms} ms an answer. Retries come on top.",
+            highlight=False,
+        )
+    if late:
+        console.print(
+            f"Asked late, about {span(found.late_seconds)}: an estimate, where endpoints no longer "
+            "know the height and every account has moved a little since. Longer histories take "
+            "more.",
             highlight=False,
         )
     for network, word in dict.fromkeys((one.network, one.history) for one in found.questions):
@@ -41,10 +54,11 @@ def render(found: Forecast, console: Console) -> None:
         console.print(f"{names[chain]}: no endpoint is configured, nobody to ask.", highlight=False)
 
 
-def _endpoints(loads: tuple[EndpointLoad, ...]) -> Table:
+def _endpoints(loads: tuple[EndpointLoad, ...], *, late: bool) -> Table:
     table = Table(title="What each endpoint would get")
-    for name in ("endpoint", "network", "role", "requests", "a second", "at once", "time"):
-        right = name in ("requests", "a second", "at once")
+    names = ("endpoint", "network", "role", "requests", "a second", "at once", "time")
+    for name in (*names, *((LATE, "time, late") if late else ())):
+        right = name in ("requests", "a second", "at once", LATE)
         table.add_column(name, justify="right" if right else "left")
     for one in loads:
         table.add_row(
@@ -55,6 +69,7 @@ def _endpoints(loads: tuple[EndpointLoad, ...]) -> Table:
             "no limit" if one.rate == "0" else f"≤ {one.rate}",
             f"≤ {one.concurrency}",
             span(one.seconds),
+            *([f"{one.late_calls:,}", span(one.late_seconds)] if late else []),
         )
     return table
 

@@ -20,8 +20,8 @@ from chains.endpoints import HIDDEN, EndpointSpec, redact_url
 from chains.errors import ConfigError
 from chains.model import ChainId, ChainSpec, Snapshot
 from chains.transport import EndpointStatistics, RetryPolicy
+from crawler import sources
 from crawler.errors import UsageError
-from crawler.examining.earlier import program_digest
 from crawler.inputs import versions
 from crawler.keeping.runs import ShardEntry
 
@@ -92,7 +92,7 @@ def read(packed: bytes, kind: type[T]) -> T | None:
 @cache
 def build() -> Mapping[str, str]:
     """Say which recount this is: a digest of its own files, and the libraries' versions."""
-    return {**versions(), "build": program_digest()}
+    return {**versions(), "build": sources.digest()[:16]}
 
 
 def difference(here: Mapping[str, str], there: Mapping[str, str]) -> str:

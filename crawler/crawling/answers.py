@@ -141,7 +141,7 @@ class AnswerColumns:
         positions = answers.positions
         gaps = {i: gap for i, gap in answers.gaps.items() if 0 <= i < len(positions)}
         self._place(positions, _texts_of(answers.units, gaps))
-        where = _numbers(positions)
+        where = _places(positions)
         self._extract[where] = extract
         origin = (answers.source.value, answers.method.value, answers.endpoint)
         self._origin[where] = self._origin_number(origin)
@@ -256,6 +256,13 @@ class AnswerColumns:
         flags = np.zeros(len(self._positions), np.bool_)
         flags[[position for position, gap in self._gaps.items() if gap.retryable]] = True
         return pa.array(flags)
+
+
+def _places(positions: Sequence[int]) -> slice | np.ndarray[Any, np.dtype[np.int32]]:
+    """Return what names these places of a column, a run of them in one step."""
+    if isinstance(positions, range) and positions.step == 1:
+        return slice(positions.start, positions.stop)
+    return _numbers(positions)
 
 
 def _numbers(positions: Sequence[int]) -> np.ndarray[Any, np.dtype[np.int32]]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import msgspec
@@ -41,10 +40,15 @@ from crawler.watching.progress import Progress
 
 ATTEMPTS = 3
 """Attempts of a shard within one command; ``resume`` starts anew where Gaps are left."""
-SHARDS_AT_ONCE = 4
-LONG = 1 << 16
-"""Bytes of an extract's exchanges from which a thread packs them."""
+SHARDS_AT_ONCE = 6
+LONG = 1 << 20
+"""Bytes of exchanges that wait, at most, before a thread packs them."""
 SNAPSHOT_DECODER = "snapshot"
+UNREAD = frozenset({"malformed-answer", "truncated-answer"})
+"""Why an answer said nothing that came whole: the next one may, and nobody has tried again yet."""
+
+Store = Callable[[], AnswerColumns]
+"""Stores evidence, where it is not yet stored, and returns the answers that rest on it."""
 
 
 class Pinned(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,23 +129,17 @@ class Engine:
         before = known.snapshot if known else None
         if not transport.endpoints:
             return _unpinned(known, "no-endpoint", "", retryable=True)
-        adapter = self._adapter(moment.chain)
-        try:
-            exchanges = await adapter.pin(moment.height)
-            pack = self._keep_snapshot_evidence(moment, exchanges)
-            snapshot = adapter.snapshot(moment.height, exchanges)
-        except Fatal as error:
-            error.args = (transport.redact(str(error)),)
-            raise
-        except ChainError as error:
-            detail = transport.redact(str(error))
-            return _unpinned(known, error.code, detail, retryable=isinstance(error, Transient))
-        except DEFECTS as error:
-            detail = transport.redact(named(error))
-            return _unpinned(known, "adapter-error", detail, retryable=False)
+        shown = await self._ask_moment(moment)
+        for _ in range(ATTEMPTS - 1):
+            if not _is_unread(shown):
+                break
+            shown = await self._ask_moment(moment)
+        snapshot = shown.snapshot
+        if snapshot is None:
+            return _unpinned(known, shown.reason, shown.detail, retryable=shown.retryable)
         self.rejected.update(snapshot.rejected)
         if known is None or before is None:
-            return Pinned(snapshot=snapshot, pack=pack)
+            return shown
         if before.block_hash != snapshot.block_hash:
             raise Reorganised(
                 f"{self._specs[moment.chain].name}: block {moment.height} was "
@@ -156,6 +154,22 @@ class Engine:
             detail={**snapshot.detail, **before.detail},
         )
         return Pinned(snapshot=still, pack=known.pack)
+
+    async def _ask_moment(self, moment: Moment) -> Pinned:
+        """Ask for a moment once."""
+        transport, adapter = await self._transport(moment.chain), self._adapter(moment.chain)
+        try:
+            exchanges = await adapter.pin(moment.height)
+            pack = self._keep_snapshot_evidence(moment, exchanges)
+            return Pinned(snapshot=adapter.snapshot(moment.height, exchanges), pack=pack)
+        except Fatal as error:
+            error.args = (transport.redact(str(error)),)
+            raise
+        except ChainError as error:
+            reason, detail, retryable = error.code, str(error), isinstance(error, Transient)
+        except DEFECTS as error:
+            reason, detail, retryable = "adapter-error", named(error), False
+        return _unpinned(None, reason, transport.redact(detail), retryable=retryable)
 
     def _keep_snapshot_evidence(self, moment: Moment, exchanges: Sequence[Exchange]) -> str:
         """Store the exchanges of one pin in a pack of their own; return its name."""
@@ -238,50 +252,66 @@ class Engine:
         asked = Asked(
             shard=entry.digest, attempt=attempt, questions=told, positions=positions, at=at
         )
-        columns = await self._ask(asked, primaries, witness=False)
-        if witnesses:
-            columns.confirm(await self._ask(asked, witnesses, witness=True))
-        # In a thread: while one shard goes to the disk, others are asked.
-        is_ours = await asyncio.to_thread(self._store, asked, columns)
+        with contextlib.ExitStack() as unfinished:
+            own = await self._ask(asked, primaries, unfinished, witness=False)
+            second = None
+            if witnesses:
+                second = await self._ask(asked, witnesses, unfinished, witness=True)
+            # In a thread: while one shard goes to the disk, others are asked.
+            return await asyncio.to_thread(self._store, asked, own, second)
+
+    def _store(self, asked: Asked, own: Store, second: Store | None) -> bool:
+        """Store an attempt, its evidence first; tells whether anything may be asked again."""
+        columns = own()
+        if second is not None:
+            columns.confirm(second())
+        table = columns.table(asked.questions)
+        is_ours = keep_answers(self._run, asked.shard, asked.attempt, table)
         return columns.may_be_asked_again or not is_ours
 
-    def _store(self, asked: Asked, columns: AnswerColumns) -> bool:
-        """Store an attempt; tells whether it is ours that stands there, not another machine's."""
-        table = columns.table(asked.questions)
-        return keep_answers(self._run, asked.shard, asked.attempt, table)
-
     async def _ask(
-        self, asked: Asked, endpoints: tuple[str, ...], *, witness: bool
-    ) -> AnswerColumns:
-        """Return what these endpoints answer, with its evidence stored.
+        self,
+        asked: Asked,
+        endpoints: tuple[str, ...],
+        unfinished: contextlib.ExitStack,
+        *,
+        witness: bool,
+    ) -> Store:
+        """Ask these endpoints; evidence that is not stored is removed with ``unfinished``.
 
         Evidence that is there already is that of an attempt that was broken off, or of another
         machine that was faster: it is decoded instead of asking the same again.
         """
         transport = await self._transport(asked.questions.chain)
+        columns = AnswerColumns(asked.positions, transport.redact)
         if not endpoints:
-            columns = AnswerColumns(asked.positions, transport.redact)
             columns.fill(Gap("no-usable-endpoint", retryable=True))
-            return columns
+            return lambda: columns
         asked = msgspec.structs.replace(
             asked, at=msgspec.structs.replace(asked.at, endpoints=endpoints)
         )
         adapter = self._adapter(asked.questions.chain)
         name = evidence_pack(asked.shard, asked.attempt, witness=witness)
-        columns = AnswerColumns(asked.positions, transport.redact)
         if self._run.holds(name):
-            return self._left_behind(name, adapter, asked)
-        try:
-            with contextlib.ExitStack() as stored:
-                path = stored.enter_context(self._run.creating(name))
-                await self._extract(adapter, asked, columns, path, witness=witness)
-                await asyncio.to_thread(stored.close)  # synced and in its place, as on leaving
-        except AlreadyThere:
-            theirs = self._left_behind(name, adapter, asked)
-            told = asked.questions
-            agree(theirs.table(told), columns.table(told), asked.attempt, asked.shard)
-            return theirs
-        return columns
+            return lambda: self._left_behind(name, adapter, asked)
+        place = unfinished.enter_context(contextlib.ExitStack())
+        path = place.enter_context(self._run.creating(name))
+        header = Header(format=FORMAT, subject=asked.shard, attempt=asked.attempt, witness=witness)
+        pack = PackWriter(path, header)
+        await self._extract(adapter, asked, columns, pack)
+
+        def stored() -> AnswerColumns:
+            pack.close()
+            try:
+                place.close()  # synced and in its place
+            except AlreadyThere:
+                theirs = self._left_behind(name, adapter, asked)
+                told = asked.questions
+                agree(theirs.table(told), columns.table(told), asked.attempt, asked.shard)
+                return theirs
+            return columns
+
+        return stored
 
     def _left_behind(self, name: str, adapter: ChainAdapter, asked: Asked) -> AnswerColumns:
         redact = self._transports[asked.questions.chain].redact
@@ -289,27 +319,17 @@ class Engine:
             return decoded_pack(path, adapter, asked, redact)
 
     async def _extract(
-        self,
-        adapter: ChainAdapter,
-        asked: Asked,
-        columns: AnswerColumns,
-        path: Path,
-        *,
-        witness: bool,
+        self, adapter: ChainAdapter, asked: Asked, columns: AnswerColumns, pack: PackWriter
     ) -> None:
-        """Ask, and fill ``columns`` and the pack at ``path``."""
-        header = Header(format=FORMAT, subject=asked.shard, attempt=asked.attempt, witness=witness)
-        pack = PackWriter(path, header)
+        """Ask, and fill ``columns`` and ``pack``."""
         count = 0
         try:
             async for extract in adapter.extract(asked.questions, asked.at):
-                line = _within_shard(extract, asked.positions)
-                if _size(line) < LONG:
-                    pack.add(line)
-                else:  # packing does not hold up the others
-                    await asyncio.to_thread(pack.add, line)
+                pack.add(_within_shard(extract, asked.positions))
                 columns.add(decode(adapter, asked.questions, extract, asked.at), count)
                 count += 1
+                if pack.waiting > LONG:
+                    await asyncio.to_thread(pack.write)
         except Fatal as error:
             error.args = (self._transports[asked.questions.chain].redact(str(error)),)
             raise
@@ -319,8 +339,6 @@ class Engine:
             )
         except DEFECTS as error:
             columns.fill(Gap("adapter-error", detail=named(error)))
-        finally:
-            pack.close()
         columns.fill(Gap("not-answered", retryable=True))
 
     async def _transport(self, chain: ChainId) -> HttpTransport:
@@ -336,10 +354,6 @@ class Engine:
             spec = self._specs[chain]
             self._adapters[chain] = adapters.load(spec.adapter)(spec, self._transports[chain])
         return self._adapters[chain]
-
-
-def _size(extract: Extract) -> int:
-    return sum(len(one.body) + len(one.request.body) for one in extract.exchanges)
 
 
 def _within_shard(extract: Extract, positions: Sequence[int]) -> Extract:
@@ -384,6 +398,13 @@ def _unpinned(known: Pinned | None, reason: str, detail: str, *, retryable: bool
         nobody = msgspec.structs.replace(known.snapshot, endpoints=())
         return msgspec.structs.replace(known, snapshot=nobody)
     return Pinned(snapshot=None, reason=reason, detail=detail, retryable=retryable)
+
+
+def _is_unread(shown: Pinned) -> bool:
+    """Tell whether nobody can be asked about a moment, for an answer that could not be read."""
+    if shown.snapshot is None:
+        return shown.reason in UNREAD
+    return not shown.snapshot.endpoints and not UNREAD.isdisjoint(shown.snapshot.rejected.values())
 
 
 @contextlib.asynccontextmanager

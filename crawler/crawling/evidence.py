@@ -79,24 +79,38 @@ def digest(exchange: Exchange) -> str:
 
 
 class PackWriter:
-    """Writes one pack to a path; closing it leaves a complete file."""
+    """Writes one pack to a path; closing it leaves a complete file.
+
+    What is added waits until it is written, so that a thread may write much at once while the
+    next answers arrive. ``waiting`` is how many bytes of exchanges wait.
+    """
 
     def __init__(self, path: Path, header: Header) -> None:
+        self.waiting = 0
+        self._held: list[Extract] = []
         self._stream = pa.CompressedOutputStream(str(path), "zstd")
         self._encode = msgspec.json.Encoder().encode
         self._line(header)
 
     def add(self, extract: Extract) -> None:
         """Append one extract."""
-        line = ExtractLine(
-            positions=list(extract.positions),
-            decoder=extract.decoder,
-            exchanges=[_to_line(exchange) for exchange in extract.exchanges],
-        )
-        self._line(line)
+        self._held.append(extract)
+        self.waiting += sum(len(one.body) + len(one.request.body) for one in extract.exchanges)
+
+    def write(self) -> None:
+        """Digest, compress and write what waits."""
+        for extract in self._held:
+            line = ExtractLine(
+                positions=list(extract.positions),
+                decoder=extract.decoder,
+                exchanges=[_to_line(exchange) for exchange in extract.exchanges],
+            )
+            self._line(line)
+        self._held, self.waiting = [], 0
 
     def close(self) -> None:
-        """Finish the file."""
+        """Write what waits and finish the file."""
+        self.write()
         self._stream.close()
 
     def _line(self, value: object) -> None:

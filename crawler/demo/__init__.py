@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from chains.simulated.anvil import INSTALL, find_anvil
-from crawler import jobs
+from crawler import jobs, sources
 from crawler.demo import inputs
 from crawler.demo.exchange import Planted
 from crawler.demo.making import WIDE_FROM
@@ -25,6 +25,13 @@ from crawler.demo.serving import Serving
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.result import Report
 from crawler.watching.progress import Progress
+
+CHANGED = "recount's own files changed while the demo ran; nodes and findings may not fit together"
+_SAME = (
+    "import runpy, sys; sys.path[:] = {path!r}; "
+    "runpy.run_module('crawler.demo', run_name='__main__')"
+)
+"""What the nodes' process executes: ``python -m`` would look into the working directory first."""
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +86,8 @@ def run(
         progress.advance("made-up list", rows)
         report = jobs.start(inputs.options(directory), target, progress)
     named, unexpected = compare(made, report)
+    if sources.digest() != made.code:  # parts of it are loaded when they are first needed
+        unexpected += (CHANGED,)
     return Shown(report=report, path=target, named=named, unexpected=unexpected)
 
 
@@ -119,9 +128,13 @@ def _is_named(
 def serving(
     rows: int, directory: Path, *, delay_s: float = 0.0, anvil: bool = False
 ) -> Iterator[Serving]:
-    """Make the exchange and run its nodes in processes of their own while the block lasts."""
+    """Make the exchange and run its nodes in processes of their own while the block lasts.
+
+    The nodes are of the recount that this process runs, wherever it was started: what another
+    version of them answers would be read as faults of the nodes, or of the list.
+    """
     options = [str(rows), str(directory), str(delay_s), "anvil" if anvil else "simulated"]
-    command = [sys.executable, "-m", "crawler.demo", *options]
+    command = [sys.executable, "-c", _SAME.format(path=sys.path), *options]
     with subprocess.Popen(  # noqa: S603 - our own module, no shell
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -129,7 +142,10 @@ def serving(
             line = process.stdout.readline() if process.stdout else b""
             if not line:
                 raise EnvironmentFault("the demo's nodes did not start; see the message above")
-            yield msgspec.json.decode(line, type=Serving)
+            made = msgspec.json.decode(line, type=Serving)
+            if made.code != sources.digest():
+                raise EnvironmentFault(f"{CHANGED}; start it again")
+            yield made
         finally:
             if process.stdin is not None:
                 process.stdin.close()

@@ -23,6 +23,7 @@ from chains.simulated.bip122 import SimulatedCore
 from chains.simulated.node import SimulatedNode
 from chains.simulated.solana import SimulatedSolana
 from chains.simulated.tron import SimulatedTron
+from crawler import sources
 from crawler.demo import evm, inputs, making, nodes
 from crawler.demo.exchange import BITCOIN_HEIGHT, MadeUp, Planted
 from crawler.demo.networks import by_label
@@ -35,10 +36,14 @@ GROUPS = (("ethereum-",), ("tron-",), ("",))
 
 
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
-    """What a parent needs to know to compare a report with what was planted."""
+    """What a parent needs to know to compare a report with what was planted.
+
+    ``code``: which recount the nodes are of (``crawler.sources``).
+    """
 
     planted: list[Planted]
     first_row: int
+    code: str
 
 
 def serve(rows: int, directory: Path, *, delay_s: float = 0.0, anvil: bool = False) -> None:
@@ -47,14 +52,16 @@ def serve(rows: int, directory: Path, *, delay_s: float = 0.0, anvil: bool = Fal
     ``delay_s``: seconds that every simulated node waits before each answer. ``anvil``: Ethereum
     is served by anvil.
     """
+    code = sources.digest()
     world = making.made(rows)
     with contextlib.ExitStack() as stack:
         real = stack.enter_context(evm.serving(world)) if anvil else None
-        _serve_all(world, directory, delay_s=delay_s, apart=rows >= APART_FROM, real=real)
+        apart = rows >= APART_FROM
+        _serve_all(world, directory, code, delay_s=delay_s, apart=apart, real=real)
 
 
 def _serve_all(
-    world: MadeUp, directory: Path, *, delay_s: float, apart: bool, real: Anvil | None
+    world: MadeUp, directory: Path, code: str, *, delay_s: float, apart: bool, real: Anvil | None
 ) -> None:
     running = nodes.nodes(world)
     if real is not None:
@@ -83,13 +90,13 @@ def _serve_all(
             genesis={"bitcoin": core.genesis, "tron": tron.genesis, "solana": solana.genesis},
             params=params,
         )
-        _say(world, listening, directory)
+        _say(world, listening, directory, code)
         sys.stdin.buffer.read()
 
 
-def _say(world: MadeUp, listening: Listening, directory: Path) -> None:
+def _say(world: MadeUp, listening: Listening, directory: Path, code: str) -> None:
     inputs.write(world, listening, directory)
-    said = Serving(planted=world.planted, first_row=world.first_row)
+    said = Serving(planted=world.planted, first_row=world.first_row, code=code)
     world.rows.clear()
     sys.stdout.write(msgspec.json.encode(said).decode() + "\n")
     sys.stdout.flush()

@@ -20,7 +20,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pyarrow as pa
@@ -161,18 +161,18 @@ class RunDirectory:
             beside.write_bytes(content)
 
     def write_table(
-        self, name: str, table: pa.Table, *, alike: Sequence[str] | bool = True
+        self, name: str, table: pa.Table, *, alike: Sequence[str] | Literal[True] = True
     ) -> None:
         """Write one Parquet file atomically; it carries the name under which it is to be read.
 
         ``alike`` are the columns that hold few different values: only to those a dictionary is
-        worth its work.
+        worth its work. Of the others, bytes are taken to be accounts, which nothing shortens.
         """
         with self.replacing(name) as beside:
             _to_parquet(table, beside, name, alike=alike)
 
     def create_table(
-        self, name: str, table: pa.Table, *, alike: Sequence[str] | bool = True
+        self, name: str, table: pa.Table, *, alike: Sequence[str] | Literal[True] = True
     ) -> None:
         """Do as ``write_table``; raises ``AlreadyThere`` where there is such a file."""
         with self.creating(name) as beside:
@@ -278,13 +278,18 @@ class RunDirectory:
         return known and not any(self.storage.names(name) for name in entries if name in PARTS)
 
 
-def _to_parquet(table: pa.Table, path: Path, name: str, *, alike: Sequence[str] | bool) -> None:
+def _to_parquet(
+    table: pa.Table, path: Path, name: str, *, alike: Sequence[str] | Literal[True]
+) -> None:
+    dense = [] if alike is True else [one.name for one in table.schema if one.type == pa.binary()]
+    squeezed = dict.fromkeys(table.column_names, "zstd") | dict.fromkeys(dense, "none")
     with pa.OSFile(str(path), "wb") as file:
         pq.write_table(
             table.replace_schema_metadata({NAME: name}),
             file,
-            compression="zstd",
-            use_dictionary=alike if isinstance(alike, bool) else list(alike),
+            compression=squeezed if dense else "zstd",
+            column_encoding=dict.fromkeys(dense, "DELTA_LENGTH_BYTE_ARRAY") or None,
+            use_dictionary=alike if alike is True else list(alike),
             write_statistics=False,  # nothing looks for rows by their values
             write_page_checksum=True,
         )

@@ -56,7 +56,7 @@ from crawler.settings import load_policy, load_world
 from crawler.tables.memory import collect_rarely
 from crawler.watching.progress import Silent
 
-ROWS, PART, PIECE = 1_000_000, 65_536, 3_000
+ROWS, PART, PIECE = 10_000_000, 65_536, 3_000
 HEIGHT = 20_914_735
 EVM = "eip155:1"
 BITCOIN = "bip122:000000000019d6689c085ae165831e93"

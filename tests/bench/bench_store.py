@@ -4,22 +4,23 @@
 
 Ours takes what a crawl has at hand, answers and exchanges of 3,000 balances each, and writes what a
 run writes: evidence packs, digested and compressed, and one Parquet file a shard, each synced and
-renamed into place. The limits write the same observations as zstd Parquet, unsynced: ``table`` the
+put into its place, in threads for as many shards at once as the engine lets run. The limits write
+the same observations, without evidence, as zstd Parquet, unsynced and in one thread: ``table`` the
 whole table at once from memory, ``shards`` a row group a shard, ``values`` the same from Python
-values, which is what any program has that decodes answers. Each shard is made just before it is
-written, as a crawl has its answers fresh from the wire. Prints one JSON line; ratios are of clock
-time, ``cpu_ratio`` of processor time.
+values, which is what any program has that decodes answers. Prints one JSON line; ratios are of
+clock time, ``cpu_ratio`` of processor time.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -38,11 +39,11 @@ from chains.model import (
     Source,
 )
 from chains.words import WORD, Words
-from crawler.crawling.answers import ALIKE, ANSWERS, AnswerColumns
-from crawler.crawling.engine import evidence_pack
+from crawler.crawling.answers import ANSWERS, AnswerColumns, keep_answers
+from crawler.crawling.engine import SHARDS_AT_ONCE, evidence_pack
 from crawler.crawling.evidence import FORMAT, Header, PackWriter
 from crawler.keeping.runs import FORMAT as RUN
-from crawler.keeping.runs import Manifest, RunDirectory, shard_name
+from crawler.keeping.runs import Manifest, RunDirectory
 
 ROWS, SHARD, BATCH, ROUNDS = 628_484, 12_000, 3_000, 5
 LIMITS = ("table", "shards", "values")
@@ -93,13 +94,26 @@ def ours(run: RunDirectory, shard: Shard) -> None:
     """Write a shard as a run does."""
     digest, asked, pieces = shard
     columns = AnswerColumns(range(len(asked.accounts)))
-    with run.replacing(evidence_pack(digest, 1)) as path:
+    with run.creating(evidence_pack(digest, 1)) as path:
         pack = PackWriter(path, Header(format=FORMAT, subject=digest, attempt=1))
         for number, (extract, answers) in enumerate(pieces):
             pack.add(extract)
             columns.add(answers, number)
         pack.close()
-    run.write_table(shard_name(digest, 1), columns.table(asked), alike=ALIKE)
+    keep_answers(run, digest, 1, columns.table(asked))
+
+
+async def all_of_ours(run: RunDirectory, shards: Sequence[Shard]) -> None:
+    """Write every shard, several at a time in threads, as the engine does."""
+    slots = asyncio.Semaphore(SHARDS_AT_ONCE)
+
+    async def one(shard: Shard) -> None:
+        async with slots:
+            await asyncio.to_thread(ours, run, shard)
+
+    async with asyncio.TaskGroup() as group:
+        for shard in shards:
+            group.create_task(one(shard))
 
 
 def table_of(shard: Shard) -> pa.Table:
@@ -131,17 +145,17 @@ def measure(folder: Path, rows: int) -> tuple[dict[str, Clock], int, int]:
     )
     run = RunDirectory.create(folder / "run", manifest)
     took = {name: Clock() for name in ("recount", *LIMITS)}
-    tables: list[pa.Table] = []
+    shards = list(made(rows))
+    took["recount"](lambda: asyncio.run(all_of_ours(run, shards)))
+    tables = [table_of(shard) for shard in shards]
+    shards.clear()
     with (
         pq.ParquetWriter(folder / "shards.parquet", ANSWERS, compression="zstd") as bare,
         pq.ParquetWriter(folder / "values.parquet", ANSWERS, compression="zstd") as from_values,
     ):
-        for shard in made(rows):
-            took["recount"](lambda: ours(run, shard))  # noqa: B023 - called at once
-            table = table_of(shard)
+        for table in tables:
             values = table.to_pydict()
-            tables.append(table)
-            took["shards"](lambda: bare.write_table(table))  # noqa: B023
+            took["shards"](lambda: bare.write_table(table))  # noqa: B023 - called at once
             took["values"](lambda: from_values.write_table(pa.table(values, schema=ANSWERS)))  # noqa: B023
         took["shards"](bare.close)
     run.close()

@@ -3,7 +3,8 @@
 Each module of ``cases`` has ``case()`` for one adapter and is found by being there. ``ledger`` is
 the truth at ``height``: accounts (canonical bytes) and base units, some of them zero. ``node``
 starts nothing; it builds a simulated node of that ledger. The four functions turn a node into a
-liar.
+liar. ``pass_by`` lets time pass at a node that shows balances after the fact: it keeps no state of
+the height any more, and what it lets be taken back has moved.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Case:
     name_another_block: Lie
     answer_zero: Lie
     fall_behind: Lie
+    pass_by: Lie | None = None
 
 
 def spec_of(adapter: str, reference: str, coin: int, params: Mapping[str, Any]) -> ChainSpec:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from chains.adapters.bip122 import Adapter, rolling
@@ -25,6 +26,8 @@ from chains.model import (
 )
 from chains.simulated.electrum import ElectrumFaults, SimulatedElectrum, Transfer
 from chains.transport import HttpTransport, RetryPolicy
+from crawler.asking.forecast import requests
+from crawler.settings import load_world
 
 pytestmark = pytest.mark.integration
 
@@ -314,3 +317,29 @@ async def test_groups_are_shared_between_servers() -> None:
     assert units(answers) == THEN
     endpoints = {answer.endpoint for answer in answers.values() if isinstance(answer, Observation)}
     assert endpoints == {"server-0", "server-1"}
+
+
+@pytest.mark.parametrize("scans", [True, False], ids=["a-node-could-scan", "no-node-scans"])
+@pytest.mark.parametrize("moved", [False, True], ids=["untouched", "moved"])
+async def test_it_asks_as_often_as_a_plan_says(*, moved: bool, scans: bool) -> None:
+    scripts = tuple(b"\x00\x14" + i.to_bytes(20, "big") for i in range(1, 121))
+    idle = SimulatedElectrum()
+    pays = ((PINNED, 10**9), *((script, 1000) for script in scripts))
+    first = Transfer(height=HEIGHT, spends=((idle.reward_id(1), 0),), pays=pays)
+    since = [
+        Transfer(height=101, spends=((first.txid, i),), pays=((script, 999),))
+        for i, script in enumerate(scripts, start=1)
+    ]
+    node = SimulatedElectrum([first, *(since if moved else ())], tip=105)
+    params = {"genesis": node.genesis, "dumps": scans, "scans": scans}
+    async with node, connected(node, **params) as adapter:
+        at = await pin(adapter)
+        pinning = node.requests
+        questions = msgspec.structs.replace(asked(), accounts=scripts)
+        async for extract in adapter.extract(questions, at):
+            assert adapter.decode(questions, extract, at).units == [1000] * len(extract.positions)
+        asking = node.requests - pinning
+        endpoint = EndpointSpec(name="server-0", chain=CHAIN, url=node.url, protocol="electrum")
+        world = msgspec.structs.replace(load_world(), chains={CHAIN: adapter._spec})
+        said = requests(world, questions, len(scripts), [endpoint], late=moved)
+    assert said / 2 <= asking <= said * 2, (asking, said)

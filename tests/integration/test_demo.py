@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from chains.simulated.anvil import find_anvil
-from crawler import demo, settings
+from crawler import demo, settings, sources
 from crawler.demo import making
 from crawler.demo.families import FAMILIES
 from crawler.demo.networks import networks
+from crawler.errors import EnvironmentFault
 from crawler.watching.progress import Silent
 from tests.nodes import note
 
@@ -57,3 +58,36 @@ def test_a_wide_world_lists_no_account_twice_and_addresses_on_several_networks()
     assert max(listed.values()) == 1
     evm = Counter(row.address for row in world.rows if row.address.startswith("0x"))
     assert sum(count > 1 for count in evm.values()) > 300
+
+
+def test_the_nodes_are_of_the_recount_that_asks_wherever_it_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nodes of another checkout do not understand what is asked, and are blamed for it."""
+    other = tmp_path / "crawler" / "demo"
+    other.mkdir(parents=True)
+    for place in (other.parent, other):
+        (place / "__init__.py").touch()
+    (other / "__main__.py").write_text("raise SystemExit('another recount')")
+    monkeypatch.chdir(tmp_path)
+    with demo.serving(60, tmp_path) as made:
+        assert made.code == sources.digest()
+    assert (tmp_path / "list.csv").exists()
+
+
+def test_nodes_of_another_recount_are_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "digest", lambda: "another")
+    with pytest.raises(EnvironmentFault, match="changed"), demo.serving(60, tmp_path):
+        pytest.fail("they were handed over")
+
+
+def test_a_recount_that_is_replaced_while_the_demo_runs_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests = iter([sources.digest(), "another"])
+    monkeypatch.setattr(sources, "digest", lambda: next(digests))
+    shown = demo.run(rows=60, path=tmp_path / "run", keep=False, progress=Silent())
+    assert (shown.unexpected, shown.complete) == ((demo.CHANGED,), False)
+    assert f"UNEXPECTED  {demo.CHANGED}" in shown.text()

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from aiohttp import web
 
+from chains.simulated.node import SimulatedNode
 from crawler.counting.units import to_text
 from crawler.demo.nodes import nodes
 from tests.integration.made_up_run import kill_when, recount, result_bytes, serving, start
@@ -108,6 +109,49 @@ async def test_transient_gaps_are_asked_again_and_become_observations(tmp_path):
         assert result_bytes(run) == expected
         pinning_only = made_up.requests - asked
         assert pinning_only < 30
+
+
+def garbage_at_first(node: SimulatedNode, times: int) -> None:
+    """Let a proxy's page answer the first requests with status 200."""
+    strikes, left = node._strikes, iter(range(times))
+
+    def strike(fault: str, every: int) -> bool:
+        if fault == "html" and next(left, None) is not None:
+            node.caused[fault] += 1
+            return True
+        return strikes(fault, every)
+
+    node._strikes = strike
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_moment_whose_answer_cannot_be_read_is_asked_for_again(tmp_path, times):
+    """One page of a proxy while pinning is no reason to ask about no account at all."""
+    async with serving(tmp_path / "inputs") as made_up:
+        expected = await undisturbed(made_up, tmp_path / "whole")
+        node = made_up.nodes["tron-one"]
+        garbage_at_first(node, times)
+        run = tmp_path / "disturbed"
+        code, _, err = await recount(*made_up.arguments(run))
+        assert (code, node.caused["html"]) == (1, times), err
+        assert result_bytes(run) == expected
+        code, _, err = await recount("replay", str(run))
+        assert code == 1, err
+
+
+async def test_a_moment_that_is_never_shown_is_asked_for_three_times(tmp_path):
+    async with serving(tmp_path / "inputs") as made_up:
+        node = made_up.nodes["tron-one"]
+        node.faults.html_every = 1
+        run = tmp_path / "disturbed"
+        code, _, err = await recount(*made_up.arguments(run))
+        assert (code, len(list(run.glob("evidence/snapshot.tron*")))) == (1, 3), err
+        report = json.loads((run / "report.json").read_bytes())
+        codes = {finding["code"] for finding in report["result"]["findings"]}
+        assert "gap:malformed-answer" in codes
+        node.faults.html_every = 0
+        code, _, err = await recount("resume", str(run), "--quiet")
+        assert result_bytes(run) == await undisturbed(made_up, tmp_path / "whole")
 
 
 async def test_evidence_without_answers_is_decoded_and_not_asked_again(tmp_path):

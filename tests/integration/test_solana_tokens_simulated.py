@@ -8,7 +8,7 @@ from solana_nodes import CHAIN, asked, connected, pinned, short
 
 from chains.adapters.solana import wire
 from chains.adapters.solana.derive import associated
-from chains.model import AssetId, Method, Observation, Part, PartKind, QueryKind
+from chains.model import AssetId, Method, Observation, Part, PartKind, QueryKind, Questions
 from chains.simulated.solana import SimulatedSolana
 from chains.simulated.solana_ledger import (
     RENT,
@@ -20,6 +20,8 @@ from chains.simulated.solana_ledger import (
     TokenAccount,
     extension,
 )
+from crawler.asking.forecast import requests
+from crawler.settings import load_world
 
 pytestmark = pytest.mark.integration
 
@@ -328,3 +330,26 @@ async def test_a_list_that_cannot_be_read_is_a_gap(value):
     }
     answers = await found(node, ALICE, NOBODY)
     assert set(answers.values()) == {"canary-wrong" if value == [] else "malformed-answer"}
+
+
+@pytest.mark.parametrize("is_moved", [False, True], ids=["untouched", "moved"])
+async def test_tokens_are_asked_about_as_often_as_a_plan_says(*, is_moved: bool) -> None:
+    owners = tuple(i.to_bytes(32, "big") for i in range(1000, 1064))
+    node = made()
+    node.tokens |= {home(one): TokenAccount(MINT, one, 71 if is_moved else 70) for one in owners}
+    for one in owners if is_moved else ():
+        node.happened.append(moved(SLOT - 9, 1, 70, owner=one, account=home(one)))
+        node.happened.append(moved(SLOT + 1, 70, 71, owner=one, account=home(one)))
+    async with connected(node) as adapter:
+        at = await pinned(adapter, SLOT)
+        pinning = node.requests
+        answers = await asked(adapter, at, owners, asset())
+        asking = node.requests - pinning
+        world = msgspec.structs.replace(load_world(), chains={CHAIN: adapter.spec})
+    method = Method.ROLLED_BACK if is_moved else Method.UNTOUCHED
+    assert {(short(one), one.method) for one in answers.values()} == {(70, method)}
+    questions = Questions(
+        kind=QueryKind.BALANCE, chain=CHAIN, height=SLOT, asset=asset(), accounts=owners
+    )
+    said = requests(world, questions, len(owners), [], late=is_moved)
+    assert said / 2 <= asking <= said * 2, (asking, said)

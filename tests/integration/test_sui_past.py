@@ -36,6 +36,8 @@ from chains.model import (
 )
 from chains.simulated.sui import SENDER, SimulatedSui
 from chains.simulated.sui_past import Past, Transaction
+from crawler.asking.forecast import requests
+from crawler.settings import load_world
 
 pytestmark = pytest.mark.integration
 
@@ -284,3 +286,23 @@ async def test_a_null_anywhere_is_a_gap_or_changes_nothing():
                 assert found == [true] or isinstance(found[0], Gap), path
                 tried += 1
     assert tried > 250
+
+
+@pytest.mark.parametrize("asset", [NATIVE, TOKEN])
+@pytest.mark.parametrize("is_late", [False, True], ids=["kept", "dropped"])
+async def test_it_asks_as_often_as_a_plan_says(asset: AssetId, *, is_late: bool) -> None:
+    accounts = tuple(i.to_bytes(32, "big") for i in range(1000, 1090))
+    one = late() if is_late else node({TYPE: {RICH: 9}})
+    one.balances |= dict.fromkeys(accounts, 10)
+    one.coins[TYPE] |= dict.fromkeys(accounts, 10)
+    async with connected(one) as adapter:
+        at = await pinned(adapter)
+        pinning = one.requests
+        found = await asked(adapter, at, accounts, asset=asset)
+        asking = one.requests - pinning
+        world = msgspec.structs.replace(load_world(), chains={CHAIN: adapter.spec})
+    assert {a.units for a in found.values() if isinstance(a, Observation)} == {10}
+    questions = Questions(
+        kind=QueryKind.BALANCE, chain=CHAIN, height=HEIGHT, asset=asset, accounts=accounts
+    )
+    assert asking == requests(world, questions, len(accounts), [], late=is_late)

@@ -13,10 +13,12 @@ from tron_nodes import CHAIN, HEIGHT, NATIVE, asked, connected, pinned, short
 from chains import control
 from chains.adapters import tron
 from chains.adapters.tron import tokens
-from chains.model import AssetId, Gap, Method, Observation, PartKind, QueryKind
+from chains.model import AssetId, Gap, Method, Observation, PartKind, QueryKind, Questions
 from chains.simulated.tron import ACTIVE_OPERATIONS, SOLID_DEPTH, SimulatedTron
 from chains.simulated.trongrid import Event, SimulatedTronGrid, Transfer, text
 from crawler.asking.control import CONTROLLED, DENIED, judge_signers
+from crawler.asking.forecast import requests
+from crawler.settings import load_world
 
 pytestmark = pytest.mark.integration
 
@@ -320,3 +322,20 @@ async def test_stakes_count_for_accounts_that_did_nothing_since():
         (PartKind.STAKED, 42),
     ]
     assert (idle.units, busy.units, short(found[NEVER])) == (47, 6, 0)
+
+
+async def test_tokens_are_asked_about_as_often_as_a_plan_says():
+    accounts = tuple(i.to_bytes(20, "big") for i in range(1000, 1100))
+    node = grid(transfers=[*TRANSFERS, *(Transfer(HEIGHT + 4, WHALE, one, 1) for one in accounts)])
+    async with with_token(node) as adapter:
+        at = await pinned(adapter)
+        pinning = node.requests
+        found = await asked(adapter, at, accounts, ASSET)
+        asking = node.requests - pinning
+        world = msgspec.structs.replace(load_world(), chains={CHAIN: adapter.spec})
+    assert {(short(one), one.method) for one in found.values()} == {(0, Method.ROLLED_BACK)}
+    questions = Questions(
+        kind=QueryKind.BALANCE, chain=CHAIN, height=HEIGHT, asset=ASSET, accounts=accounts
+    )
+    said = requests(world, questions, len(accounts), [], late=True)
+    assert said / 2 <= asking <= said * 2, (asking, said)

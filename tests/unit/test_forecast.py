@@ -102,3 +102,45 @@ def test_the_plan_says_what_each_networks_history_needs(capsys: pytest.CaptureFi
     said = capsys.readouterr().out
     assert "Vaulta: balances at the node's head; exact when the node is held at the height." in said
     assert "Ethereum: balances" not in said
+
+
+SUI = ChainId("sui:mainnet")
+
+
+def test_what_is_asked_late_is_an_estimate_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """Sui: 2 requests for each 18 accounts in time; late 5 for each 18, and 2 for each account."""
+    asked = about(SUI, 180), about(ETHEREUM, 1)
+    found = told(*asked, to=[endpoint("one", SUI, rate="10"), endpoint("node", ETHEREUM)])
+    late = {one.name: (one.late_calls, one.late_seconds) for one in found.endpoints}
+    assert (loads(found)["one"], late["one"]) == ((24, 3), (414, 42))
+    assert late["node"] == loads(found)["node"]
+    assert (found.seconds, found.late_seconds) == (3, 42)
+    assert {one.network: (one.calls, one.late_calls) for one in found.questions} == {
+        "Ethereum": (1, 1),
+        "Sui": (20, 410),
+    }
+    render(found, Console(width=200))
+    said = capsys.readouterr().out
+    assert "if late" in said
+    assert "Asked late, about 42 s: an estimate" in said
+
+
+def test_nothing_is_said_of_late_where_it_takes_no_more(capsys: pytest.CaptureFixture[str]) -> None:
+    found = told(about(ETHEREUM, 3000), to=[endpoint("node", ETHEREUM)])
+    render(found, Console(width=200))
+    assert "late" not in capsys.readouterr().out.lower()
+
+
+def test_only_balances_are_late() -> None:
+    facts = told(about(SUI, 1, QueryKind.ASSET_FACT), to=[endpoint("one", SUI)])
+    assert [one.late_calls - one.calls for one in facts.questions] == [0]
+
+
+def test_a_chain_that_only_a_server_of_lines_answers_for_is_counted_as_it_is_asked() -> None:
+    server = endpoint("server", BITCOIN)
+    lines = EndpointSpec(name="lines", chain=BITCOIN, url="tcp://127.0.0.1:9")
+    counted = [
+        [(one.calls, one.late_calls) for one in told(about(BITCOIN, 500), to=to).questions]
+        for to in ([lines], [server], [server, lines])
+    ]
+    assert counted == [[(30, 80)], [(1, 1)], [(1, 1)]]

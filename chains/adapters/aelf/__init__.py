@@ -50,6 +50,7 @@ from chains.model import (
     Answers,
     Capabilities,
     ChainSpec,
+    Effort,
     Exchange,
     Extract,
     Gap,
@@ -68,6 +69,9 @@ FINAL = "irreversible"
 """Detail of endpoints for which the block is irreversible."""
 CONTRACT = "token-contract"
 """Detail that names the token contract."""
+GROUP = 500
+_LATE = 3 + 2 * since.MOST_BLOCKS
+"""Requests of a group, accounts apart, at a head as far past the block as is read."""
 MOST_CANARIES = 3
 TOUCHED = "the account is named by a block after the height; the node keeps no past balances"
 
@@ -75,7 +79,7 @@ TOUCHED = "the account is named by a block after the height; the node keeps no p
 class Adapter(AccountAdapter):
     """Reads tokens of the MultiToken contract in their smallest unit."""
 
-    group: ClassVar[int] = 500
+    group: ClassVar[int] = GROUP
     window: ClassVar[int] = 2
     capabilities: ClassVar[Capabilities] = Capabilities(
         history="held",
@@ -88,6 +92,7 @@ class Adapter(AccountAdapter):
         ),
         batch=1,
         shard=2000,
+        efforts=(Effort(late=True, each="1", a_batch=_LATE, batch=GROUP),),
         how={
             Method.STATE: "the contract at the node's head, which has to be held at the block",
             Method.UNTOUCHED: "of a head minutes after it: accounts that no block named since",

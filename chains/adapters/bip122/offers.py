@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from chains.adapters.bip122 import deltas, rolling
-from chains.adapters.bip122.params import Params
-from chains.model import Capabilities, Method
+import msgspec
 
-_ELECTRUM_REQUESTS = 3
+from chains.adapters.bip122 import deltas, electrum, rolling
+from chains.adapters.bip122.params import Params
+from chains.model import Capabilities, Effort, Method
+
+_ELECTRUM = Effort(over_lines=True, each="0", a_batch=3, batch=rolling.GROUP)
 """The tip, the balances, the histories."""
+_ROLLED = msgspec.structs.replace(_ELECTRUM, late=True, each=f"2/{electrum.TRANSACTIONS}")
+"""And of each script a transaction since, and the one that it spends."""
 
 
 def offered(usual: Capabilities, params: Params) -> Capabilities:
@@ -43,9 +47,10 @@ def _history(params: Params) -> str:
 
 
 def _asked(params: Params) -> dict[str, Any]:
-    """Say how requests are counted where neither dump nor scan is likely."""
+    """Say how requests are counted: of a node that dumps or scans, and of an Electrum server."""
     if params.address_index:
         return {"batch": deltas.GROUP}
+    efforts = {"efforts": (_ELECTRUM, _ROLLED)} if params.header_checked else {}
     if params.dumps or params.scans:
-        return {}
-    return {"batch": rolling.GROUP, "requests_a_batch": _ELECTRUM_REQUESTS}
+        return efforts
+    return {**efforts, "batch": _ELECTRUM.batch, "requests_a_batch": _ELECTRUM.a_batch}

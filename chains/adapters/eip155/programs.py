@@ -12,6 +12,7 @@ that is *unknown*, never zero.
 
 from __future__ import annotations
 
+from binascii import hexlify
 from collections.abc import Iterable
 
 from chains.model import Request
@@ -73,13 +74,13 @@ def override_call(
                 b'{"jsonrpc":"2.0","id":0,"method":"eth_call","params":[{"to":"',
                 OVERRIDE_AT.encode(),
                 b'","gas":"0x%x","data":"0x' % gas,
-                (first + Packed.of(accounts).joined).hex().encode(),
+                hexlify(first + Packed.of(accounts).joined),
                 b'"},',
                 block_object(block_hash),
                 b',{"',
                 OVERRIDE_AT.encode(),
                 b'":{"code":"0x',
-                code.hex().encode(),
+                hexlify(code),
                 b'"}}]}',
             )
         )
@@ -99,7 +100,7 @@ def deployless_call(
             (
                 b'{"jsonrpc":"2.0","id":0,"method":"eth_call","params":[{"gas":"0x%x",' % gas,
                 b'"data":"0x',
-                (code + first + Packed.of(accounts).joined).hex().encode(),
+                hexlify(code + first + Packed.of(accounts).joined),
                 b'"},',
                 block_object(block_hash),
                 b"]}",

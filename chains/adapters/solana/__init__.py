@@ -40,6 +40,7 @@ from chains.model import (
     Answers,
     Capabilities,
     ChainSpec,
+    Effort,
     Exchange,
     Extract,
     Gap,
@@ -65,6 +66,14 @@ ROUNDS = 64
 BACK = "balance-back/1"
 """Decoder of extracts whose accounts are rolled back."""
 
+_TOKENS = Effort(asset=tokens.NAMESPACE, batch=tokens.GROUP, each="2/5", a_batch=2)
+_EFFORTS = (
+    _TOKENS,
+    Effort(late=True, each="31/10", a_batch=2),
+    msgspec.structs.replace(_TOKENS, late=True, each="22/5"),
+)
+"""Late: of each account, or token account, a page of signatures and a transaction on each side."""
+
 Plan = Callable[[Book, Exchange, Sequence[bytes], bool], list[Held | Gap]]
 """Answers accounts from a book, rolling back or not; raises ``Need``."""
 
@@ -88,6 +97,7 @@ class Adapter(AccountAdapter):
         requests_each="1/10",
         requests_a_batch=2,
         pinning=5,
+        efforts=_EFFORTS,
         how={
             Method.STATE: "while the node's newest final slot is the slot itself",
             Method.UNTOUCHED: "read later, of accounts without a transaction since the slot",

@@ -40,6 +40,7 @@ from chains.model import (
     Answers,
     Capabilities,
     ChainSpec,
+    Effort,
     Exchange,
     Extract,
     Gap,
@@ -66,6 +67,14 @@ _DECIMALS = 255
 _LATER = {Method.UNTOUCHED: "balance-untouched/1", Method.ROLLED_BACK: "balance-back/1"}
 """Decoders of balances that were read as of a later checkpoint."""
 
+_LATE = Effort(late=True, each="2", a_batch=1 + since.PINNING)
+_EFFORTS = (
+    Effort(asset=NAMESPACE, each="0", a_batch=1),
+    _LATE,
+    msgspec.structs.replace(_LATE, asset=NAMESPACE, each="1"),
+)
+"""Late: of each account its transactions since, ten or fifty of them, and of SUI its stakes."""
+
 Own = Mapping[Request, Exchange]
 
 
@@ -84,7 +93,9 @@ class Adapter(AccountAdapter):
         ),
         batch=18,
         shard=4500,
+        requests_a_batch=2,
         pinning=4,
+        efforts=_EFFORTS,
     )
     group: ClassVar[int] = 18
     window: ClassVar[int] = 16

@@ -31,6 +31,8 @@ from chains.workings import Clock, Movement, Rule, Working, in_time
 LAG = 20
 """Checkpoints below the newest one, some seconds, that other machines of a service know as well."""
 CANDIDATES = 4
+PINNING = 4
+"""Requests of a group for the two ends: the moment, who sent transactions at both, canaries."""
 PAGES = 30
 """The most pages of an account: 300 transactions for SUI, 1,500 for other coins."""
 UNASKED = Gap("not-answered", retryable=True, detail="the questions about later times broke off")

@@ -22,4 +22,5 @@ def case() -> Case:
         name_another_block=setting(fork="another"),
         answer_zero=setting(zero_for_everything=True),
         fall_behind=setting(best=height - 1),
+        pass_by=setting(best=height + 900),
     )

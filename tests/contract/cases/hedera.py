@@ -24,4 +24,5 @@ def case() -> Case:
         name_another_block=setting(names_another_block=True),
         answer_zero=setting(zero_for_everything=True),
         fall_behind=setting(newest=height - 1),
+        pass_by=setting(newest=height + 1000),
     )

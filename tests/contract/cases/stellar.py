@@ -20,4 +20,5 @@ def case() -> Case:
         name_another_block=setting(fork="another"),
         answer_zero=setting(knows_nobody=True),
         fall_behind=setting(latest=sequence - 1),
+        pass_by=setting(latest=sequence + 1000),
     )

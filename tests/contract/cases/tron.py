@@ -21,6 +21,7 @@ def case() -> Case:
         name_another_block=_rename_tron_block,
         answer_zero=setting(zero_for_everything=True),
         fall_behind=setting(head=height - 1),
+        pass_by=setting(head=height + 1000),
     )
 
 
