@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 
 from chains.transport import RetryPolicy
-from crawler import declarations
+from crawler import declarations, sources
 from crawler.asking.plan import ALL
 from crawler.counting.recount import Inputs
 from crawler.errors import UsageError
-from crawler.examining.earlier import PROGRAM, program_digest
+from crawler.examining.earlier import PROGRAM
 from crawler.examining.ownership import Reading
 from crawler.examining.quick import make_ready
 from crawler.keeping.runs import canonical_digest, sha256_file
@@ -179,7 +179,7 @@ def versions() -> Mapping[str, str]:
     """Return what the result may depend on besides its inputs: our version and the libraries'."""
     names = ("reserve-recount", "coincurve", "pynacl", "pyarrow", "aiohttp")
     libraries = {name: version(name) for name in names}
-    return {"python": platform.python_version(), PROGRAM: program_digest(), **libraries}
+    return {"python": platform.python_version(), PROGRAM: sources.digest()[:16], **libraries}
 
 
 def default_run_path(options: Options, root: Path) -> Path:

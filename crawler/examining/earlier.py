@@ -13,7 +13,6 @@ vouches for them.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,8 +35,6 @@ MOST = 1 << 20
 """Different rows whose results are kept at a time, some 300 bytes each; others are judged anew."""
 PROGRAM = "program-sha256"
 """Key in the versions of a run: the digest of the program text."""
-_PACKAGES = ("chains", "crawler")
-"""All of it: a list of the parts that matter could miss one."""
 _KEY = tuple(name for name in TASKS.names if name != "problem")
 
 
@@ -131,22 +128,6 @@ def _opened(path: Path) -> RunDirectory:
     if run.manifest.kind != "run" or run.manifest.examined is None:
         raise UsageError(f"{path} holds no examined list; name another run for --earlier")
     return run
-
-
-def program_files() -> dict[str, Path]:
-    """Return every file of the program text by its name from the root, in order of paths."""
-    root = Path(__file__).parents[2]
-    files = (file for name in _PACKAGES for file in sorted((root / name).rglob("*.py")))
-    return {file.relative_to(root).as_posix(): file for file in files}
-
-
-def program_digest() -> str:
-    """Digest the program text, on which signature results rest, hex."""
-    digest = hashlib.sha256()
-    for name, file in program_files().items():
-        text = file.read_bytes()
-        digest.update(f"{name} {len(text)}\n".encode() + text)
-    return digest.hexdigest()[:16]
 
 
 def _different(then: Manifest, now: Manifest) -> list[str]:

@@ -1,4 +1,4 @@
-"""Carried signature results rest on the whole program text: no file of it may be left out."""
+"""The digest of recount's own files covers all of them: what rests on it must miss none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 import chains
 import crawler
-from crawler.examining import earlier
+from crawler import sources
 
 pytestmark = pytest.mark.unit
 
@@ -21,7 +21,8 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(earlier, "__file__", str(tmp_path / "crawler/examining/earlier.py"))
+    for package in (chains, crawler):
+        monkeypatch.setattr(package, "__file__", str(tmp_path / package.__name__ / "__init__.py"))
     return tmp_path
 
 
@@ -33,7 +34,7 @@ def test_every_file_of_both_packages_is_covered() -> None:
         for folder in [Path(package.__file__ or "").parent]
         for file in folder.rglob("*.py")
     }
-    covered = set(earlier.program_files())
+    covered = set(sources.files())
     assert expected == covered
     assert {
         "chains/__init__.py",
@@ -49,30 +50,30 @@ def test_only_program_text_is_covered(tree: Path) -> None:
     (tree / "chains/notes.txt").write_text("not a program", encoding="utf-8")
     (tree / "tests").mkdir()
     (tree / "tests/c.py").write_text("C", encoding="utf-8")
-    assert list(earlier.program_files()) == sorted(MADE_UP)
+    assert list(sources.files()) == sorted(MADE_UP)
 
 
 @pytest.mark.parametrize("name", [*MADE_UP, "chains/new.py", "crawler/new/room.py"])
 def test_another_or_a_further_file_gives_another_digest(tree: Path, name: str) -> None:
-    before = earlier.program_digest()
+    before = sources.digest()
     file = tree / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("changed", encoding="utf-8")
-    assert earlier.program_digest() != before
+    assert sources.digest() != before
 
 
 @pytest.mark.parametrize("name", MADE_UP)
 def test_a_file_that_is_gone_or_has_moved_gives_another_digest(tree: Path, name: str) -> None:
-    before = earlier.program_digest()
+    before = sources.digest()
     file = tree / name
     moved = file.rename(file.with_name("moved.py"))
-    assert earlier.program_digest() != before
+    assert sources.digest() != before
     moved.unlink()
-    assert earlier.program_digest() != before
+    assert sources.digest() != before
 
 
 def test_the_same_text_gives_the_same_digest(tree: Path) -> None:
-    before = earlier.program_digest()
+    before = sources.digest()
     file = tree / "chains/a.py"
     file.write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
-    assert earlier.program_digest() == before
+    assert sources.digest() == before
