@@ -12,16 +12,16 @@ from typing import Any
 import msgspec
 
 from chains.transport import RetryPolicy
-from crawler import declarations
+from crawler import declarations, sources
 from crawler.asking.plan import ALL
 from crawler.counting.recount import Inputs
 from crawler.errors import UsageError
-from crawler.examining.earlier import PROGRAM, program_digest
+from crawler.examining.earlier import PROGRAM
 from crawler.examining.ownership import Reading
 from crawler.examining.quick import make_ready
+from crawler.keeping.runs import canonical_digest, sha256_file
 from crawler.liabilities.table import load_liabilities
 from crawler.lists import open_list
-from crawler.runs import canonical_digest, sha256_file
 from crawler.settings import Heights, World, load_heights, load_policy, load_statement, load_world
 
 LONG = 8 << 20
@@ -179,7 +179,7 @@ def versions() -> Mapping[str, str]:
     """Return what the result may depend on besides its inputs: our version and the libraries'."""
     names = ("reserve-recount", "coincurve", "pynacl", "pyarrow", "aiohttp")
     libraries = {name: version(name) for name in names}
-    return {"python": platform.python_version(), PROGRAM: program_digest(), **libraries}
+    return {"python": platform.python_version(), PROGRAM: sources.digest()[:16], **libraries}
 
 
 def default_run_path(options: Options, root: Path) -> Path:

@@ -32,7 +32,6 @@ from crawler.crawling import captured, replaying
 from crawler.crawling.answers import Place
 from crawler.crawling.circumstances import keep_circumstances, stored_circumstances
 from crawler.crawling.engine import Engine, stored_pins
-from crawler.digests import MANY
 from crawler.endpoints import PUBLIC, load_endpoints, load_public
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.examining import earlier
@@ -40,15 +39,16 @@ from crawler.examining.hygiene import Seen
 from crawler.examining.judges import Judging
 from crawler.examining.ownership import examine
 from crawler.inputs import Opened, Options, input_digests, open_inputs, versions
+from crawler.keeping.runs import FORMAT, INPUTS, Manifest, RunDirectory
+from crawler.keeping.storage import RunPlace, storage_at
 from crawler.lists import PublishedList
-from crawler.memory import give_back
-from crawler.progress import Progress
 from crawler.reports import document, html
 from crawler.result import Circumstances, Report, Result
-from crawler.runs import FORMAT, INPUTS, Manifest, RunDirectory
 from crawler.settings import World
-from crawler.spool import PIECE
-from crawler.storage import RunPlace, storage_at
+from crawler.tables.digests import MANY
+from crawler.tables.memory import give_back
+from crawler.tables.spool import PIECE
+from crawler.watching.progress import Progress
 
 CLAIM_COLUMNS = [
     "row", "kind", "network", "asset", "address", "amount", "chain", "asset_id", "counts_as",

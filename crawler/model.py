@@ -169,6 +169,11 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     id: AssetId
 
 
+def plain(text: str) -> str:
+    """Return the form in which labels are compared when the exact text is not known."""
+    return "_".join(text.replace("-", " ").replace("_", " ").upper().split())
+
+
 class NetworkRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a published network label means: the chain, and the signing schemes in use there.
 

@@ -22,14 +22,13 @@ from chains.errors import ConfigError
 from chains.model import AssetId, ChainId, ChainSpec
 from crawler import declarations
 from crawler.declarations import fault, quoted
-from crawler.examining.labels import plain
-from crawler.model import Asset, AssetClass, Exchange, Share
+from crawler.model import Asset, AssetClass, Exchange, Share, plain
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is declared about chains, assets and exchanges.
 
-    ``aliases`` maps other names of chains (in the form of ``labels.plain``) to their ids,
+    ``aliases`` maps other names of chains (in the form of ``model.plain``) to their ids,
     ``schemes`` a CAIP-2 namespace to the signing schemes of generic tables. ``digest`` is the
     SHA-256, in hex, over the files it was made from.
     """

@@ -38,7 +38,7 @@ class AskedGroup(msgspec.Struct, frozen=True, kw_only=True):
 
     ``late_calls`` are ``calls`` where asking late takes no more.
     Not ``certain`` are those that only answers will ask. ``history`` is the network's word
-    (``crawler.support.HISTORY``).
+    (``crawler.support.networks.HISTORY``).
     """
 
     chain: str

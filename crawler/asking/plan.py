@@ -32,10 +32,10 @@ from chains.model import (
 )
 from chains.packed import Packed
 from crawler.asking.control import AWAITING
-from crawler.columns import distinct, flags, members
 from crawler.counting.shares import rate_call
 from crawler.model import RowKind
 from crawler.settings import World
+from crawler.tables.columns import distinct, flags, members
 
 DECODER_VERSION = "3"
 """Raise it when a decoder changes its reading, so that old answers are not mixed with new ones."""

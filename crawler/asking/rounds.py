@@ -36,9 +36,9 @@ from crawler.crawling import captured
 from crawler.crawling.answers import read_shard
 from crawler.crawling.engine import Engine, Pinned, stored_pins
 from crawler.errors import EnvironmentFault
-from crawler.memory import give_back
-from crawler.runs import RunDirectory, ShardEntry
+from crawler.keeping.runs import RunDirectory, ShardEntry
 from crawler.settings import World
+from crawler.tables.memory import give_back
 
 MOST_ASKED = 50_000
 """Questions of all further rounds of a run; what is beyond stays unasked."""

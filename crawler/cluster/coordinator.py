@@ -29,9 +29,9 @@ from crawler.crawling.engine import Engine, Pinned, open_positions
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.examining.judges import Elsewhere, Judging
 from crawler.examining.judging import Reading, compressed, message
-from crawler.progress import Progress
-from crawler.runs import RunDirectory, ShardEntry
-from crawler.storage import Url, links
+from crawler.keeping.runs import RunDirectory, ShardEntry
+from crawler.keeping.storage import Url, links
+from crawler.watching.progress import Progress
 
 LASTING_S = 6.0
 """A lease; a worker that hears nothing for so long stops asking."""

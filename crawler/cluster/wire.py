@@ -23,7 +23,7 @@ from chains.transport import EndpointStatistics, RetryPolicy
 from crawler import sources
 from crawler.errors import UsageError
 from crawler.inputs import versions
-from crawler.runs import ShardEntry
+from crawler.keeping.runs import ShardEntry
 
 T = TypeVar("T", bound=msgspec.Struct)
 _TEMPLATE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")

@@ -28,9 +28,9 @@ from crawler.crawling.engine import Engine
 from crawler.errors import EnvironmentFault, RecountError
 from crawler.examining.judges import LaneThenJudge
 from crawler.examining.judging import TASKS, message, read_message, unpacked
-from crawler.progress import Silent
-from crawler.runs import RunDirectory
-from crawler.storage import place_of
+from crawler.keeping.runs import RunDirectory
+from crawler.keeping.storage import place_of
+from crawler.watching.progress import Silent
 
 ABANDONED_AFTER_S = 30.0
 """Seconds without a lease after which a station gives up its shards."""

@@ -20,17 +20,17 @@ from chains.packed import Packed
 from crawler.asking.control import AWAITING
 from crawler.asking.controllers import Answered, Known, judge_row
 from crawler.asking.plan import ControlQuestion, Moment, capabilities, is_token, why_not
-from crawler.columns import Numbers, distinct, flags, members, records, whole
 from crawler.counting.shares import Rate, rate_of
 from crawler.counting.standing import ANSWERED, STANDING, STORED, Standing
 from crawler.counting.unified import unified
 from crawler.counting.validity import Judged, Subjects
 from crawler.crawling.answers import MergedShard, Place
 from crawler.errors import EnvironmentFault
-from crawler.memory import give_back
+from crawler.keeping.runs import ShardEntry
 from crawler.model import RowKind
-from crawler.runs import ShardEntry
 from crawler.settings import World
+from crawler.tables.columns import Numbers, distinct, flags, members, records, whole
+from crawler.tables.memory import give_back
 
 LEDGER = pa.schema(
     [

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chains.model import Method
-from crawler.columns import numbers, whole
+from crawler.tables.columns import numbers, whole
 
 VOIDING = frozenset({"proof-wrong", "proof-contradicts"})
 """Gaps of a proof that leave nothing of the balance read beside it."""

@@ -17,9 +17,9 @@ import msgspec
 
 from crawler.counting.totals import Alike, Scales
 from crawler.counting.units import to_text
-from crawler.examining.labels import plain, resolve
+from crawler.examining.labels import resolve
 from crawler.lists.amounts import AmountError, parse_amount
-from crawler.model import Exchange, ListedTotal, RowKind, Validity
+from crawler.model import Exchange, ListedTotal, RowKind, Validity, plain
 from crawler.result import TotalCheck
 from crawler.settings import Policy, World
 

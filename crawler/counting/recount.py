@@ -19,7 +19,6 @@ from chains.bulk import Halves
 from chains.model import AssetId, ChainId, QueryKind, Questions
 from chains.packed import Packed
 from crawler.asking.plan import PLAN, Moment, shard_digest
-from crawler.columns import whole
 from crawler.counting.findings import MOST_ROWS, Findings
 from crawler.counting.ledger import ALIKE, Join, Shards
 from crawler.counting.outcome import judge
@@ -31,11 +30,10 @@ from crawler.counting.validity import groups
 from crawler.crawling.answers import Place, read_shard
 from crawler.crawling.engine import Pinned, evidence_pack
 from crawler.crawling.evidence import Header, extract_digests, read_pack
-from crawler.digests import RowDigests, for_rows
 from crawler.errors import EnvironmentFault
 from crawler.examining.hygiene import SignedTexts
+from crawler.keeping.runs import RunDirectory, ShardEntry
 from crawler.liabilities import Liability
-from crawler.memory import give_back
 from crawler.model import Exchange, ListedTotal, Rounding, RowKind
 from crawler.reasons import DOES_NOT_PROVE
 from crawler.result import (
@@ -46,9 +44,11 @@ from crawler.result import (
     SnapshotLine,
     StatementCheck,
 )
-from crawler.runs import RunDirectory, ShardEntry
 from crawler.settings import Policy, Statement, World
-from crawler.spool import Spool
+from crawler.tables.columns import whole
+from crawler.tables.digests import RowDigests, for_rows
+from crawler.tables.memory import give_back
+from crawler.tables.spool import Spool
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):

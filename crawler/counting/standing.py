@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chains.packed import Packed, Places
-from crawler.columns import Numbers, distinct, numbers, whole
 from crawler.counting.proven import confirm
 from crawler.crawling.answers import ANSWERS
+from crawler.tables.columns import Numbers, distinct, numbers, whole
 
 STORED = ("account", "subject", "units", "facts", "gap", "source", "method", "extract")
 """Columns of an answer that the ledger needs."""

@@ -16,11 +16,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crawler.columns import Flags, Numbers, distinct, flags, members, numbers, records, sums, whole
 from crawler.counting.units import percent, to_text
 from crawler.model import Reconciliation, Rounding, RowKind, Validity
 from crawler.result import AssetLine, Group, NetworkLine, OwnershipGroup
 from crawler.settings import Policy, World
+from crawler.tables.columns import (
+    Flags,
+    Numbers,
+    distinct,
+    flags,
+    members,
+    numbers,
+    records,
+    sums,
+    whole,
+)
 
 
 class Alike(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,9 +16,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chains.bulk import Halves
-from crawler.columns import Column, Flags, Numbers, empty_texts, flags, members, numbers, whole
-from crawler.digests import RowDigests, for_rows
 from crawler.model import RowKind, Validity
+from crawler.tables.columns import (
+    Column,
+    Flags,
+    Numbers,
+    empty_texts,
+    flags,
+    members,
+    numbers,
+    whole,
+)
+from crawler.tables.digests import RowDigests, for_rows
 
 _VALID, _SIGNER, _BAD, _REPEAT, _CONFLICT = range(5)
 _TEXTS = pa.array(

@@ -16,10 +16,10 @@ import pyarrow as pa
 from chains.model import Answers, Gap, Part, Questions, Source
 from chains.packed import Packed
 from chains.words import Words
-from crawler.columns import empty_texts
 from crawler.errors import EnvironmentFault
-from crawler.runs import RunDirectory, shard_name
-from crawler.storage import AlreadyThere
+from crawler.keeping.runs import RunDirectory, shard_name
+from crawler.keeping.storage import AlreadyThere
+from crawler.tables.columns import empty_texts
 
 ANSWERS = pa.schema(
     [

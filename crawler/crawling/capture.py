@@ -28,7 +28,6 @@ from chains.model import ChainId, Gap
 from crawler import jobs
 from crawler.asking.plan import why_not
 from crawler.asking.rounds import crawl
-from crawler.columns import distinct
 from crawler.counting.ledger import Shards
 from crawler.counting.recount import stored_shards
 from crawler.crawling import captured
@@ -36,11 +35,12 @@ from crawler.crawling.circumstances import keep_circumstances
 from crawler.crawling.engine import Engine, Pinned
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.inputs import Options, input_digests, open_inputs, versions
+from crawler.keeping.runs import FORMAT, Manifest, RunDirectory
+from crawler.keeping.storage import RunPlace
 from crawler.model import RowKind
-from crawler.progress import Progress
-from crawler.runs import FORMAT, Manifest, RunDirectory
 from crawler.settings import World
-from crawler.storage import RunPlace
+from crawler.tables.columns import distinct
+from crawler.watching.progress import Progress
 
 NOW = "now"
 FIRST_PAUSE_S, SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 0.2, 30.0

@@ -27,7 +27,7 @@ from crawler.crawling import replaying
 from crawler.crawling.answers import MergedShard
 from crawler.crawling.engine import Pinned, stored_pins
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.runs import RunDirectory, sha256_file
+from crawler.keeping.runs import RunDirectory, sha256_file
 from crawler.settings import World
 
 CAPTURE = "capture"

@@ -9,8 +9,8 @@ import msgspec
 from chains.endpoints import EndpointSpec
 from chains.transport import EndpointStatistics
 from crawler.errors import EnvironmentFault
+from crawler.keeping.runs import RunDirectory
 from crawler.result import EndpointLine
-from crawler.runs import RunDirectory
 
 CIRCUMSTANCES = "inputs/circumstances.json"
 

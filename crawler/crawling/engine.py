@@ -34,9 +34,9 @@ from crawler.asking.plan import Moment
 from crawler.crawling.answers import AnswerColumns, agree, keep_answers, read_shard
 from crawler.crawling.decoding import DEFECTS, Asked, decode, decoded_pack, named
 from crawler.crawling.evidence import FORMAT, Header, PackWriter
-from crawler.progress import Progress
-from crawler.runs import RunDirectory, ShardEntry
-from crawler.storage import AlreadyThere
+from crawler.keeping.runs import RunDirectory, ShardEntry
+from crawler.keeping.storage import AlreadyThere
+from crawler.watching.progress import Progress
 
 ATTEMPTS = 3
 """Attempts of a shard within one command; ``resume`` starts anew where Gaps are left."""

@@ -24,7 +24,7 @@ from crawler.crawling.decoding import Asked, decode, decoded_pack
 from crawler.crawling.engine import Pinned, evidence_pack
 from crawler.crawling.evidence import Header, read_pack
 from crawler.errors import EnvironmentFault
-from crawler.runs import RunDirectory, ShardEntry, shard_name
+from crawler.keeping.runs import RunDirectory, ShardEntry, shard_name
 from crawler.settings import World
 
 COMPARED = (

@@ -23,8 +23,8 @@ from crawler.demo.exchange import Planted
 from crawler.demo.making import WIDE_FROM
 from crawler.demo.serving import Serving
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.progress import Progress
 from crawler.result import Report
+from crawler.watching.progress import Progress
 
 CHANGED = "recount's own files changed while the demo ran; nodes and findings may not fit together"
 _SAME = (

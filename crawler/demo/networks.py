@@ -16,7 +16,7 @@ from chains import addresses
 from chains.model import ChainSpec
 from crawler import settings
 from crawler.demo.families import FAMILIES, Family
-from crawler.examining.labels import plain
+from crawler.model import plain
 
 MAIN = ("Bitcoin", "Ethereum", "TRON", "Solana")
 """Networks that every demo has; see ``crawler.demo.wallet_rows``."""

@@ -13,7 +13,6 @@ vouches for them.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,21 +22,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chains.bulk import Halves
-from crawler.columns import Flags, Numbers, flags
-from crawler.digests import MANY, for_rows
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.examining.judges import Judging, Pending, in_order
 from crawler.examining.judging import TASKS, VERDICTS
 from crawler.examining.quick import Settled, one_batch
+from crawler.keeping.runs import INPUTS, Manifest, RunDirectory
 from crawler.model import RowKind
-from crawler.runs import INPUTS, Manifest, RunDirectory
+from crawler.tables.columns import Flags, Numbers, flags
+from crawler.tables.digests import MANY, for_rows
 
 MOST = 1 << 20
 """Different rows whose results are kept at a time, some 300 bytes each; others are judged anew."""
 PROGRAM = "program-sha256"
 """Key in the versions of a run: the digest of the program text."""
-_PACKAGES = ("chains", "crawler")
-"""All of it: a list of the parts that matter could miss one."""
 _KEY = tuple(name for name in TASKS.names if name != "problem")
 
 
@@ -131,17 +128,6 @@ def _opened(path: Path) -> RunDirectory:
     if run.manifest.kind != "run" or run.manifest.examined is None:
         raise UsageError(f"{path} holds no examined list; name another run for --earlier")
     return run
-
-
-def program_digest() -> str:
-    """Digest the program text, on which signature results rest, hex."""
-    root = Path(__file__).parents[2]
-    digest = hashlib.sha256()
-    for name in _PACKAGES:
-        for file in sorted((root / name).rglob("*.py")):
-            text = file.read_bytes()
-            digest.update(f"{file.relative_to(root).as_posix()} {len(text)}\n".encode() + text)
-    return digest.hexdigest()[:16]
 
 
 def _different(then: Manifest, now: Manifest) -> list[str]:

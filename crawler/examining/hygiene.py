@@ -17,11 +17,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crawler.columns import Column, distinct, sums, whole
 from crawler.counting.totals import Scales
 from crawler.counting.units import fraction_text
 from crawler.model import RowKind
 from crawler.result import MessageLine
+from crawler.tables.columns import Column, distinct, sums, whole
 
 MOST_TEXTS = 50
 _DATES = (

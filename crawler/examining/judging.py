@@ -20,9 +20,9 @@ import pyarrow as pa
 from chains import addresses, signatures
 from chains.model import ChainSpec, Ownership
 from crawler.examining.labels import Resolved, chain_named, resolve, resolve_generic
-from crawler.memory import collect_rarely
 from crawler.model import CLAIMS, Asset, Exchange, RowKind
 from crawler.settings import Heights, World
+from crawler.tables.memory import collect_rarely
 
 UNKNOWN_DECIMALS = 36
 """Amounts of unknown assets are added up at this scale; it is never compared with a chain."""

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chains.bulk import Unavailable
-from crawler import digests
-from crawler.columns import Flags, Numbers, flags
 from crawler.model import RowKind
+from crawler.tables import digests
+from crawler.tables.columns import Flags, Numbers, flags
 
 _TEXTS = ("scheme", "address", "message", "signatures", "script", "public_key", "owners")
 

@@ -11,15 +11,12 @@ blanks read as ``_`` (lists differ in these from month to month).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from chains.model import AssetId, ChainId
-from crawler.model import Exchange, Label, NetworkRule
-
-if TYPE_CHECKING:
-    from crawler.settings import World
+from crawler.model import Exchange, Label, NetworkRule, plain
+from crawler.settings import World
 
 UNKNOWN_NETWORK = "unknown-network"
 UNKNOWN_LABEL = "unknown-label"
@@ -38,11 +35,6 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     asset: AssetId | None = None
     schemes: tuple[str, ...] = ()
     reason: str = ""
-
-
-def plain(text: str) -> str:
-    """Return the form in which labels are compared when the exact text is not known."""
-    return "_".join(text.replace("-", " ").replace("_", " ").upper().split())
 
 
 def resolve(

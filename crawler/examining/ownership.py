@@ -23,7 +23,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crawler.columns import Numbers, distinct
 from crawler.examining.earlier import Earlier
 from crawler.examining.judges import Judging, Pending, on_this_machine
 from crawler.examining.judging import (
@@ -40,6 +39,7 @@ from crawler.examining.known import KnownTasks, OneByOne, for_long_list
 from crawler.examining.quick import one_batch
 from crawler.lists.amounts import amounts_to_units
 from crawler.model import CLAIMS
+from crawler.tables.columns import Numbers, distinct
 
 __all__ = [
     "EXAMINED",

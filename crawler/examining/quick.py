@@ -20,9 +20,9 @@ from chains.bulk import Unavailable
 from chains.model import Ownership
 from chains.signatures import lanes
 from chains.signatures.lanes import as_binary, as_lists
-from crawler.columns import Numbers, distinct, members, numbers
 from crawler.examining.judging import LONGEST_DETAIL, VERDICTS, Meaning, Meanings, reason_of
 from crawler.model import RowKind
+from crawler.tables.columns import Numbers, distinct, members, numbers
 
 FEWEST = 16
 """Tasks alike for which a lane is worth its start."""

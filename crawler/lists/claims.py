@@ -22,11 +22,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crawler.columns import empty_texts
 from crawler.lists.layout import NO_TOKENS, Layout
 from crawler.lists.parse import Mask, Rows, none_mask, text_lengths
 from crawler.lists.split import split_signatures
 from crawler.model import CLAIMS, RowKind
+from crawler.tables.columns import empty_texts
 
 _TEXT_FIELDS = {
     "exchange": "exchange_name",

@@ -1,1 +1,1 @@
-"""Render a report: for a terminal, as one page of HTML, as canonical JSON."""
+"""How results go out: ``report.json``, one page of HTML, a terminal, files of verdicts."""

@@ -17,7 +17,6 @@ import msgspec
 from crawler import result as records
 from crawler.errors import UsageError
 from crawler.result import SCHEMA, Report, Result
-from crawler.rowview.records import RowView
 
 MAX_SAFE_INTEGER = 2**53
 """RFC 8259 section 6: beyond this, doubles no longer tell neighbouring integers apart."""
@@ -32,19 +31,21 @@ CANONICAL = (
 )
 
 
+def canonical(record: msgspec.Struct) -> bytes:
+    """Return any record by these rules."""
+    builtins = _plain(msgspec.to_builtins(record))
+    packed = msgspec.json.encode(builtins, order="sorted")
+    return msgspec.json.format(packed, indent=2) + b"\n"
+
+
 def encode(report: Report) -> bytes:
     """Return ``report.json``. Raises ``TypeError`` where the policy holds a float."""
-    return _canonical(report)
+    return canonical(report)
 
 
 def encode_result(result: Result) -> bytes:
     """Return the part that resume, replay and cluster must reproduce byte for byte."""
-    return _canonical(result)
-
-
-def encode_row(row: RowView) -> bytes:
-    """Return the view of one row, by the same rules."""
-    return _canonical(row)
+    return canonical(result)
 
 
 def decode(data: bytes) -> Report:
@@ -86,12 +87,6 @@ def schema_markdown() -> str:
         words = re.sub(r"(?<!\n)\n\s*(?!\n)", " ", words).replace("``", "`")
         parts.append(f"## {record.__name__}\n\n{words}\n\n| field | type |\n|---|---|\n{rows}")
     return "\n\n".join(parts) + "\n"
-
-
-def _canonical(record: msgspec.Struct) -> bytes:
-    builtins = _plain(msgspec.to_builtins(record))
-    packed = msgspec.json.encode(builtins, order="sorted")
-    return msgspec.json.format(packed, indent=2) + b"\n"
 
 
 def _plain(value: Any) -> Any:

@@ -1,1 +1,1 @@
-"""One row of a finished run with all that its balance and verdict rest on, decoded anew."""
+"""One row with all that it rests on: of a list, step by step, or of a finished run."""

@@ -15,6 +15,7 @@ from crawler.crawling.answers import Place
 from crawler.crawling.engine import evidence_pack
 from crawler.crawling.evidence import Header, digest, read_pack
 from crawler.errors import EnvironmentFault
+from crawler.keeping.runs import RunDirectory
 from crawler.rowview.records import (
     Amount,
     AnswerLines,
@@ -26,7 +27,6 @@ from crawler.rowview.records import (
     WorkingLines,
 )
 from crawler.rowview.rests_on import Decoded
-from crawler.runs import RunDirectory
 
 FIRST_EXTRACT_LINE = 2
 """Of an unpacked pack: the header stands before it."""

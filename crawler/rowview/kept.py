@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from crawler.columns import flags, whole
 from crawler.counting.ledger import LEDGER
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.examining.ownership import EXAMINED, SIGNATURES
-from crawler.runs import RunDirectory
+from crawler.keeping.runs import RunDirectory
+from crawler.tables.columns import flags, whole
 
 ROWS = "rows.parquet"
 _SUBJECT = ("row", "kind", "network", "address", "chain", "asset_id", "counts_as", "account")

@@ -17,6 +17,8 @@ from crawler.counting.totals import Alike, chosen_in_conflict, judged_rows, scal
 from crawler.crawling.answers import Place
 from crawler.crawling.engine import Pinned
 from crawler.errors import EnvironmentFault, UsageError
+from crawler.keeping.runs import RunDirectory
+from crawler.keeping.storage import RunPlace
 from crawler.model import Validity
 from crawler.reasons import sentence
 from crawler.result import AssetLine, Result
@@ -25,8 +27,6 @@ from crawler.rowview.answers import Reader
 from crawler.rowview.kept import Kept, kept
 from crawler.rowview.records import FORMAT, Amount, RowView
 from crawler.rowview.rests_on import Decoded, RestsOn, rests_on
-from crawler.runs import RunDirectory
-from crawler.storage import RunPlace
 
 OF_LIST = frozenset({"group"})
 """Columns of the ledger that number something across the whole list."""

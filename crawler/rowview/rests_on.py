@@ -22,8 +22,8 @@ from crawler.crawling import captured, replaying
 from crawler.crawling.answers import MergedShard, read_shard
 from crawler.crawling.engine import Pinned, stored_pins
 from crawler.crawling.replaying import ShardReplay
+from crawler.keeping.runs import RunDirectory, ShardEntry
 from crawler.rowview.kept import Kept
-from crawler.runs import RunDirectory, ShardEntry
 from crawler.settings import World
 
 Key = tuple[str, str, int, str]

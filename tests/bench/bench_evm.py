@@ -36,8 +36,8 @@ from crawler.asking.plan import Moment, shard_digest, shards
 from crawler.crawling.answers import read_shard
 from crawler.crawling.engine import Engine, evidence_pack
 from crawler.crawling.evidence import Header, read_pack
-from crawler.progress import Silent
-from crawler.runs import FORMAT, Manifest, RunDirectory, ShardEntry
+from crawler.keeping.runs import FORMAT, Manifest, RunDirectory, ShardEntry
+from crawler.watching.progress import Silent
 from tests.bench.bare_client import bare, http_message
 
 CHAIN = ChainId("eip155:31337")

@@ -49,12 +49,12 @@ from crawler.counting import recount as pure
 from crawler.counting.ledger import LEDGER
 from crawler.crawling.engine import Engine, Pinned
 from crawler.examining.ownership import EXAMINED, SIGNATURES
-from crawler.memory import collect_rarely
+from crawler.keeping.runs import FORMAT, INPUTS, Manifest, RunDirectory
 from crawler.model import Rounding
-from crawler.progress import Silent
 from crawler.result import Result
-from crawler.runs import FORMAT, INPUTS, Manifest, RunDirectory
 from crawler.settings import load_policy, load_world
+from crawler.tables.memory import collect_rarely
+from crawler.watching.progress import Silent
 
 ROWS, PART, PIECE = 10_000_000, 65_536, 3_000
 HEIGHT = 20_914_735

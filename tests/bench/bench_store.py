@@ -42,8 +42,8 @@ from chains.words import WORD, Words
 from crawler.crawling.answers import ANSWERS, AnswerColumns, keep_answers
 from crawler.crawling.engine import SHARDS_AT_ONCE, evidence_pack
 from crawler.crawling.evidence import FORMAT, Header, PackWriter
-from crawler.runs import FORMAT as RUN
-from crawler.runs import Manifest, RunDirectory
+from crawler.keeping.runs import FORMAT as RUN
+from crawler.keeping.runs import Manifest, RunDirectory
 
 ROWS, SHARD, BATCH, ROUNDS = 628_484, 12_000, 3_000, 5
 LIMITS = ("table", "shards", "values")

@@ -152,9 +152,9 @@ def run_recount(folder: Path) -> dict[str, object]:
     """Time ours in this process and its workers, with its memory."""
     from crawler import jobs  # noqa: PLC0415 - outside the clock, as the limit's imports are
     from crawler.inputs import Options  # noqa: PLC0415
-    from crawler.memory import collect_rarely  # noqa: PLC0415
-    from crawler.progress import Silent  # noqa: PLC0415
-    from crawler.verdict_files import verdict_file  # noqa: PLC0415
+    from crawler.reports.verdict_files import verdict_file  # noqa: PLC0415
+    from crawler.tables.memory import collect_rarely  # noqa: PLC0415
+    from crawler.watching.progress import Silent  # noqa: PLC0415
 
     memory = Memory()
     memory.start()

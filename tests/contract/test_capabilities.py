@@ -51,7 +51,7 @@ from chains.simulated.sui import SUI, SimulatedSui
 from chains.simulated.sui_past import Transaction
 from chains.transport import HttpTransport, RetryPolicy
 from crawler.settings import load_world
-from crawler.support import HISTORY, METHODS
+from crawler.support.networks import HISTORY, METHODS
 
 pytestmark = pytest.mark.integration
 

@@ -21,19 +21,21 @@ from reasons_doc import reasons_markdown
 from chains import addresses, workings
 from chains import model as chain_model
 from chains.model import AssetId, ChainId, Exchange, Extract, Request
-from crawler import cli, model, runs
+from crawler import model
 from crawler.asking.plan import DECODER_VERSION, PLAN
+from crawler.cli import commands
 from crawler.counting.ledger import LEDGER
 from crawler.crawling import evidence
 from crawler.crawling.answers import ANSWERS
 from crawler.examining.ownership import SIGNATURES
+from crawler.keeping import runs
 from crawler.liabilities import Trust
 from crawler.lists.generic import COLUMNS
 from crawler.result import SCHEMA
 from crawler.rowview import records
 from crawler.settings import Policy, load_world
-from crawler.support import chain_support
-from crawler.support_documents import chains_markdown, readme_markdown
+from crawler.support.documents import chains_markdown, readme_markdown
+from crawler.support.networks import chain_support
 
 pytestmark = pytest.mark.unit
 
@@ -42,7 +44,7 @@ DOCUMENTS = sorted(
     path for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md") for path in ROOT.glob(pattern)
 )
 NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
-COMMANDS = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+COMMANDS = typer.main.get_command(commands.app).commands  # type: ignore[attr-defined]
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|^\[[^\]]+\]:\s*(\S+)$", re.MULTILINE)
 _FENCE = re.compile(r"^```([a-z]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

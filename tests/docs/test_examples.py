@@ -12,7 +12,7 @@ import pytest
 import yaml
 from test_docs import check_command
 
-from crawler.metrics import HELP, Ending, render
+from crawler.watching.metrics import HELP, Ending, render
 from tests.unit.report_samples import sample
 
 pytestmark = pytest.mark.unit

@@ -22,11 +22,11 @@ from crawler.crawling.answers import ANSWERS
 from crawler.errors import EnvironmentFault, RecountError, UsageError
 from crawler.examining import earlier
 from crawler.jobs import stored_inputs
-from crawler.objects import LOCK, Holder, ObjectStore, _boot
+from crawler.keeping.objects import LOCK, Holder, ObjectStore, _boot
+from crawler.keeping.runs import FORMAT, Manifest, RunDirectory, ShardEntry
+from crawler.keeping.storage import Url
 from crawler.reports import document
 from crawler.rowview import kept
-from crawler.runs import FORMAT, Manifest, RunDirectory, ShardEntry
-from crawler.storage import Url
 from tests.fuzz.target import Target, file_with, place, split
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from typing import TypeVar
 from chains.accounts import AccountAdapter
 from chains.control import decode as decode_control
 from chains.endpoints import EndpointSpec
-from chains.model import ChainSpec, Gap, Observation, QueryKind, Questions, Snapshot
+from chains.model import AssetId, ChainSpec, Gap, Observation, QueryKind, Questions, Snapshot
 from chains.signatures import judge
 from chains.signatures.model import SignedAddress
 from chains.simulated.node import SimulatedNode
@@ -20,14 +20,25 @@ A = TypeVar("A", bound=AccountAdapter)
 
 
 @asynccontextmanager
-async def connected(adapter: type[A], spec: ChainSpec, *nodes: SimulatedNode) -> AsyncIterator[A]:
-    """Start the nodes and an adapter that has them as endpoints ``n0``, ``n1``…"""
+async def connected(
+    adapter: type[A], spec: ChainSpec, *nodes: SimulatedNode, path: str = "", own_node: bool = False
+) -> AsyncIterator[A]:
+    """Start the nodes and an adapter that has them as endpoints ``n0``, ``n1``…
+
+    ``path`` is where below a node's address its protocol is spoken.
+    """
     async with AsyncExitStack() as stack:
         for node in nodes:
             await stack.enter_async_context(node)
         specs = [
             EndpointSpec(
-                name=f"n{i}", chain=spec.id, url=node.url, rate="0", timeout_s=2, concurrency=8
+                name=f"n{i}",
+                chain=spec.id,
+                url=node.url + path,
+                rate="0",
+                timeout_s=2,
+                concurrency=8,
+                own_node=own_node,
             )
             for i, node in enumerate(nodes)
         ]
@@ -46,12 +57,13 @@ async def asked(
     at: Snapshot,
     *accounts: bytes,
     kind: QueryKind = QueryKind.BALANCE,
+    asset: AssetId | None = None,
 ) -> Mapping[bytes, Observation | Gap]:
     questions = Questions(
         kind=kind,
         chain=adapter.spec.id,
         height=at.height,
-        asset=adapter.spec.native,
+        asset=asset or adapter.spec.native,
         accounts=tuple(sorted(accounts)),
     )
     return {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+
+import account_crawl
 
 from chains.adapters import solana
-from chains.endpoints import EndpointSpec
 from chains.model import (
     AssetId,
     ChainId,
@@ -18,35 +19,24 @@ from chains.model import (
     Snapshot,
 )
 from chains.simulated.solana import SimulatedSolana
-from chains.transport import HttpTransport, RetryPolicy
 
 CHAIN = ChainId("solana:simulated")
 NATIVE = AssetId(f"{CHAIN}/slip44:501")
 
 
-@asynccontextmanager
-async def connected(*nodes: SimulatedSolana, **params: object) -> AsyncIterator[solana.Adapter]:
+def connected(
+    *nodes: SimulatedSolana, **params: object
+) -> AbstractAsyncContextManager[solana.Adapter]:
     """Start the nodes and yield an adapter that asks them."""
-    async with AsyncExitStack() as stack:
-        for node in nodes:
-            await stack.enter_async_context(node)
-        specs = [
-            EndpointSpec(
-                name=f"n{i}", chain=CHAIN, url=node.url, rate="0", timeout_s=2, concurrency=8
-            )
-            for i, node in enumerate(nodes)
-        ]
-        policy = RetryPolicy(attempts=2, first_wait_s=0.01, longest_wait_s=0.02)
-        transport = await stack.enter_async_context(HttpTransport(CHAIN, specs, policy))
-        spec = ChainSpec(
-            id=CHAIN,
-            name="Solana",
-            adapter="solana",
-            address="solana",
-            native=NATIVE,
-            params={"genesis_hash": nodes[0].genesis, **params},
-        )
-        yield solana.Adapter(spec, transport)
+    spec = ChainSpec(
+        id=CHAIN,
+        name="Solana",
+        adapter="solana",
+        address="solana",
+        native=NATIVE,
+        params={"genesis_hash": nodes[0].genesis, **params},
+    )
+    return account_crawl.connected(solana.Adapter, spec, *nodes)
 
 
 async def pinned(adapter: solana.Adapter, slot: int) -> Snapshot:

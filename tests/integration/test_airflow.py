@@ -16,9 +16,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_cli import CHAIN, WORLD, Files, row, serving
+from command_line import CHAIN, WORLD, Files, row, serving
 
-from crawler.runs import RunDirectory
+from crawler.keeping.runs import RunDirectory
 from tests.nodes import note
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from hashlib import sha256
 from typing import Any
 
+import account_crawl
 import pytest
 from coincurve import PrivateKey
 
@@ -14,7 +15,6 @@ from chains.adapters import antelope
 from chains.addresses.antelope import decode
 from chains.control import ControlFacts
 from chains.control import decode as decode_facts
-from chains.endpoints import EndpointSpec
 from chains.errors import NodeBehind
 from chains.model import (
     AssetId,
@@ -26,12 +26,10 @@ from chains.model import (
     Part,
     PartKind,
     QueryKind,
-    Questions,
     Snapshot,
 )
 from chains.signatures.antelope import key_text
 from chains.simulated.antelope import KEY, SimulatedAntelope, Stored, permission, required
-from chains.transport import HttpTransport, RetryPolicy
 from crawler.asking.control import BELOW_THRESHOLD, CONTROLLED, DENIED, judge_signers
 
 pytestmark = pytest.mark.integration
@@ -56,8 +54,9 @@ def node_of(**accounts: Stored) -> SimulatedAntelope:
     return SimulatedAntelope(HEIGHT, {RICH: 123_456, POOR: 0}, accounts=stored)
 
 
-@asynccontextmanager
-async def connected(*nodes: SimulatedAntelope, **more: object) -> AsyncIterator[antelope.Adapter]:
+def connected(
+    *nodes: SimulatedAntelope, **more: object
+) -> AbstractAsyncContextManager[antelope.Adapter]:
     spec = ChainSpec(
         id=CHAIN,
         name="Antelope",
@@ -66,17 +65,7 @@ async def connected(*nodes: SimulatedAntelope, **more: object) -> AsyncIterator[
         native=NATIVE,
         params={"chain_id": nodes[0].chain_id, **more},
     )
-    async with AsyncExitStack() as stack:
-        for node in nodes:
-            await stack.enter_async_context(node)
-        specs = [
-            EndpointSpec(name=f"n{i}", chain=CHAIN, url=node.url, rate="0", concurrency=8)
-            for i, node in enumerate(nodes)
-        ]
-        policy = RetryPolicy(attempts=2, first_wait_s=0.01, longest_wait_s=0.02)
-        answering = antelope.Adapter.capabilities.answering
-        transport = HttpTransport(CHAIN, specs, policy, answering)
-        yield antelope.Adapter(spec, await stack.enter_async_context(transport))
+    return account_crawl.connected(antelope.Adapter, spec, *nodes)
 
 
 async def pinned(adapter: antelope.Adapter) -> Snapshot:
@@ -90,14 +79,7 @@ async def asked(
     asset: AssetId = NATIVE,
     kind: QueryKind = QueryKind.BALANCE,
 ) -> Mapping[bytes, Observation | Gap]:
-    questions = Questions(
-        kind=kind, chain=CHAIN, height=HEIGHT, asset=asset, accounts=tuple(sorted(accounts))
-    )
-    return {
-        questions.accounts[position]: answer
-        async for extract in adapter.extract(questions, at)
-        for position, answer in adapter.decode(questions, extract, at).each(questions)
-    }
+    return await account_crawl.asked(adapter, at, *accounts, asset=asset, kind=kind)
 
 
 def short(found: Mapping[bytes, Observation | Gap]) -> dict[bytes, int | str]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 
+import account_crawl
 import msgspec
 import pytest
 from aiohttp import web
 
 from chains import control
 from chains.adapters.aptos import Adapter, wire
-from chains.endpoints import EndpointSpec
 from chains.errors import Disagreement, NodeBehind, Unanswerable
 from chains.model import (
     AssetId,
@@ -22,11 +22,9 @@ from chains.model import (
     Part,
     PartKind,
     QueryKind,
-    Questions,
     Snapshot,
 )
 from chains.simulated.aptos import PAYER, SimulatedAptos
-from chains.transport import HttpTransport, RetryPolicy
 from crawler.asking.control import judge_signers
 
 pytestmark = pytest.mark.integration
@@ -45,28 +43,16 @@ def node(**given: object) -> SimulatedAptos:
     return SimulatedAptos(VERSION, BALANCES, **given)  # type: ignore[arg-type]
 
 
-@asynccontextmanager
-async def connected(*nodes: SimulatedAptos, **params: object) -> AsyncIterator[Adapter]:
-    async with AsyncExitStack() as stack:
-        for one in nodes:
-            await stack.enter_async_context(one)
-        specs = [
-            EndpointSpec(
-                name=f"n{i}", chain=CHAIN, url=f"{one.url}/v1", rate="0", timeout_s=2, concurrency=8
-            )
-            for i, one in enumerate(nodes)
-        ]
-        policy = RetryPolicy(attempts=2, first_wait_s=0.01, longest_wait_s=0.02)
-        transport = await stack.enter_async_context(HttpTransport(CHAIN, specs, policy))
-        spec = ChainSpec(
-            id=CHAIN,
-            name="Aptos",
-            adapter="aptos",
-            address="aptos",
-            native=NATIVE,
-            params={"chain_id": 1, **params},
-        )
-        yield Adapter(spec, transport)
+def connected(*nodes: SimulatedAptos, **params: object) -> AbstractAsyncContextManager[Adapter]:
+    spec = ChainSpec(
+        id=CHAIN,
+        name="Aptos",
+        adapter="aptos",
+        address="aptos",
+        native=NATIVE,
+        params={"chain_id": 1, **params},
+    )
+    return account_crawl.connected(Adapter, spec, *nodes, path="/v1")
 
 
 async def pinned(adapter: Adapter, height: int = VERSION) -> Snapshot:
@@ -80,18 +66,7 @@ async def asked(
     kind: QueryKind = QueryKind.BALANCE,
     asset: AssetId = NATIVE,
 ) -> Mapping[bytes, Observation | Gap]:
-    questions = Questions(
-        kind=kind,
-        chain=CHAIN,
-        height=at.height,
-        asset=asset,
-        accounts=tuple(sorted(accounts)),
-    )
-    return {
-        questions.accounts[position]: answer
-        async for extract in adapter.extract(questions, at)
-        for position, answer in adapter.decode(questions, extract, at).each(questions)
-    }
+    return await account_crawl.asked(adapter, at, *accounts, asset=asset, kind=kind)
 
 
 def units(found: Mapping[bytes, Observation | Gap]) -> dict[bytes, int | str]:

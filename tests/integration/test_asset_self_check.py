@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,14 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from anvil import INSTALL, find_anvil, running_anvil
+from command_line import call
 
 from chains.simulated.eip155 import SimulatedEvm, TokenState
 from chains.simulated.evm_bytecode import token
-from crawler import cli
 
 pytestmark = pytest.mark.integration
+
+__all__ = ["call"]  # a fixture
 
 CHAIN, HEIGHT = 31337, 20_000_000
 CONTRACT = "0xdAC17F958D2ee523a2206206994597C13D831ec7"
@@ -43,7 +44,7 @@ params = {{ chain_id = {CHAIN} }}
 
 
 def ran(
-    directory: Path, url: str, declared: str, height: int, capsys: pytest.CaptureFixture[str]
+    directory: Path, url: str, declared: str, height: int, call: Any
 ) -> tuple[int, Mapping[str, Any], str]:
     """Run the whole job; return exit code, the row's record and the report's text."""
     (directory / "world.toml").write_text(declared, encoding="utf-8")
@@ -56,22 +57,13 @@ def ran(
         f"network,address,asset,amount,height\neip155:{CHAIN},{HOLDER},{asset},250,{height}\n",
         encoding="utf-8",
     )
-    sys.argv = [
-        "recount", "run", str(directory / "list.csv"), "--run", str(directory / "run"), "--config",
+    code, out, _ = call(
+        "run", str(directory / "list.csv"), "--run", str(directory / "run"), "--config",
         str(directory / "world.toml"), "--endpoints", str(directory / "endpoints.toml"),
         "--processes", "1", "--quiet", "--json",
-    ]  # fmt: skip
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    out, err = capsys.readouterr()
-    assert isinstance(ended.value.code, int), err
+    )  # fmt: skip
     (row,) = pq.read_table(directory / "run" / "rows.parquet").to_pylist()
-    return ended.value.code, row, json.dumps(json.loads(out)["result"]["findings"])
-
-
-@pytest.fixture(autouse=True)
-def own_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["recount"])
+    return code, row, json.dumps(json.loads(out)["result"]["findings"])
 
 
 @pytest.mark.parametrize(
@@ -89,7 +81,7 @@ def own_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 async def test_a_wrong_declaration_is_a_gap_and_no_shortfall(
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    call: Any,
     declared: tuple[int, str],
     answered: str,
     gap: str,
@@ -99,7 +91,7 @@ async def test_a_wrong_declaration_is_a_gap_and_no_shortfall(
     native = {bytes.fromhex("aa" * 20): 10**18}
     async with SimulatedEvm(chain_id=CHAIN, height=HEIGHT, native=native, tokens=tokens) as node:
         code, row, found = await asyncio.to_thread(
-            ran, tmp_path, node.url, world(*declared), HEIGHT, capsys
+            ran, tmp_path, node.url, world(*declared), HEIGHT, call
         )
     assert row["gap"] == gap
     assert row["observed"] == (None if gap else str(HELD))
@@ -110,16 +102,14 @@ async def test_a_wrong_declaration_is_a_gap_and_no_shortfall(
 
 @pytest.mark.skipif(find_anvil() is None, reason=f"anvil is not installed: {INSTALL}")
 @pytest.mark.parametrize(("decimals", "gap"), [(6, ""), (18, "asset-mismatch")])
-def test_the_same_on_a_real_node(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], decimals: int, gap: str
-) -> None:
+def test_the_same_on_a_real_node(tmp_path: Path, call: Any, decimals: int, gap: str) -> None:
     with running_anvil() as node:
         contract = bytes.fromhex(CONTRACT[2:])
         node.set_code(contract, token("USDT", 6))
         node.set_holdings(contract, {bytes.fromhex(HOLDER[2:]): HELD})
         height = node.mine()
         node.mine()
-        code, row, found = ran(tmp_path, node.url, world(decimals, "USDT"), height, capsys)
+        code, row, found = ran(tmp_path, node.url, world(decimals, "USDT"), height, call)
     assert row["gap"] == gap
     assert row["observed"] == (None if gap else str(HELD))
     assert code == (3 if gap else 0)

@@ -14,7 +14,7 @@ from crawler.demo import making
 from crawler.demo.families import FAMILIES
 from crawler.demo.networks import networks
 from crawler.errors import EnvironmentFault
-from crawler.progress import Silent
+from crawler.watching.progress import Silent
 from tests.nodes import note
 
 pytestmark = pytest.mark.integration
@@ -86,8 +86,8 @@ def test_nodes_of_another_recount_are_not_asked(
 def test_a_recount_that_is_replaced_while_the_demo_runs_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    digests = iter([sources.digest(), "another"])
-    monkeypatch.setattr(sources, "digest", lambda: next(digests))
+    before, report = sources.digest(), tmp_path / "run" / "report.json"
+    monkeypatch.setattr(sources, "digest", lambda: "another" if report.exists() else before)
     shown = demo.run(rows=60, path=tmp_path / "run", keep=False, progress=Silent())
     assert (shown.unexpected, shown.complete) == ((demo.CHANGED,), False)
     assert f"UNEXPECTED  {demo.CHANGED}" in shown.text()

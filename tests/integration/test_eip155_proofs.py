@@ -19,7 +19,7 @@ from made_up_run import recount
 from chains.adapters import capabilities
 from chains.model import ChainSpec, Gap, Method, Observation, QueryKind, Questions, Source
 from chains.simulated.evm_bytecode import token
-from crawler.doctor import probe, trial_of
+from crawler.doctor.probing import probe, trial_of
 from crawler.settings import load_world
 
 pytestmark = [

@@ -11,12 +11,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from test_cli import HEIGHT, OTHER, Ended, Files, call, files, row, serving
+from command_line import HEIGHT, OTHER, Ended, Files, call, files, row, serving
 
 from chains.simulated.eip155 import SimulatedEvm
-from crawler import demo, diagnosis, jobs, pruning, support
+from crawler import demo, jobs
+from crawler.cli import pruning
 from crawler.crawling import capture
-from crawler.runs import RunDirectory
+from crawler.doctor import diagnosis
+from crawler.keeping.runs import RunDirectory
+from crawler.support import networks
 from tests.unit.report_samples import sample
 
 pytestmark = pytest.mark.integration
@@ -281,7 +284,7 @@ WORK: dict[str, tuple[Any, str, tuple[str, ...]]] = {
     "doctor": (diagnosis, "diagnose", ("--endpoints", "ENDPOINTS", "LIST")),
     "capture": (capture, "take", ("LIST", "--run", "RUN", "--endpoints", "ENDPOINTS")),
     "prune": (pruning, "prune", ("DIR", "--keep", "1")),
-    "chains": (support, "chain_support", ()),
+    "chains": (networks, "chain_support", ()),
     "demo": (demo, "run", ()),
 }
 """The part of each command that is interrupted, and its arguments."""

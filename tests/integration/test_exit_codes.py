@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_cli import Ended, Files, assert_one_error, call, files, row, serving
+from command_line import Ended, Files, assert_one_error, call, files, row, serving
 
 from crawler import jobs
-from crawler.runs import RunDirectory
+from crawler.keeping.runs import RunDirectory
 
 pytestmark = pytest.mark.integration
 

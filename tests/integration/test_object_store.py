@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.runs import RunDirectory
-from crawler.storage import AlreadyThere, place_of
+from crawler.keeping.runs import RunDirectory
+from crawler.keeping.storage import AlreadyThere, place_of
 from tests.integration.dask_cluster import dask_cluster
 from tests.integration.made_up_run import recount, result_bytes, serving, start
 from tests.unit.test_runs import manifest

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from command_line import Ended, call
 
 from chains.endpoints import EndpointSpec
 from chains.model import ChainId
 from chains.simulated.eip155 import SimulatedEvm
-from crawler import cli, jobs
+from crawler import jobs
 
 pytestmark = pytest.mark.integration
+
+__all__ = ["call"]  # a fixture
 
 HEIGHT = 20_000_000
 CANARY = "0x00000000219ab540356cBB839Cbe05303d7705Fa"
 ADDRESS = "0x" + "0b" * 20
 LIST = f"network,address,asset,amount,height\neip155:1,{ADDRESS},ETH,5,{HEIGHT}\n"
-
-
-def recount(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
-) -> tuple[int, str]:
-    """Return exit code and stderr."""
-    monkeypatch.setattr(sys, "argv", ["recount", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code, capsys.readouterr().err
 
 
 @pytest.fixture
@@ -40,7 +32,7 @@ def listed(tmp_path: Path) -> Path:
 
 
 async def test_a_run_asks_them_only_when_told_and_says_so(
-    listed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    listed: Path, call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     native = {bytes.fromhex(CANARY[2:]): 10**24, bytes.fromhex(ADDRESS[2:]): 5 * 10**18}
     async with SimulatedEvm(chain_id=1, height=HEIGHT, native=native) as node:
@@ -49,39 +41,30 @@ async def test_a_run_asks_them_only_when_told_and_says_so(
         )
         monkeypatch.setattr(jobs, "load_public", lambda _: (local,))
 
-        async def run(name: str, *options: str) -> tuple[int, str]:
+        async def run(name: str, *options: str) -> Ended:
             arguments = ["run", str(listed), "--run", str(listed.parent / name), "--quiet"]
-            return await asyncio.to_thread(
-                recount, monkeypatch, capsys, *arguments, "--processes=1", *options
-            )
+            return await asyncio.to_thread(call, *arguments, "--processes=1", *options)
 
-        code, err = await run("silent")
+        code, _, err = await run("silent")
         assert (code, node.requests) == (3, 0)
         assert "public" not in err
-        code, err = await run("public", "--public-endpoints")
+        code, _, err = await run("public", "--public-endpoints")
         assert code == 0, err
         assert node.requests > 0
         assert "asking the public endpoints" in err
         assert "unverified" in err
-        code, err = await asyncio.to_thread(
-            recount, monkeypatch, capsys, "resume", str(listed.parent / "public"), "--quiet"
-        )
+        again = ("resume", str(listed.parent / "public"), "--quiet")
+        code, _, err = await asyncio.to_thread(call, *again)
         assert code == 0
         assert "asking the public endpoints" in err
 
 
-def test_a_file_and_the_public_ones_exclude_each_other(
-    listed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    code, err = recount(
-        monkeypatch, capsys, "run", str(listed), "--endpoints", "x.toml", "--public-endpoints"
-    )
+def test_a_file_and_the_public_ones_exclude_each_other(listed: Path, call: Any) -> None:
+    code, _, err = call("run", str(listed), "--endpoints", "x.toml", "--public-endpoints")
     assert code == 2
     assert "exclude each other" in err
 
 
-def test_a_plan_with_them_asks_nobody(
-    listed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    code, _ = recount(monkeypatch, capsys, "plan", str(listed), "--public-endpoints", "--quiet")
+def test_a_plan_with_them_asks_nobody(listed: Path, call: Any) -> None:
+    code, _, _ = call("plan", str(listed), "--public-endpoints", "--quiet")
     assert code == 0

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pytest
 
 from crawler import jobs
-from crawler.columns import records
 from crawler.counting.totals import is_owned
 from crawler.inputs import Options
 from crawler.lists import open_list
-from crawler.progress import Silent
 from crawler.settings import load_policy
+from crawler.tables.columns import records
+from crawler.watching.progress import Silent
 from tests.reference import reference
 
 pytestmark = pytest.mark.integration

@@ -23,10 +23,11 @@ from chains.workings import Clock, Rule, Working
 from crawler.crawling.evidence import Header, digest, read_pack
 from crawler.crawling.replaying import ShardReplay
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.reports import document, row
+from crawler.keeping.runs import RunDirectory, shard_name
+from crawler.reports import document
+from crawler.rowview import rendering
 from crawler.rowview.making import row_view
 from crawler.rowview.records import Amount, Evidence, RowView
-from crawler.runs import RunDirectory, shard_name
 
 pytestmark = pytest.mark.integration
 
@@ -50,7 +51,7 @@ def view_of(made: Made, name: str) -> RowView:
 
 
 def text_of(made: Made, name: str) -> str:
-    return row.render(view_of(made, name))
+    return rendering.render(view_of(made, name))
 
 
 def checked(run: Path, one: Evidence | None) -> int:
@@ -201,7 +202,7 @@ def test_a_gap_is_a_reason_and_never_a_zero(made: Made, name: str, gap: str):
     text = text_of(made, name)
     assert f"{gap}: " in text
     assert "\n  observed" not in text
-    assert json.loads(document.encode_row(view))["outcome"]["observed"] is None
+    assert json.loads(document.canonical(view))["outcome"]["observed"] is None
 
 
 def test_a_gap_shows_the_evidence_of_who_did_not_answer(made: Made):
@@ -250,7 +251,7 @@ async def test_both_forms_come_from_the_command_line(made: Made):
     line = made[0].line("rolled coin")
     code, out, err = await recount("report", str(made[1]), "--row", str(line), "--json")
     assert (code, err) == (0, "")
-    assert out.encode() == document.encode_row(row_view(made[1], line))
+    assert out.encode() == document.canonical(row_view(made[1], line))
     code, out, err = await recount("report", str(made[1]), "--row", str(line))
     assert (code, err) == (0, "")
     assert out == text_of(made, "rolled coin")
@@ -369,6 +370,6 @@ async def test_a_captured_balance_shows_the_capture_that_it_was_taken_from(tmp_p
     assert view.outcome.method == "captured"
     assert view.balance is not None
     assert view.balance.sum.base == taken.units == str(capture_world.RICH)
-    assert "by another run that this one was given" in row.render(view)
+    assert "by another run that this one was given" in rendering.render(view)
     with pytest.raises(UsageError, match="is a capture"):
         row_view(tmp_path / "capture", 2)

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 from aiohttp import web
 from capture_world import world
+from command_line import ACCOUNT, CHAIN, HEIGHT, HELD, WORLD, Files, call, row
 from made_up_run import recount
-from test_cli import ACCOUNT, CHAIN, HEIGHT, HELD, WORLD, Files, call, row
 
 from chains.simulated.eip155 import SimulatedEvm
 

@@ -9,9 +9,11 @@ import pytest
 from aiohttp import web
 
 from chains.simulated.node import SimulatedNode
-from tests.soak import scenarios
 from tests.soak.driver import port_of, soaking
 from tests.soak.fault_proxy import CLEAN, REFUSED_CONNECTIONS, FaultProxy
+from tests.soak.machine import NO_CLOCK, NO_MOUNT, kills
+from tests.soak.network import bad_weather
+from tests.soak.scenarios import STOPS
 
 pytestmark = pytest.mark.integration
 
@@ -92,8 +94,8 @@ async def test_a_proxy_refuses_for_a_while_dies_and_comes_back():
 async def test_faults_and_kills_end_in_the_undisturbed_result(tmp_path):
     async with soaking(tmp_path, rows=ROWS, seed=20_240_610) as soak:
         await soak.undisturbed()
-        await scenarios.bad_weather(soak)
-        await scenarios.kills(soak, 4)
+        await bad_weather(soak)
+        await kills(soak, 4)
         assert soak.done["kill -9"] >= 2
 
 
@@ -101,7 +103,7 @@ async def test_faults_and_kills_end_in_the_undisturbed_result(tmp_path):
 async def test_what_cannot_go_on_stops_with_what_to_do(tmp_path):
     async with soaking(tmp_path, rows=FEW_ROWS, seed=20_240_610) as soak:
         await soak.undisturbed()
-        for stop in scenarios.STOPS:
+        for stop in STOPS:
             await soak.through(stop)
-        assert len(soak.timings) == len(scenarios.STOPS)
-        assert set(soak.left_out) <= {scenarios.NO_CLOCK, scenarios.NO_MOUNT}
+        assert len(soak.timings) == len(STOPS)
+        assert set(soak.left_out) <= {NO_CLOCK, NO_MOUNT}

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
+import account_crawl
 import pytest
+from account_crawl import asked, short
 
 from chains.adapters import stellar
 from chains.addresses.stellar import encode
 from chains.control import ControlFacts, decode
-from chains.endpoints import EndpointSpec
 from chains.errors import ChainError, ConfigError, WrongChain
 from chains.model import (
     AssetId,
     ChainId,
     ChainSpec,
-    Gap,
     Method,
     Observation,
     Part,
     PartKind,
     QueryKind,
-    Questions,
     Snapshot,
 )
 from chains.simulated.stellar import PASSPHRASE, START_S, SimulatedHorizon
-from chains.transport import HttpTransport, RetryPolicy
 from crawler.asking.control import judge_signers
 
 pytestmark = pytest.mark.integration
@@ -39,52 +36,22 @@ BALANCES = {IDLE: 10**9 + 7, MOVED: 5, RICH: 2**53 + 1}
 TOUCHED = {MOVED: HEIGHT + 1, RICH: HEIGHT}
 
 
-@asynccontextmanager
-async def connected(*nodes: SimulatedHorizon, **params: object) -> AsyncIterator[stellar.Adapter]:
-    async with AsyncExitStack() as stack:
-        for node in nodes:
-            await stack.enter_async_context(node)
-        specs = [
-            EndpointSpec(
-                name=f"n{i}", chain=CHAIN, url=node.url, rate="0", timeout_s=2, concurrency=8
-            )
-            for i, node in enumerate(nodes)
-        ]
-        policy = RetryPolicy(attempts=2, first_wait_s=0.01, longest_wait_s=0.02)
-        transport = await stack.enter_async_context(HttpTransport(CHAIN, specs, policy))
-        spec = ChainSpec(
-            id=CHAIN,
-            name="Stellar",
-            adapter="stellar",
-            address="stellar",
-            native=NATIVE,
-            params={"network_passphrase": PASSPHRASE, **params},
-        )
-        yield stellar.Adapter(spec, transport)
+def connected(
+    *nodes: SimulatedHorizon, **params: object
+) -> AbstractAsyncContextManager[stellar.Adapter]:
+    spec = ChainSpec(
+        id=CHAIN,
+        name="Stellar",
+        adapter="stellar",
+        address="stellar",
+        native=NATIVE,
+        params={"network_passphrase": PASSPHRASE, **params},
+    )
+    return account_crawl.connected(stellar.Adapter, spec, *nodes)
 
 
 async def pinned(adapter: stellar.Adapter) -> Snapshot:
     return adapter.snapshot(HEIGHT, await adapter.pin(HEIGHT))
-
-
-async def asked(
-    adapter: stellar.Adapter,
-    at: Snapshot,
-    *accounts: bytes,
-    kind: QueryKind = QueryKind.BALANCE,
-) -> Mapping[bytes, Observation | Gap]:
-    questions = Questions(
-        kind=kind, chain=CHAIN, height=HEIGHT, asset=NATIVE, accounts=tuple(sorted(accounts))
-    )
-    return {
-        questions.accounts[position]: answer
-        async for extract in adapter.extract(questions, at)
-        for position, answer in adapter.decode(questions, extract, at).each(questions)
-    }
-
-
-def short(answer: Observation | Gap) -> int | str:
-    return answer.reason if isinstance(answer, Gap) else answer.units
 
 
 def horizon(**more: object) -> SimulatedHorizon:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 
+import account_crawl
 import msgspec
 import pytest
 
 from chains.adapters.sui import Adapter
 from chains.addresses.base58 import bytes_to_base58
-from chains.endpoints import EndpointSpec
 from chains.errors import NodeBehind
 from chains.model import (
     AssetId,
@@ -21,11 +21,9 @@ from chains.model import (
     Part,
     PartKind,
     QueryKind,
-    Questions,
     Snapshot,
 )
 from chains.simulated.sui import SENDER, SimulatedSui
-from chains.transport import HttpTransport, RetryPolicy
 
 pytestmark = pytest.mark.integration
 
@@ -44,27 +42,17 @@ def node(coins: Mapping[str, Mapping[bytes, int]] | None = None) -> SimulatedSui
     )
 
 
-@asynccontextmanager
-async def connected(*nodes: SimulatedSui, **params: object) -> AsyncIterator[Adapter]:
-    async with AsyncExitStack() as stack:
-        for one in nodes:
-            await stack.enter_async_context(one)
-        specs = [
-            EndpointSpec(name=f"n{i}", chain=CHAIN, url=f"{one.url}/graphql", rate="0", timeout_s=2)
-            for i, one in enumerate(nodes)
-        ]
-        policy = RetryPolicy(attempts=2, first_wait_s=0.01, longest_wait_s=0.02)
-        transport = await stack.enter_async_context(HttpTransport(CHAIN, specs, policy))
-        genesis = bytes_to_base58(nodes[0].genesis)
-        spec = ChainSpec(
-            id=CHAIN,
-            name="Sui",
-            adapter="sui",
-            address="sui",
-            native=NATIVE,
-            params={"genesis_digest": genesis, **params},
-        )
-        yield Adapter(spec, transport)
+def connected(*nodes: SimulatedSui, **params: object) -> AbstractAsyncContextManager[Adapter]:
+    genesis = bytes_to_base58(nodes[0].genesis)
+    spec = ChainSpec(
+        id=CHAIN,
+        name="Sui",
+        adapter="sui",
+        address="sui",
+        native=NATIVE,
+        params={"genesis_digest": genesis, **params},
+    )
+    return account_crawl.connected(Adapter, spec, *nodes, path="/graphql")
 
 
 async def pinned(adapter: Adapter) -> Snapshot:
@@ -78,14 +66,7 @@ async def asked(
     kind: QueryKind = QueryKind.BALANCE,
     asset: AssetId = NATIVE,
 ) -> Mapping[bytes, Observation | Gap]:
-    questions = Questions(
-        kind=kind, chain=CHAIN, height=at.height, asset=asset, accounts=tuple(sorted(accounts))
-    )
-    return {
-        questions.accounts[position]: answer
-        async for extract in adapter.extract(questions, at)
-        for position, answer in adapter.decode(questions, extract, at).each(questions)
-    }
+    return await account_crawl.asked(adapter, at, *accounts, asset=asset, kind=kind)
 
 
 def units(found: Mapping[bytes, Observation | Gap]) -> dict[bytes, int | str]:

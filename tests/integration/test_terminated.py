@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import HEADER, WORLD, row
 from made_up_run import recount, result_bytes, serving, start, until
-from test_cli import HEADER, WORLD, row
 
 from crawler.errors import INTERRUPTED, UsageError, exit_code_of
 

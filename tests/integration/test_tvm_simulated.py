@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 
+import account_crawl
 import msgspec
 import pytest
 
 from chains import control
 from chains.adapters.tvm import ELECTOR, MOST_TRIES, NAMESPACE, Adapter
 from chains.addresses.ton import decode, encode
-from chains.endpoints import EndpointSpec
 from chains.errors import Disagreement, NodeBehind, Unanswerable, WrongChain
 from chains.model import (
     AssetId,
@@ -22,11 +22,9 @@ from chains.model import (
     Part,
     PartKind,
     QueryKind,
-    Questions,
     Snapshot,
 )
 from chains.simulated.tvm import MAINNET_ZERO_STATE, SimulatedTon
-from chains.transport import HttpTransport, RetryPolicy
 from crawler.asking.control import judge_signers
 
 pytestmark = pytest.mark.integration
@@ -53,36 +51,18 @@ def node() -> SimulatedTon:
     return one
 
 
-@asynccontextmanager
-async def connected(*nodes: SimulatedTon, **params: object) -> AsyncIterator[Adapter]:
-    async with AsyncExitStack() as stack:
-        for one in nodes:
-            await stack.enter_async_context(one)
-        specs = [
-            EndpointSpec(
-                name=f"n{i}",
-                chain=CHAIN,
-                url=f"{one.url}/api/v2",
-                rate="0",
-                timeout_s=2,
-                concurrency=8,
-            )
-            for i, one in enumerate(nodes)
-        ]
-        policy = RetryPolicy(attempts=2, first_wait_s=0.01, longest_wait_s=0.02)
-        answering = Adapter.capabilities.answering
-        transport = HttpTransport(CHAIN, specs, policy, answering)
-        root, file = MAINNET_ZERO_STATE
-        known = {"zero_state_root": root, "zero_state_file": file, "canaries": [encode(BURNT, {})]}
-        spec = ChainSpec(
-            id=CHAIN,
-            name="TON",
-            adapter="tvm",
-            address="ton",
-            native=NATIVE,
-            params={**known, **params},
-        )
-        yield Adapter(spec, await stack.enter_async_context(transport))
+def connected(*nodes: SimulatedTon, **params: object) -> AbstractAsyncContextManager[Adapter]:
+    root, file = MAINNET_ZERO_STATE
+    known = {"zero_state_root": root, "zero_state_file": file, "canaries": [encode(BURNT, {})]}
+    spec = ChainSpec(
+        id=CHAIN,
+        name="TON",
+        adapter="tvm",
+        address="ton",
+        native=NATIVE,
+        params={**known, **params},
+    )
+    return account_crawl.connected(Adapter, spec, *nodes, path="/api/v2")
 
 
 async def pinned(adapter: Adapter, height: int = SEQNO) -> Snapshot:
@@ -96,18 +76,7 @@ async def asked(
     accounts: tuple[bytes, ...] = ALL,
     kind: QueryKind = QueryKind.BALANCE,
 ) -> Mapping[bytes, Observation | Gap]:
-    questions = Questions(
-        kind=kind,
-        chain=CHAIN,
-        height=at.height,
-        asset=asset,
-        accounts=tuple(sorted(accounts)),
-    )
-    return {
-        questions.accounts[position]: answer
-        async for extract in adapter.extract(questions, at)
-        for position, answer in adapter.decode(questions, extract, at).each(questions)
-    }
+    return await account_crawl.asked(adapter, at, *accounts, asset=asset, kind=kind)
 
 
 def units(found: Mapping[bytes, Observation | Gap]) -> dict[bytes, int | str]:

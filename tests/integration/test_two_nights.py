@@ -11,7 +11,7 @@ import pytest
 from capture_world import World, observed, world
 from made_up_run import recount, result_bytes, serving, start
 
-from crawler.runs import RunDirectory
+from crawler.keeping.runs import RunDirectory
 
 pytestmark = pytest.mark.integration
 

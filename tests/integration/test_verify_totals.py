@@ -8,8 +8,8 @@ import pytest
 
 from crawler import jobs
 from crawler.inputs import Options
-from crawler.progress import Silent
-from crawler.verify_summary import VerifySummary, summarise
+from crawler.reports.verify_summary import VerifySummary, summarise
+from crawler.watching.progress import Silent
 
 pytestmark = pytest.mark.integration
 

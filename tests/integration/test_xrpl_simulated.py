@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import account_crawl
 import pytest
+from account_crawl import asked, short
 from coincurve import PrivateKey
 from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
 
@@ -14,7 +15,6 @@ from chains import signatures
 from chains.adapters import xrpl
 from chains.addresses.xrpl import encode
 from chains.control import ControlFacts, decode
-from chains.endpoints import EndpointSpec
 from chains.errors import ChainError, ConfigError, NodeBehind, WrongChain
 from chains.model import (
     AssetId,
@@ -26,14 +26,12 @@ from chains.model import (
     Part,
     PartKind,
     QueryKind,
-    Questions,
     Snapshot,
 )
 from chains.signatures.model import SignedAddress
 from chains.signatures.secp256k1 import hash160
 from chains.signatures.xrpl import half_sha512
 from chains.simulated.xrpl import KNOWN, SimulatedXrpl
-from chains.transport import HttpTransport, RetryPolicy
 from crawler.asking.control import judge_signers
 
 pytestmark = pytest.mark.integration
@@ -79,41 +77,12 @@ def spec_of(**params: object) -> ChainSpec:
     )
 
 
-@asynccontextmanager
-async def connected(*nodes: SimulatedXrpl, **params: object) -> AsyncIterator[xrpl.Adapter]:
-    async with AsyncExitStack() as stack:
-        for node in nodes:
-            await stack.enter_async_context(node)
-        specs = [
-            EndpointSpec(
-                name=f"n{i}", chain=CHAIN, url=node.url, rate="0", timeout_s=2, concurrency=8
-            )
-            for i, node in enumerate(nodes)
-        ]
-        policy = RetryPolicy(attempts=2, first_wait_s=0.01, longest_wait_s=0.02)
-        transport = await stack.enter_async_context(HttpTransport(CHAIN, specs, policy))
-        yield xrpl.Adapter(spec_of(**params), transport)
+def connected(*nodes: SimulatedXrpl, **params: object) -> AbstractAsyncContextManager[xrpl.Adapter]:
+    return account_crawl.connected(xrpl.Adapter, spec_of(**params), *nodes)
 
 
 async def pinned(adapter: xrpl.Adapter, index: int = INDEX) -> Snapshot:
     return adapter.snapshot(index, await adapter.pin(index))
-
-
-async def asked(
-    adapter: xrpl.Adapter, at: Snapshot, *accounts: bytes, kind: QueryKind = QueryKind.BALANCE
-) -> Mapping[bytes, Observation | Gap]:
-    questions = Questions(
-        kind=kind, chain=CHAIN, height=at.height, asset=NATIVE, accounts=tuple(sorted(accounts))
-    )
-    return {
-        questions.accounts[position]: answer
-        async for extract in adapter.extract(questions, at)
-        for position, answer in adapter.decode(questions, extract, at).each(questions)
-    }
-
-
-def short(answer: Observation | Gap) -> int | str:
-    return answer.reason if isinstance(answer, Gap) else answer.units
 
 
 async def balances(node: SimulatedXrpl, *accounts: bytes) -> list[int | str]:

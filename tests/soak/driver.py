@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import random
+import shutil
 import sys
 import time
 from collections import Counter
@@ -34,6 +35,8 @@ ROWS_A_SECOND = 10_000
 """In bad weather an endpoint is given up after 1 s and 1 s more for so many rows."""
 PROVEN = 1
 """Exit code of a finished run: faults are planted in the made-up list."""
+ENVIRONMENT = 4
+"""Exit code of a run that cannot go on."""
 LONGEST_CALM = 3
 """At most so many undisturbed exchanges between two faults."""
 
@@ -277,3 +280,8 @@ def other_numbers(run: Path, whole: Path) -> list[tuple[int, str, str]]:
         for row, units in zip(found["row"], found["observed"], strict=True)
         if units is not None and units != true[row]
     ]
+
+
+def copied(soak: Soak, name: str) -> Path:
+    """Copy the undisturbed run."""
+    return shutil.copytree(soak.whole, soak.directory / name)

@@ -11,8 +11,10 @@ import secrets
 
 import pytest
 
-from tests.soak import scenarios
 from tests.soak.driver import soaking
+from tests.soak.machine import kills
+from tests.soak.network import bad_weather
+from tests.soak.scenarios import STOPS
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(0)]
 
@@ -27,11 +29,11 @@ async def test_long_soak(tmp_path):
     seed = int(os.environ.get("RECOUNT_SOAK_SEED", "") or secrets.randbits(32))
     async with soaking(tmp_path / "kills", rows=rows, seed=seed) as soak:
         await soak.undisturbed()
-        await scenarios.bad_weather(soak)
-        await scenarios.kills(soak, KILLS)
+        await bad_weather(soak)
+        await kills(soak, KILLS)
     for number in range(STOP_ROUNDS):
         place = tmp_path / f"stops-{number}"
         async with soaking(place, rows=min(rows, STOP_ROWS), seed=seed + number) as soak:
             await soak.undisturbed()
-            for stop in scenarios.STOPS:
+            for stop in STOPS:
                 await soak.through(stop)

@@ -33,6 +33,7 @@ from crawler.crawling.answers import AnswerColumns, MergedShard, merge
 from crawler.demo.keys import MESSAGE
 from crawler.examining.ownership import Reading, examine
 from crawler.jobs import CLAIM_COLUMNS, SIGNATURE_COLUMNS
+from crawler.keeping.runs import ShardEntry
 from crawler.model import (
     CLAIMS,
     Asset,
@@ -43,7 +44,6 @@ from crawler.model import (
     Rounding,
     RowKind,
 )
-from crawler.runs import ShardEntry
 from crawler.settings import Heights, Policy, World
 
 EVM, BNB, BITCOIN, NAMED = (

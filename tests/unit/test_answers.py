@@ -31,8 +31,8 @@ from crawler.crawling.answers import ANSWERS, AnswerColumns, merge, read_shard
 from crawler.crawling.decoding import decode
 from crawler.crawling.engine import Engine, Pinned
 from crawler.errors import EnvironmentFault
-from crawler.progress import Silent
-from crawler.runs import FORMAT, Manifest, RunDirectory, ShardEntry, shard_name
+from crawler.keeping.runs import FORMAT, Manifest, RunDirectory, ShardEntry, shard_name
+from crawler.watching.progress import Silent
 from tests.unit.ledger_rows import ETH, EVM, HEIGHT, WORLD, A, B, C, columns, questions
 
 pytestmark = pytest.mark.unit

@@ -23,7 +23,7 @@ from crawler.crawling.capture import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, pause, r
 from crawler.crawling.captured import DISAGREES, Taken, joined, moments
 from crawler.crawling.engine import Pinned
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.runs import ShardEntry
+from crawler.keeping.runs import ShardEntry
 
 pytestmark = pytest.mark.unit
 

@@ -9,8 +9,8 @@ import pytest
 
 from chains.endpoints import EndpointSpec
 from chains.model import AssetId, ChainId, QueryKind, Questions
-from crawler.diagnosis import Diagnosis, Unasked, sentence, write_found
-from crawler.doctor import Probe, _polite, trial_of
+from crawler.doctor.diagnosis import Diagnosis, Unasked, sentence, write_found
+from crawler.doctor.probing import Probe, _polite, trial_of
 from crawler.endpoints import load_endpoints
 from crawler.errors import EnvironmentFault
 

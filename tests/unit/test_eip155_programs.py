@@ -8,12 +8,12 @@ from eth_abi import abi
 
 from chains.adapters import load as load_adapter
 from chains.adapters.eip155 import Adapter, multicall, programs
-from chains.adapters.eip155.facts import read_text
 from chains.adapters.eip155.refusals import TEXTS, Trouble, refine, too_large, trouble
 from chains.adapters.eip155.ways import Way, build, most, quirks_of
 from chains.errors import ConfigError
 from chains.model import Gap
 from chains.simulated import evm_calls
+from chains.token_facts import read_text
 
 pytestmark = pytest.mark.unit
 

@@ -13,9 +13,9 @@ from crawler.demo.declarations import world_toml
 from crawler.demo.making import made_up
 from crawler.demo.nodes import Listening
 from crawler.errors import UsageError
-from crawler.examining.explain import explain, render
 from crawler.inputs import Options
-from crawler.progress import Silent
+from crawler.rowview.explain import explain, render
+from crawler.watching.progress import Silent
 
 pytestmark = pytest.mark.unit
 

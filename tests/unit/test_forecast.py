@@ -9,7 +9,7 @@ from chains.endpoints import EndpointSpec
 from chains.model import AssetId, ChainId, QueryKind, Questions
 from crawler import settings
 from crawler.asking.forecast import Forecast, forecast
-from crawler.asking.plan_summary import render, span
+from crawler.cli.plan_summary import render, span
 
 pytestmark = pytest.mark.unit
 

@@ -11,7 +11,7 @@ from crawler.crawling.circumstances import CIRCUMSTANCES, stored_circumstances
 from crawler.errors import EnvironmentFault
 from crawler.examining import earlier
 from crawler.jobs import stored_inputs
-from crawler.runs import FORMAT, INPUTS, Manifest, RunDirectory
+from crawler.keeping.runs import FORMAT, INPUTS, Manifest, RunDirectory
 
 pytestmark = pytest.mark.unit
 

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from chains.errors import LONGEST_MESSAGE, ConfigError, WrongChain
-from crawler import cli, diagnosis
+from crawler.cli import commands
+from crawler.doctor import diagnosis
 from crawler.errors import ListError
 
 pytestmark = pytest.mark.unit
@@ -36,10 +37,10 @@ def test_an_error_is_one_plain_line_whatever_it_repeats(
     def fail(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(commands, "app", fail)
     monkeypatch.delenv("RECOUNT_DEBUG", raising=False)
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        commands.main()
     out, err = capsys.readouterr()
     assert (ended.value.code, out, err[-1:]) == (code, "", "\n")
     assert err[:-1].isprintable()

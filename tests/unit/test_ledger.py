@@ -12,9 +12,9 @@ from chains.adapters.eip155 import Adapter
 from chains.control import Authority, ControlFacts, encode
 from chains.model import Gap, QueryKind
 from crawler.asking.control import CONTROLLED
-from crawler.columns import records
 from crawler.counting.ledger import LEDGER, build
 from crawler.errors import EnvironmentFault
+from crawler.tables.columns import records
 from tests.unit.ledger_rows import (
     ACCOUNT_A,
     ACCOUNT_B,

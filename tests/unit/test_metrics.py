@@ -11,8 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.metrics import HELP, MOST_ASSETS, Ending, check, label, render, write
 from crawler.result import EndpointLine, Report
+from crawler.watching.metrics import HELP, MOST_ASSETS, Ending, check, label, render, write
 from tests.unit.report_samples import assets, sample
 
 pytestmark = pytest.mark.unit

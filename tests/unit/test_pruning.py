@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from crawler.cli.pruning import prune
 from crawler.errors import UsageError
-from crawler.pruning import prune
+from crawler.keeping.runs import FORMAT, PARTS, Manifest, RunDirectory
 from crawler.reports import document
-from crawler.runs import FORMAT, PARTS, Manifest, RunDirectory
 from tests.unit.report_samples import sample
 
 pytestmark = pytest.mark.unit

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from chains.bulk.tasks import row_digests
-from crawler import digests
+from crawler.tables import digests
 
 pytestmark = pytest.mark.unit
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.runs import (
+from crawler.keeping.runs import (
     FORMAT,
     Manifest,
     RunDirectory,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from chains.model import AssetId, ChainId
-from crawler.examining.labels import Resolved, chain_named, plain, resolve, resolve_generic
-from crawler.model import Exchange
+from crawler.examining.labels import Resolved, chain_named, resolve, resolve_generic
+from crawler.model import Exchange, plain
 from crawler.settings import World, load_world
 
 pytestmark = pytest.mark.unit

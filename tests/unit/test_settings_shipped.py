@@ -14,8 +14,8 @@ from chains.addresses.base58 import base58check_to_bytes
 from chains.addresses.evm import decode as decode_evm
 from chains.model import AssetId, ChainId, Exchange, Request
 from crawler.declarations import CAIP_2, CAIP_19
-from crawler.examining.labels import plain, resolve
-from crawler.model import AssetClass
+from crawler.examining.labels import resolve
+from crawler.model import AssetClass, plain
 from crawler.settings import World, config_root, load_world
 
 pytestmark = pytest.mark.unit

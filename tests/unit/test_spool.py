@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from crawler.errors import EnvironmentFault
-from crawler.spool import Spool
+from crawler.tables.spool import Spool
 
 pytestmark = pytest.mark.unit
 
@@ -68,7 +68,7 @@ def test_a_full_disk_is_an_environment_fault(monkeypatch: pytest.MonkeyPatch) ->
     def full(**_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("crawler.spool.tempfile.TemporaryDirectory", full)
+    monkeypatch.setattr("crawler.tables.spool.tempfile.TemporaryDirectory", full)
     spool = Spool(in_memory=0, piece=1)
     with pytest.raises(EnvironmentFault):
         spool.append(table(0, 1))

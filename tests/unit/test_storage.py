@@ -16,9 +16,9 @@ import pytest
 from chains.model import AssetId, ChainId, Gap, QueryKind, Questions
 from crawler.crawling.answers import AnswerColumns, keep_answers, read_shard
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.objects import LOCK, Holder, ObjectStore
-from crawler.runs import RunDirectory
-from crawler.storage import AlreadyThere, Directory, Url, links, place_of, storage_at
+from crawler.keeping.objects import LOCK, Holder, ObjectStore
+from crawler.keeping.runs import RunDirectory
+from crawler.keeping.storage import AlreadyThere, Directory, Url, links, place_of, storage_at
 from tests.unit.test_runs import TABLE, manifest
 
 pytestmark = pytest.mark.unit

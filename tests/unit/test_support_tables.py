@@ -9,8 +9,8 @@ from rich.console import Console
 
 from crawler.errors import UsageError
 from crawler.settings import load_world
-from crawler.support import ChainSupport, chain_support, network_named
-from crawler.support_tables import render_chain, render_chains
+from crawler.support.networks import ChainSupport, chain_support, network_named
+from crawler.support.tables import render_chain, render_chains
 
 pytestmark = pytest.mark.unit
 

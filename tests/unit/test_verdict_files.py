@@ -10,7 +10,7 @@ import pytest
 
 from crawler.counting.ledger import LEDGER
 from crawler.reports import display
-from crawler.verdict_files import COLUMNS, inert, verdict_file
+from crawler.reports.verdict_files import COLUMNS, inert, verdict_file
 
 pytestmark = pytest.mark.unit
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import msgspec
 
 from chains.accounts import Fact
-from chains.adapters.eip155.facts import TokenFacts, read_text
 from chains.adapters.tron import tokens
 from chains.model import Exchange, Gap, Request, Snapshot, Transport
+from chains.token_facts import TokenFacts, read_text
 
 MOST_DECIMALS = 255
 """``decimals`` is a ``uint8``. Spec: https://eips.ethereum.org/EIPS/eip-20"""

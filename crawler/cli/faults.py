@@ -1,0 +1,54 @@
+"""How a command ends that did not come to its end: one sentence on stderr, and the exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+from chains.errors import ConfigError, Fatal
+from crawler.errors import RecountError, UsageError, exit_code_of
+from crawler.reports.display import visible
+from crawler.watching.live import err
+
+
+def heed_sigterm() -> None:
+    """Take SIGTERM, by which supervisors end a process, for what Ctrl-C is.
+
+    As process 1 of a container it would be ignored otherwise. Only a main thread can say so.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    """Interrupt, also where Ctrl-C is ignored, as in a shell's background jobs."""
+    if callable(signal.getsignal(signal.SIGINT)):
+        signal.raise_signal(signal.SIGINT)
+    else:
+        raise KeyboardInterrupt
+
+
+def told(error: Exception) -> int:
+    """Say what went wrong and return the exit code."""
+    if isinstance(error, RecountError | ConfigError | Fatal):
+        err(f"recount: {visible(str(error))}", "error")  # it may repeat what a node or a list says
+        return exit_code_of(error)
+    if isinstance(error, OSError):
+        text = f"recount: {error.strerror or error}: {error.filename or ''}".rstrip(": ")
+        err(visible(text), "error")
+        return exit_code_of(error)
+    show = getattr(error, "format_message", None)
+    if show is not None:  # a usage error of the parser
+        text = show()
+        err(f"recount: {text}" if text else "recount: name a command, see above")
+        return UsageError.exit_code
+    if os.environ.get("RECOUNT_DEBUG"):
+        raise error
+    err(
+        f"recount: a defect of recount: {type(error).__name__}: {visible(str(error))}; "
+        "nothing that was finished is lost. Set RECOUNT_DEBUG=1 to see where, and please "
+        "report it",
+        "error",
+    )
+    return exit_code_of(error)

@@ -1,0 +1,1 @@
+"""What is told of a run while it is under way, and left for monitoring when it has ended."""

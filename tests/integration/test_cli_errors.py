@@ -1,0 +1,154 @@
+"""What is wrong is one error on stderr: it names the file or option and what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from command_line import Files, assert_one_error, call, files
+
+pytestmark = pytest.mark.integration
+
+__all__ = ["call", "files"]  # fixtures
+
+BAD_TOML = b"[policy\n"
+ENDPOINT = b'[[endpoints]]\nname = "a"\nchain = "eip155:1"\nurl = '
+TWO_CREDENTIALS = ENDPOINT + b'"https://u:s3cr3t@h"\nheaders = { authorization = "s3cr3t" }\n'
+Wrong = tuple[str, str, bytes | None, Sequence[str]]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("", "list.csv", None, ("cannot be read", "No such file")),
+        ("", "list.csv", b"", ()),
+        ("", "list.csv", b"\x89PNG\r\n\x1a\n\x00\x00", ()),
+        ("", "list.csv", b"a,b,c\n1,2,3\n", ("no detail section", "Looked for", "a,b,c")),
+        ("", "list.csv", b"network,address,colour\nx,y,z\n", ("'colour'", "may have")),
+        ("", "list.csv", b"network,address\nETH,\xff\xfe\n", ()),
+        ("", "list.csv", b"PK\x03\x04broken", ("damaged archive",)),
+        ("", "list.csv", b'{"network": "ETH"\n', ("line 1", "not JSON", "expected")),
+        ("", "list.csv", b"PAR1broken", ("damaged Parquet",)),
+        ("--config", "w.toml", None, ("cannot be read",)),
+        ("--config", "w.toml", BAD_TOML, ("not valid TOML", "line 1")),
+        ("--config", "w.toml", b"[colours]\na = 1\n", ("colours",)),
+        ("--config", "w.toml", b"\xff", ("line 1", "not UTF-8")),
+        ("--config", "w.toml", b'[assets."nonsense"]\ndecimals = 1\n', ("nonsense",)),
+        ("--policy", "p.toml", None, ("cannot be read",)),
+        ("--policy", "p.toml", BAD_TOML, ("not valid TOML",)),
+        ("--policy", "p.toml", b"min_observed_share = 0.95\n", ("min_observed_share", "text")),
+        ("--policy", "p.toml", b'min_observed_share = "1.5"\n', ("between 0 and 1",)),
+        ("--policy", "p.toml", b"refuted_alowed = 1\n", ("refuted_alowed",)),
+        ("--policy", "p.toml", b'conflict = "larger"\n', ("conflict",)),
+        ("--heights", "h.toml", None, ("cannot be read",)),
+        ("--heights", "h.toml", b"[heights]\nETH = -1\n", ("ETH", "negative")),
+        ("--messages", "m.txt", None, ("cannot be read",)),
+        ("--messages", "m.txt", b"\n\n", ("holds no text",)),
+        ("--messages", "m.txt", b"\xff", ("UTF-8",)),
+        ("--companion", "c.csv", None, ("cannot be read",)),
+    ],
+)
+def test_a_wrong_file_is_one_error_that_names_it_and_what_was_expected(
+    call: Any, files: Files, wrong: Wrong
+) -> None:
+    option, name, content, expected = wrong
+    path = files.path / name
+    path.unlink(missing_ok=True)
+    if content is not None:
+        path.write_bytes(content)
+    more = (option, str(path)) if option else ()
+    code, out, err = call("verify", str(files.path / "list.csv"), *more, "--quiet")
+    assert (code, out) == (2, "")
+    assert_one_error(err, name, *expected)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--endpoints", "e.toml", None, ("cannot be read",)),
+        ("--endpoints", "e.toml", BAD_TOML, ("not valid TOML",)),
+        ("--endpoints", "e.toml", ENDPOINT + b'"https://${NOT_SET_HERE}"', ("NOT_SET_HERE",)),
+        ("--endpoints", "e.toml", TWO_CREDENTIALS, ("headers", "Authorization", "keep one")),
+        ("--endpoints", "e.toml", ENDPOINT + b'"https://s3cr3t..h"', ("is not a URL",)),
+        ("--liabilities", "l.toml", None, ("cannot be read",)),
+        ("--liabilities", "l.toml", BAD_TOML, ("not valid TOML",)),
+        ("--liabilities", "l.csv", b"coin;amount\n", ("line 1",)),
+        ("--statement", "s.toml", None, ("cannot be read",)),
+        ("--statement", "s.toml", b'exchange = "x"\n', ("title",)),
+    ],
+)
+def test_a_wrong_input_of_a_run_is_one_error_and_leaves_no_run(
+    call: Any, files: Files, wrong: Wrong
+) -> None:
+    option, name, content, expected = wrong
+    path = files.path / name
+    if content is not None:
+        path.write_bytes(content)
+    run = files.path / "run"
+    code, out, err = call(
+        *("run", str(files.path / "list.csv"), "--run", str(run), option, str(path), "--quiet"),
+        *("--config", str(files.path / "world.toml")),
+    )
+    assert (code, out) == (2, "")
+    assert_one_error(err, name, *expected)
+    assert "s3cr3t" not in err
+    assert not run.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("verify", "LIST", "--exchange", "nobody"), ("'nobody'", "known: ", "okx")),
+        (("verify", "LIST", "--verdicts", "DIR/v.xlsx"), ("v.xlsx", ".csv, .jsonl, .parquet")),
+        (("verify", "LIST", "--verdicts", "DIR/verdicts"), ("verdicts", ".csv, .jsonl, .parquet")),
+        (("verify", "DIR"), ("DIR", "cannot be read")),
+        (("verify",), ("LISTS",)),
+        (("verify", "LIST", "--colour", "red"), ("--colour",)),
+        (("verify", "LIST", "--processes", "-1"), ("processes",)),
+        (("frobnicate",), ("frobnicate",)),
+        (("run", "LIST", "--run", "DIR"), ("DIR is not empty", "recount resume DIR")),
+        (("run", "LIST", "--run", "LIST"), ("list.csv is no directory",)),
+        (("resume", "DIR/none"), ("DIR/none is no run directory", "manifest.json")),
+        (("resume", "DIR"), ("DIR is no run directory", "manifest.json")),
+        (("replay", "DIR/none"), ("DIR/none",)),
+        (("report", "DIR/none"), ("DIR/none", "recount resume")),
+    ],
+)
+def test_wrong_usage_is_one_error_that_says_what_was_expected(
+    call: Any, files: Files, arguments: Sequence[str], expected: Sequence[str]
+) -> None:
+    def filled(text: str) -> str:
+        return text.replace("LISTS", "lists").replace("DIR", str(files.path))
+
+    places = {"LIST": str(files.path / "list.csv")}
+    code, out, err = call(*(places.get(text, filled(text)) for text in arguments))
+    assert (code, out) == (2, "")
+    shown = err.lower() if arguments == ("verify",) else err
+    assert_one_error(shown, *(filled(text) for text in expected))
+
+
+@pytest.mark.parametrize("damage", ["manifest.json", "inputs/inputs.json", "report.json"])
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"a": "\xff"}'])
+def test_a_damaged_run_directory_is_one_error_that_names_the_file(
+    call: Any, files: Files, damage: str, content: bytes
+) -> None:
+    run = files.path / "run"
+    call(
+        *("run", str(files.path / "list.csv"), "--run", str(run), "--quiet"),
+        *("--config", str(files.path / "world.toml")),
+    )
+    (run / damage).write_bytes(content)
+    command = "report" if damage == "report.json" else "resume"
+    code, out, err = call(command, str(run))
+    assert (code, out) == (2 if damage == "report.json" else 4, "")
+    assert_one_error(err, "report" if damage == "report.json" else damage)
+
+
+def test_a_place_that_cannot_be_written_ends_with_4(call: Any, files: Files) -> None:
+    place = str(files.path / "no" / "such" / "v.csv")
+    code, _, err = call(
+        "verify", str(files.path / "list.csv"), "--verdicts", place, "--quiet", "--json"
+    )
+    assert code == 4
+    assert_one_error(err, "cannot write", "v.csv")
