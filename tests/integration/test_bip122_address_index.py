@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from chains.adapters.bip122 import Adapter
+from chains.adapters.bip122.dump import MAX_MONEY
 from chains.endpoints import EndpointSpec
 from chains.model import AssetId, ChainId, ChainSpec, Gap, Method, Observation, QueryKind, Questions
 from chains.simulated.address_index import IndexFaults, SimulatedIndexedCore
@@ -158,5 +159,23 @@ async def test_more_spent_than_paid_is_no_balance() -> None:
     node.methods = lambda: {  # type: ignore[method-assign]
         **SimulatedIndexedCore.methods(node),
         "getaddressdeltas": lost,
+    }
+    assert told(await answers(node)) == dict.fromkeys(AT_HEIGHT, "malformed-answer")
+
+
+@pytest.mark.parametrize("count", [1, 2], ids=["a-change", "a-sum"])
+async def test_more_than_all_coins_is_no_balance(count: int) -> None:
+    node = SimulatedIndexedCore(SPEC, COINS, tip=TIP)
+    changes = node.methods()["getaddressdeltas"]
+    units = MAX_MONEY // count + 1
+
+    def inflated(params: list[dict[str, object]]) -> object:
+        told = changes(params)
+        more = [{**told[0], "txid": f"{i:064x}", "satoshis": units} for i in range(count)]
+        return [*told, *more]
+
+    node.methods = lambda: {  # type: ignore[method-assign]
+        **SimulatedIndexedCore.methods(node),
+        "getaddressdeltas": inflated,
     }
     assert told(await answers(node)) == dict.fromkeys(AT_HEIGHT, "malformed-answer")

@@ -209,7 +209,7 @@ class Adapter:
         if extract.decoder == SCAN:
             return decode_scan(self._params, questions, extract, at)
         if extract.decoder == DELTAS:
-            return decode_deltas(self._spec, questions, extract, at)
+            return decode_deltas(self._spec, self._params, questions, extract, at)
         if extract.decoder in (rolling.UNTOUCHED, rolling.ROLLED):
             return decode_lines(self._params, questions, extract, at)
         return all_gaps(extract, Gap("no-usable-endpoint", retryable=True))

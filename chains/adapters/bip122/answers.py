@@ -44,11 +44,14 @@ def decode_scan(params: Params, questions: Questions, extract: Extract, at: Snap
     return _answers(extract, exchange, units, Method.STATE)
 
 
-def decode_deltas(spec: ChainSpec, questions: Questions, extract: Extract, at: Snapshot) -> Answers:
+def decode_deltas(
+    spec: ChainSpec, params: Params, questions: Questions, extract: Extract, at: Snapshot
+) -> Answers:
     """Answer from the changes that a node's address index lists up to the height."""
     (exchange,) = extract.exchanges
     scripts = [questions.accounts[position] for position in extract.positions]
-    read = deltas.read_deltas(exchange, spec, scripts, at, canary_of(at))
+    canary = canary_of(at)
+    read = deltas.read_deltas(exchange, spec, scripts, at, canary, max_money=params.max_money)
     return _answers(extract, exchange, read, Method.STATE)
 
 

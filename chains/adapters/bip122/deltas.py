@@ -75,10 +75,13 @@ def read_deltas(
     scripts: Sequence[bytes],
     at: Snapshot,
     canary: Canary | None,
+    *,
+    max_money: int,
 ) -> list[int | Gap] | Gap:
     """Return satoshi per script at the pinned height, in order, or why there is none at all. Pure.
 
-    A script without changes has 0: the same answer lists the pinned block's own reward.
+    A script without changes has 0: the same answer lists the pinned block's own reward. No change
+    and no sum is above ``max_money``, in satoshi.
     """
     before, answer, after = jsonrpc.results(exchange, 3)
     for told in (answer, before, after):
@@ -92,7 +95,11 @@ def read_deltas(
     units = dict.fromkeys(_texts(spec, scripts, canary), 0)
     try:
         deltas = _changes(answer, at)
+        if any(abs(one.satoshis) > max_money for one in deltas):
+            raise Malformed("a change of more coins than there can be")
         listed = _add_up(deltas, at.height, units, canary, rewarded)
+        if any(sum_ > max_money for sum_ in units.values()):
+            raise Malformed("an address with more coins than there can be")
     except (msgspec.ValidationError, Malformed) as error:
         return Gap("malformed-answer", detail=str(error)[:200])
     if not listed:
