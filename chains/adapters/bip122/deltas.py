@@ -17,7 +17,7 @@ Spec: https://github.com/dashpay/dash/blob/08630bb6dcb95064ac3e6496b257c17ffceb2
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -95,11 +95,9 @@ def read_deltas(
     units = dict.fromkeys(_texts(spec, scripts, canary), 0)
     try:
         deltas = _changes(answer, at)
-        if any(abs(one.satoshis) > max_money for one in deltas):
-            raise Malformed("a change of more coins than there can be")
+        _within(max_money, (abs(one.satoshis) for one in deltas))
         listed = _add_up(deltas, at.height, units, canary, rewarded)
-        if any(sum_ > max_money for sum_ in units.values()):
-            raise Malformed("an address with more coins than there can be")
+        _within(max_money, units.values())
     except (msgspec.ValidationError, Malformed) as error:
         return Gap("malformed-answer", detail=str(error)[:200])
     if not listed:
@@ -181,6 +179,12 @@ def _add_up(
     if any(sum_ < 0 for sum_ in units.values()):
         raise Malformed("more was spent from an address than was paid to it")
     return listed
+
+
+def _within(max_money: int, amounts: Iterable[int]) -> None:
+    """Raise ``Malformed`` where an amount is above all coins there can be."""
+    if any(amount > max_money for amount in amounts):
+        raise Malformed("more coins than there can be")
 
 
 def _units(units: dict[str, int], text: str) -> int | Gap:

@@ -24,7 +24,7 @@ def case() -> Case:
         SimulatedCoin(txid="aa" * 32, vout=1, height=6, units=7, script=min(ledger), spent=9),
         SimulatedCoin(txid="bb" * 32, vout=0, height=height + 1, units=9, script=min(ledger)),
     ]
-    params = {"genesis": SimulatedCore().genesis, "address_index": True}
+    params = {"genesis": SimulatedCore().genesis, "address_index": True, "max_money": 2**60}
     plain = spec_of("bip122", "indexed", 1, params)
     spec = msgspec.structs.replace(
         plain, address="bitcoin", address_params={"p2pkh": [0x4C], "p2sh": [0x10]}
