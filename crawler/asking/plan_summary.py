@@ -9,10 +9,17 @@ from crawler.asking.forecast import EndpointLoad, Forecast
 from crawler.support import HISTORY
 
 MINUTE, HOUR = 60, 3600
+NOTHING = (
+    "Nothing would be asked: no row of the list can be asked about. 'recount verify' says of each "
+    "what is wrong with it, 'recount chains' which networks can be asked."
+)
 
 
 def render(found: Forecast, console: Console) -> None:
     """Print the forecast."""
+    if not found.questions:
+        console.print(NOTHING, highlight=False, soft_wrap=True)
+        return
     asked = Table(title="What would be asked")
     for name in ("network", "height", "kind", "asset", "questions", "requests"):
         asked.add_column(name, justify="right" if name in ("questions", "requests") else "left")

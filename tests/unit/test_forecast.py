@@ -102,3 +102,9 @@ def test_the_plan_says_what_each_networks_history_needs(capsys: pytest.CaptureFi
     said = capsys.readouterr().out
     assert "Vaulta: balances at the node's head; exact when the node is held at the height." in said
     assert "Ethereum: balances" not in said
+
+
+def test_a_plan_that_asks_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    render(told(to=[endpoint("node", ETHEREUM)]), Console(width=200))
+    said = capsys.readouterr().out
+    assert said.startswith("Nothing would be asked: no row of the list can be asked about.")
