@@ -58,6 +58,8 @@ socket.getaddrinfo = getaddrinfo
 """
 """A resolver that fails so often, and notes each time."""
 PAGE = 4096
+FARTHEST_OFF_S = 20 * 365 * 86_400
+"""A long run has steps enough to leave the years that a computer can count in nanoseconds."""
 NO_CLOCK = "clock steps (.ci/install-faketime)"
 NO_MOUNT = "a full file system (needs the right to mount)"
 KINDS = (
@@ -300,7 +302,8 @@ class Clock:
         if self.stepped and self._rng.randrange(3):
             return
         self.stepped += 1
-        self._seconds += self._rng.choice(self._steps)
+        seconds = self._seconds + self._rng.choice(self._steps)
+        self._seconds = seconds if abs(seconds) <= FARTHEST_OFF_S else 0
         self._write()
 
     def _write(self) -> None:
