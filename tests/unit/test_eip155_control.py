@@ -441,6 +441,6 @@ async def test_a_contract_that_answers_every_call_with_nothing_has_no_owner_and_
     found = [one async for one in control.extract(Falling(), asked, AT, None)]  # type: ignore[arg-type]
     assert [len(one.exchanges) for one in found] == [5]
     answers = adapter().decode(asked, found[0], AT)
-    assert [decode(one.facts) for _, one in answers.each(asked) if isinstance(one, Observation)] == [
-        ControlFacts(exists=True)
-    ]
+    assert [
+        decode(one.facts) for _, one in answers.each(asked) if isinstance(one, Observation)
+    ] == [ControlFacts(exists=True)]
