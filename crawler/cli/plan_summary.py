@@ -11,10 +11,17 @@ from crawler.support.networks import HISTORY
 MINUTE, HOUR = 60, 3600
 LATE = "if late"
 """Heading of requests that are asked after the fact."""
+NOTHING = (
+    "Nothing would be asked: no row of the list can be asked about. 'recount verify' says of each "
+    "what is wrong with it, 'recount chains' which networks can be asked."
+)
 
 
 def render(found: Forecast, console: Console) -> None:
     """Print the forecast."""
+    if not found.questions:
+        console.print(NOTHING, highlight=False, soft_wrap=True)
+        return
     asked = Table(title="What would be asked")
     late = any(group.late_calls > group.calls for group in found.questions)
     for name in ("network", "height", "kind", "asset", "questions", "requests", LATE):

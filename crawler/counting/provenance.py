@@ -74,18 +74,22 @@ def load_provenance(world: World, path: Path | None = None) -> Mapping[ChainId, 
     }
 
 
+OF_NO_ADAPTER = ("answers", "lists", "reports", "signatures")
+"""Folders of ``fixtures``."""
+
+
 def summarise(fixtures: Mapping[str, Any]) -> str:
     """Return the text of ``config/provenance.toml`` for the content of ``PROVENANCE.toml``.
 
     The first folder of a fixture's path is the adapter's name; ``chains`` names the networks whose
-    own answers it shows. Folders that are no adapter's (``lists``, ``reports``, ``signatures``) are
-    left out. ``software`` has one entry for each program: the adapters that tests run against it.
+    own answers it shows. Folders that are no adapter's are left out.
+    ``software`` has one entry for each program: the adapters that tests run against it.
     """
     adapters: dict[str, set[str]] = {}
     chains: dict[str, set[str]] = {}
     for fixture in fixtures["fixture"]:
         folder = str(fixture["path"]).partition("/")[0]
-        if folder not in ("lists", "reports", "signatures"):
+        if folder not in OF_NO_ADAPTER:
             adapters.setdefault(folder, set()).add(fixture["kind"])
         for chain in fixture.get("chains", ()):
             chains.setdefault(chain, set()).add(fixture["kind"])

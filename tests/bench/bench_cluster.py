@@ -21,10 +21,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pyarrow as pa
 
 from crawler.cluster.coordinator import Cluster
 from crawler.examining.judging import TASKS, Reading
 from crawler.examining.ownership import TASKS_A_PART, examine
+from crawler.keeping.runs import FORMAT, Manifest, RunDirectory
 from crawler.settings import load_world
 from tests.bench.bench_ownership import BATCH, batches, make_rows
 from tests.integration.dask_cluster import DaskCluster, dask_cluster
@@ -93,6 +95,26 @@ def checked(claims: list, reading: Reading, cluster: Cluster) -> float:
         return time.perf_counter() - started
 
 
+def written(claims: list, reading: Reading) -> float:
+    """Return the command's processor seconds for writing claims and verdicts as a run does."""
+    judged = list(examine(claims, reading, processes=1))
+    manifest = Manifest(
+        format=FORMAT, run="bench", started="", versions={}, inputs={}, options={},
+        config_sha256="",
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="recount-bench-") as folder:
+        run = RunDirectory.create(Path(folder) / "run", manifest)
+        before = own_cpu()
+        for number, pair in enumerate(judged):
+            for stage, batch in zip(("claims", "signatures"), pair, strict=True):
+                name = f"{stage}/part-{number:06d}.parquet"
+                run.write_table(name, pa.Table.from_batches([batch]))
+                run.digest(name)
+        spent = own_cpu() - before
+        run.close()
+    return spent
+
+
 def middle(rounds: list[dict[str, float]], name: str) -> float:
     """Return the median of one figure."""
     return statistics.median(one[name] for one in rounds)
@@ -117,6 +139,7 @@ def measure() -> dict[str, object]:
     }
     for name in ("workers", "coordinator", "scheduler"):
         figures[f"{name}_us_per_row"] = round(middle(two, f"{name}_cpu_s") * per_row, 2)
+    figures["writing_us_per_row"] = round(written(claims, reading) * per_row, 2)
     work = middle(two, "workers_cpu_s")
     rest = middle(two, "coordinator_cpu_s") + middle(two, "scheduler_cpu_s")
     figures["speed_up_by_cpu_on_two_cores"] = round(2 * work / (work + rest), 2)

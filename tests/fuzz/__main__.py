@@ -276,6 +276,7 @@ def _guided(target: Target, given: argparse.Namespace) -> None:
     arguments = [
         *(sys.argv[0], str(corpus), f"-seed={given.seed}"),
         *(f"-timeout={LONGEST_WAIT_S}", f"-rss_limit_mb={MOST_MIB}", f"-max_len={LONGEST_INPUT}"),
+        f"-report_slow_units={LONGEST_WAIT_S}",  # of the wall as well; ours is of the processor
         f"-artifact_prefix={FAILURES}/{_word(target)}-",
     ]
     atheris.Setup(arguments, one, custom_mutator=mutator)

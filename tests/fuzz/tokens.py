@@ -110,12 +110,17 @@ TOKENS: Mapping[str, Token] = {
 }
 
 
+def with_token(case: Case, token: Token) -> tuple[Case, AssetId]:
+    """Return the case of a chain that has a token, and the token's name."""
+    spec = msgspec.structs.replace(case.spec, params={**case.spec.params, **token.params})
+    ours = Case(**{**vars(case), "spec": spec, "node": lambda: token.node(case)})
+    return ours, AssetId(f"{spec.id}/{token.reference}")
+
+
 def _target(case: Case, token: Token) -> Target:
     @cache
     def answers() -> Answers:
-        spec = msgspec.structs.replace(case.spec, params={**case.spec.params, **token.params})
-        asset = AssetId(f"{spec.id}/{token.reference}")
-        ours = Case(**{**vars(case), "spec": spec, "node": lambda: token.node(case)})
+        ours, asset = with_token(case, token)
         return Answers(ours, asyncio.run(record(ours, few(case), asset=asset)))
 
     return Target(

@@ -14,6 +14,8 @@ from tests.integration.made_up_run import start
 from tests.soak.driver import ENVIRONMENT, PROVEN, Soak, copied, finished_shards, other_numbers
 
 PAGE = 4096
+FARTHEST_OFF_S = 20 * 365 * 86_400
+"""A long run has steps enough to leave the years that a computer can count in nanoseconds."""
 NO_CLOCK = "clock steps (.ci/install-faketime)"
 NO_MOUNT = "a full file system (needs the right to mount)"
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
@@ -83,7 +85,8 @@ class Clock:
         if self.stepped and self._rng.randrange(3):
             return
         self.stepped += 1
-        self._seconds += self._rng.choice(self._steps)
+        seconds = self._seconds + self._rng.choice(self._steps)
+        self._seconds = seconds if abs(seconds) <= FARTHEST_OFF_S else 0
         self._write()
 
     def _write(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -416,3 +416,31 @@ def test_a_canary_that_another_endpoint_showed_makes_nothing_plain() -> None:
 
 def test_a_block_without_a_canary_shows_no_plain_account() -> None:
     assert read(QueryKind.CONTROL, {CODE: "0x"}) == ControlFacts(exists=False)
+
+
+class Falling:
+    """A contract whose fallback takes any call and returns nothing, as WETH9's does."""
+
+    endpoints = ("a",)
+
+    async def exchange(self, request: Request, endpoint: str) -> Exchange:
+        said = "0x6001" if request == CODE else "0x" + "00" * 32
+        return exchange(request, "0x" if b"eth_call" in request.body else said, endpoint)
+
+    async def exchange_any(self, request: Request, among: Sequence[str]) -> Exchange:
+        return await self.exchange(request, among[0])
+
+
+async def test_a_contract_that_answers_every_call_with_nothing_has_no_owner_and_stops_nobody() -> (
+    None
+):
+    kind = QueryKind.CONTROL
+    asked = Questions(
+        kind=kind, chain=CHAIN, height=7, asset=AssetId(f"{CHAIN}/slip44:60"), accounts=(ACCOUNT,)
+    )
+    found = [one async for one in control.extract(Falling(), asked, AT, None)]  # type: ignore[arg-type]
+    assert [len(one.exchanges) for one in found] == [5]
+    answers = adapter().decode(asked, found[0], AT)
+    assert [
+        decode(one.facts) for _, one in answers.each(asked) if isinstance(one, Observation)
+    ] == [ControlFacts(exists=True)]

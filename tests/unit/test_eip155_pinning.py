@@ -154,3 +154,19 @@ def test_when_nobody_knows_the_block_the_error_says_why() -> None:
     with pytest.raises(Unanswerable) as empty:
         adapter().snapshot(HEIGHT, [])
     assert empty.value.code == "no-endpoint"
+
+
+@pytest.mark.parametrize("first", ["0x0", None])
+def test_a_canary_that_was_not_shown_for_once_is_no_moment_without_canary(first: Any) -> None:
+    """What is pinned stays: a moment without canary would never believe a zero."""
+    lost = msgspec.structs.replace(
+        said("a", balance_request(bytes.fromhex(SENDER[2:]), HASH), None),
+        status=0,
+        body=b"",
+        failure="timeout",
+        retryable=True,
+    )
+    shown = {} if first is None else {MINER: first}
+    with pytest.raises(Transient) as raised:
+        adapter().snapshot(HEIGHT, [*node("a", balances=shown), lost])
+    assert raised.value.code == "timeout"

@@ -144,3 +144,9 @@ def test_a_chain_that_only_a_server_of_lines_answers_for_is_counted_as_it_is_ask
         for to in ([lines], [server], [server, lines])
     ]
     assert counted == [[(30, 80)], [(1, 1)], [(1, 1)]]
+
+
+def test_a_plan_that_asks_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    render(told(to=[endpoint("node", ETHEREUM)]), Console(width=200))
+    said = capsys.readouterr().out
+    assert said.startswith("Nothing would be asked: no row of the list can be asked about.")

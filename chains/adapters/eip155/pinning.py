@@ -296,8 +296,31 @@ def _canary(
             elif units == 0:
                 rejected[name] = "canary-failed"
         return candidate, next(iter(amounts.values()))
+    _fail_where_asking_again_may_help(tried, exchanges, header, headers)
     _reject_the_silent(exchanges, header, headers, rejected)
     return None, None
+
+
+def _fail_where_asking_again_may_help(
+    tried: Sequence[bytes],
+    exchanges: Sequence[Exchange],
+    header: Header,
+    headers: Mapping[str, Header],
+) -> None:
+    """Raise ``Transient`` where no canary was seen because an answer failed to come.
+
+    What is pinned stays for the whole run: without a canary no zero and no plain account would
+    ever be believed, although the next command could have seen one.
+    """
+    for candidate in tried:
+        request = balance_request(candidate, header.block_hash)
+        for name in headers:
+            found = _seen(exchanges, name, request)
+            if isinstance(found, Gap) and found.retryable:
+                raise Transient(
+                    f"endpoint {name} did not show the balance of 0x{candidate.hex()}",
+                    code=found.reason,
+                )
 
 
 def _reject_the_silent(

@@ -58,7 +58,14 @@ class PinnedProvider(AsyncBaseProvider):
         self.exchanges: list[Exchange] = []
 
     async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        """Send one of the few questions that the control checks need."""
+        """Send one of the few questions that the control checks need.
+
+        web3 asks for the code where a contract answered nothing: that was asked before, is not
+        sent again, and makes the call one that cannot be read.
+        """
+        if method == "eth_getCode":
+            known = {"code": -32000, "message": "the contract answered nothing"}
+            return {"jsonrpc": "2.0", "id": 0, "error": known}  # type: ignore[typeddict-item]
         exchange = await self._transport.exchange(
             self._request(str(method), params), self._endpoint
         )
