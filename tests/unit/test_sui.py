@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from chains.accounts import Held
-from chains.adapters.sui import Adapter, wire
+from chains.adapters.sui import Adapter, rates, wire
 from chains.errors import ConfigError, WrongChain
 from chains.model import (
     AssetId,
@@ -383,3 +383,10 @@ def test_coin_types_are_read_in_both_spellings():
     for asset in (TOKEN, AssetId(f"sui:mainnet/coin:{TYPE}")):
         assert adapter().refusal(questions(QueryKind.ASSET_FACT, asset)) is None
         assert adapter()._coin(questions(asset=asset)) == TYPE
+
+
+@pytest.mark.parametrize("epoch", [2**64, str(2**64), -1, True, "", None])
+def test_an_epoch_that_no_chain_can_reach_is_no_stake_of_a_pool(epoch: object) -> None:
+    pool = "0x" + "11" * 32
+    assert rates.stake({"pool_id": pool, "stake_activation_epoch": 2**64 - 1}, 5) is not None
+    assert rates.stake({"pool_id": pool, "stake_activation_epoch": epoch}, 5) is None

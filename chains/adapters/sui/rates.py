@@ -23,6 +23,7 @@ from chains.model import Exchange, Gap, Request, Snapshot
 A_REQUEST, MOST = 20, 400
 """Rates in one request, and in all that are asked for a group of accounts."""
 
+_TOO_LARGE = 1 << 64
 Own = Mapping[Request, Exchange]
 Rate = tuple[int, int]
 """SUI and pool tokens that are worth the same; both are zero where the pool began."""
@@ -51,10 +52,9 @@ def stake(contents: object, principal: int) -> Stake | None:
 
 
 def _whole(value: object) -> int | None:
-    """Read an integer, which is text where it has more than 32 bits."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value if value >= 0 else None
-    return wire.units(value)
+    """Read an integer of 64 bits, which is text where it has more than 32."""
+    found = value if isinstance(value, int) and not isinstance(value, bool) else wire.units(value)
+    return found if found is not None and 0 <= found < _TOO_LARGE else None
 
 
 def tokens(rate: Rate, sui: int) -> int:
