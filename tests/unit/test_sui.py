@@ -385,7 +385,7 @@ def test_coin_types_are_read_in_both_spellings():
         assert adapter()._coin(questions(asset=asset)) == TYPE
 
 
-@pytest.mark.parametrize("epoch", [2**64, str(2**64), -1, True, "", None])
+@pytest.mark.parametrize("epoch", [2**64, str(2**65), -1, True, "", None])
 def test_an_epoch_that_no_chain_can_reach_is_no_stake_of_a_pool(epoch: object) -> None:
     pool = "0x" + "11" * 32
     assert rates.stake({"pool_id": pool, "stake_activation_epoch": 2**64 - 1}, 5) is not None
