@@ -276,6 +276,8 @@ async def test_every_failing_endpoint_of_two_lanes_is_left_to_the_other() -> Non
             fast.faults = Faults(error_every=1)
             assert await crawler.natives(ACCOUNTS) == NATIVES
             assert crawler.decoders() == {"native-rpc"}
+            few = ACCOUNTS[:3]  # the other lane finds nothing to do before the first one fails
+            assert await crawler.natives(few) == {account: NATIVES[account] for account in few}
 
 
 async def test_a_witness_is_not_asked_for_balances() -> None:

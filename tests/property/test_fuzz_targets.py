@@ -130,7 +130,7 @@ WITHOUT_NODE = {
 WHILE_ASKING = {
     "bip122/rpc.py": {"read_reward_id"},
     "eip155/balances.py": {"_is_too_large"},
-    "eip155/pinning.py": {"_reject_the_silent"},
+    "eip155/pinning.py": {"_fail_where_asking_again_may_help", "_reject_the_silent"},
     "eip155/proofs.py": {"_is_too_large"},
     "tron/pinning.py": {"serves_no_solid_head"},
     "tvm/wire.py": {"may_pass"},

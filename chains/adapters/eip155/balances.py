@@ -3,8 +3,8 @@
 Each endpoint is probed once per block with the real call: the first way that answers is used
 for it from then on. Endpoints that can do the same form a lane. All lanes eat from one queue
 of positions, so that a slow endpoint takes little and a fast one much. A piece that is too
-large is halved, and the lane remembers the smaller size. When a whole lane fails, its workers
-stop and leave the rest to the others.
+large is halved, and the lane remembers the smaller size. When a whole lane fails a worker, the
+worker puts its piece back and goes on with another lane.
 
 Nothing is interpreted here beyond what decides the next request; that is ``reading``'s part.
 """
@@ -170,7 +170,6 @@ class _Crawl:
         self._kind = "native" if token is None else "erc20"
         self._lanes = lanes
         self._open: deque[tuple[int, int]] = deque([(0, len(self._accounts))])
-        self._running = 0
         self._supply: dict[str, asyncio.Task[Exchange]] = {}
         self._code: dict[str, asyncio.Task[Exchange]] = {}
         self._trail: dict[int, tuple[Exchange, ...]] = {}
@@ -186,7 +185,7 @@ class _Crawl:
             for lane in self._lanes
             for _ in range(min(lane.workers, self._pieces(lane.size)))
         ]
-        left = self._running = len(tasks)
+        left = len(tasks)
         try:
             while left:
                 extract = await done.get()
@@ -215,15 +214,16 @@ class _Crawl:
         lane.size = min(lane.size, self._pieces(pieces))
 
     async def _work(self, lane: _Lane, done: asyncio.Queue[Extract | None]) -> None:
-        """Take pieces until none is left, or until this lane fails while another is at work."""
-        lane_is_up = True
+        """Take pieces until none is left, of another lane once this one has failed."""
+        others = [other for other in self._lanes if other is not lane]
         try:
-            while lane_is_up and (piece := self._take(lane)) is not None:
-                extract, lane_is_up = await self._ask(lane, piece)
+            while (piece := self._take(lane)) is not None:
+                extract, lane_is_up = await self._ask(lane, piece, is_last=not others)
                 if extract is not None:
                     done.put_nowait(extract)
+                if not lane_is_up:
+                    lane = others.pop(0)
         finally:
-            self._running -= 1
             done.put_nowait(None)
 
     def _take(self, lane: _Lane) -> tuple[int, int] | None:
@@ -236,14 +236,20 @@ class _Crawl:
             stop = start + lane.size
         return start, stop
 
-    async def _ask(self, lane: _Lane, piece: tuple[int, int]) -> tuple[Extract | None, bool]:
-        """Ask for one piece. Returns no extract when it was halved or left to other lanes."""
+    async def _ask(
+        self, lane: _Lane, piece: tuple[int, int], *, is_last: bool
+    ) -> tuple[Extract | None, bool]:
+        """Ask for one piece; tells whether the lane is up.
+
+        Returns no extract when the piece was put back: halved, or, if the lane is not the
+        ``is_last`` that is tried, because the lane failed.
+        """
         start, stop = piece
         batch = asked(lane.way, self._quirks, self._at, self._token, self._accounts[start:stop])
         request = batch.request(self._quirks, self._at)
         exchange = await self._transport.exchange_any(request, lane.endpoints)
         trail = (*self._trail.pop(start, ()), exchange)
-        if exchange.failure and exchange.retryable and self._running > 1 and len(self._lanes) > 1:
+        if exchange.failure and exchange.retryable and not is_last:
             self._open.appendleft(piece)
             self._trail[start] = trail
             return None, False
