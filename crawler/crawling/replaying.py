@@ -61,7 +61,7 @@ def replay_pins(run: RunDirectory, world: World, pinned: Mapping[str, Pinned]) -
             again = adapter.snapshot(entry.snapshot.height, exchanges)
         except ChainError as error:
             raise EnvironmentFault(
-                f"replay of {key} does not resolve its block again: {error}"
+                f"{run.path / entry.pack}: replay of {key} does not resolve its block again: {error}"
             ) from error
         stored = entry.snapshot
         same = (again.block_hash, again.time, again.canaries, again.detail) == (
