@@ -57,12 +57,11 @@ def replay_pins(run: RunDirectory, world: World, pinned: Mapping[str, Pinned]) -
         with run.inside(entry.pack) as pack:
             lines = [line for line in read_pack(pack) if not isinstance(line, Header)]
         exchanges = [exchange for line in lines for exchange in line.exchanges]
+        named = f"{run.path / entry.pack}: replay of {key}"
         try:
             again = adapter.snapshot(entry.snapshot.height, exchanges)
         except ChainError as error:
-            raise EnvironmentFault(
-                f"{run.path / entry.pack}: replay of {key} does not resolve its block again: {error}"
-            ) from error
+            raise EnvironmentFault(f"{named} does not resolve its block again: {error}") from error
         stored = entry.snapshot
         same = (again.block_hash, again.time, again.canaries, again.detail) == (
             stored.block_hash,
@@ -71,7 +70,7 @@ def replay_pins(run: RunDirectory, world: World, pinned: Mapping[str, Pinned]) -
             {name: stored.detail.get(name) for name in again.detail},
         )
         if not same:
-            raise EnvironmentFault(f"replay of {key} gives another snapshot than was stored")
+            raise EnvironmentFault(f"{named} gives another snapshot than was stored")
 
 
 def replayed_shards(run: RunDirectory, world: World, pinned: Mapping[str, Pinned]) -> Shards:
