@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import evm_crawl
 import pytest
 from evm_crawl import Crawler, chain, endpoint, pinned, reasons, token_asset, transport
 
@@ -13,6 +14,7 @@ from chains.errors import Disagreement, NodeBehind, Transient, Unanswerable, Wro
 from chains.model import Gap, Observation, QueryKind
 from chains.simulated.eip155 import Contract, SimulatedEvm, TokenState
 from chains.simulated.node import Faults
+from chains.transport import RetryPolicy
 
 pytestmark = pytest.mark.integration
 
@@ -278,6 +280,26 @@ async def test_every_failing_endpoint_of_two_lanes_is_left_to_the_other() -> Non
             assert crawler.decoders() == {"native-rpc"}
             few = ACCOUNTS[:3]  # the other lane finds nothing to do before the first one fails
             assert await crawler.natives(few) == {account: NATIVES[account] for account in few}
+
+
+async def test_nobody_goes_back_to_a_lane_that_has_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(evm_crawl, "QUICK", RetryPolicy(attempts=1))
+    async with node() as fast, node() as slow:
+        slow.no_overrides = slow.no_deployless = True
+        ends = (
+            endpoint(SPEC, fast.url, "fast", batch=10, concurrency=1),
+            endpoint(SPEC, slow.url, "slow", batch=5, concurrency=1),
+        )
+        async with pinned(SPEC, HEIGHT, *ends) as crawler:
+            await crawler.natives(ACCOUNTS)
+            fast.faults, slow.faults = Faults(error_every=1), Faults(error_every=5)
+            slow.requests = 0  # so that the first lane fails long before this one does
+            found = await crawler.natives(ACCOUNTS)
+            gaps = [one for one in found.values() if isinstance(one, Gap)]
+            assert fast.caused["error"] == 1
+            assert 0 < len(gaps) == 5 * slow.caused["error"] < len(ACCOUNTS)
 
 
 async def test_a_witness_is_not_asked_for_balances() -> None:

@@ -4,7 +4,7 @@ Each endpoint is probed once per block with the real call: the first way that an
 for it from then on. Endpoints that can do the same form a lane. All lanes eat from one queue
 of positions, so that a slow endpoint takes little and a fast one much. A piece that is too
 large is halved, and the lane remembers the smaller size. When a whole lane fails a worker, the
-worker puts its piece back and goes on with another lane.
+worker puts its piece back and goes on with a lane that has not failed, if there is one.
 
 Nothing is interpreted here beyond what decides the next request; that is ``reading``'s part.
 """
@@ -46,6 +46,7 @@ class _Lane(msgspec.Struct):
     size: int
     endpoints: tuple[str, ...]
     workers: int
+    has_failed: bool = False
 
 
 async def probe(quirks: Quirks, transport: Transport, at: Snapshot, endpoint: str) -> Probe:
@@ -215,16 +216,17 @@ class _Crawl:
 
     async def _work(self, lane: _Lane, done: asyncio.Queue[Extract | None]) -> None:
         """Take pieces until none is left, of another lane once this one has failed."""
-        others = [other for other in self._lanes if other is not lane]
         try:
             while (piece := self._take(lane)) is not None:
-                extract, lane_is_up = await self._ask(lane, piece, is_last=not others)
+                extract, lane = await self._ask(lane, piece)
                 if extract is not None:
                     done.put_nowait(extract)
-                if not lane_is_up:
-                    lane = others.pop(0)
         finally:
             done.put_nowait(None)
+
+    def _standing(self, lane: _Lane) -> _Lane | None:
+        """Return another lane that has not failed."""
+        return next((one for one in self._lanes if one is not lane and not one.has_failed), None)
 
     def _take(self, lane: _Lane) -> tuple[int, int] | None:
         """Take the next piece, at most ``lane.size`` long."""
@@ -236,29 +238,29 @@ class _Crawl:
             stop = start + lane.size
         return start, stop
 
-    async def _ask(
-        self, lane: _Lane, piece: tuple[int, int], *, is_last: bool
-    ) -> tuple[Extract | None, bool]:
-        """Ask for one piece; tells whether the lane is up.
+    async def _ask(self, lane: _Lane, piece: tuple[int, int]) -> tuple[Extract | None, _Lane]:
+        """Ask for one piece; also returns the lane to go on with.
 
-        Returns no extract when the piece was put back: halved, or, if the lane is not the
-        ``is_last`` that is tried, because the lane failed.
+        Returns no extract when the piece was put back: halved, or left to that other lane.
         """
         start, stop = piece
         batch = asked(lane.way, self._quirks, self._at, self._token, self._accounts[start:stop])
         request = batch.request(self._quirks, self._at)
         exchange = await self._transport.exchange_any(request, lane.endpoints)
         trail = (*self._trail.pop(start, ()), exchange)
-        if exchange.failure and exchange.retryable and not is_last:
-            self._open.appendleft(piece)
-            self._trail[start] = trail
-            return None, False
+        if exchange.failure and exchange.retryable:
+            lane.has_failed = True
+            other = self._standing(lane)
+            if other is not None:
+                self._open.appendleft(piece)
+                self._trail[start] = trail
+                return None, other
         if self._is_too_large(batch, exchange) and stop - start > 1:
             middle = start + (stop - start) // 2
             lane.size = max(1, min(lane.size, middle - start))
             self._open.extendleft([(middle, stop), (start, middle)])
             self._trail[start] = trail
-            return None, True
+            return None, lane
         more = await self._clear_up(lane, batch, exchange)
         return (
             Extract(
@@ -266,7 +268,7 @@ class _Crawl:
                 decoder=f"{self._kind}-{lane.way.value}",
                 exchanges=(*trail, *more),
             ),
-            True,
+            lane,
         )
 
     def _is_too_large(self, batch: Asked, exchange: Exchange) -> bool:
