@@ -149,11 +149,15 @@ def requests(
         return can.requests[asked.kind] * count
     if asked.kind is QueryKind.PROOF:
         return count
-    efforts = [Effort(each=can.requests_each, a_batch=can.requests_a_batch)]
+    efforts = [_usual(can)]
     if asked.kind is QueryKind.BALANCE:
         efforts = [_effort(can, asked.asset, specs, late=one) for one in {False, late}]
     declared = [spec.batch for spec in specs if spec.batch and can.batch > 1]
     return max(_counted(one, count, [one.batch or can.batch, *declared]) for one in efforts)
+
+
+def _usual(can: Capabilities) -> Effort:
+    return Effort(each=can.requests_each, a_batch=can.requests_a_batch)
 
 
 def _effort(
@@ -162,7 +166,6 @@ def _effort(
     """Return what balances of an asset take of these endpoints."""
     asked = [spec for spec in specs if not spec.is_file]
     lines = bool(asked) and all(spec.speaks_lines for spec in asked)
-    usual = Effort(each=can.requests_each, a_batch=can.requests_a_batch)
     fitting = [
         one
         for one in can.efforts
@@ -170,7 +173,7 @@ def _effort(
         and one.over_lines == lines
         and one.asset in ("", asset_namespace(asset))
     ]
-    return max(fitting, key=lambda one: (one.late, one.asset), default=usual)
+    return max(fitting, key=lambda one: (one.late, one.asset), default=_usual(can))
 
 
 def _counted(effort: Effort, count: int, batches: Sequence[int]) -> int:

@@ -79,7 +79,6 @@ from chains.model import (
     Transport,
     all_gaps,
 )
-from chains.stream import STREAM_SCHEMES
 
 __all__ = ["Adapter"]
 
@@ -336,8 +335,7 @@ class Adapter:
 
     def _is_server(self, endpoint: str) -> bool:
         transport = self._transport
-        url = transport.spec(endpoint).url if isinstance(transport, LocalFiles) else ""
-        return url.partition(":")[0] in STREAM_SCHEMES
+        return isinstance(transport, LocalFiles) and transport.spec(endpoint).speaks_lines
 
 
 def _unasked(spec: ChainSpec, questions: Questions) -> Gap | None:

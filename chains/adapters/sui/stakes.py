@@ -168,7 +168,9 @@ class _Reading:
             return
         self._seen[i] |= fresh.keys()
         self.found[i] = so_far + sum(whole)
-        stakes = [rates.stake(page.objects[name], one or 0) for name, one in fresh.items()]
+        stakes = [
+            rates.stake(page.objects[name], one) for name, one in zip(fresh, whole, strict=True)
+        ]
         self.stakes[i] += [
             stake or rates.Stake(b"", 0, 0) for stake in stakes
         ]  # of no pool: then nothing is told of what was earned
