@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from types import FrameType
 
 from chains.errors import ConfigError, Fatal
 from crawler.errors import RecountError, UsageError, exit_code_of
@@ -15,18 +16,24 @@ from crawler.watching.live import err
 def heed_sigterm() -> None:
     """Take SIGTERM, by which supervisors end a process, for what Ctrl-C is.
 
-    As process 1 of a container it would be ignored otherwise. Only a main thread can say so.
+    As process 1 of a container it would be ignored otherwise. Only a main thread can say so. Where
+    Ctrl-C is ignored, as in a shell's background jobs, nothing comes of it still: it is held back,
+    so that SIGTERM finds asyncio's own way of being interrupted, which ends every task in order.
     """
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _interrupt)
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _interrupt)
 
 
-def _interrupt(*_: object) -> None:
-    """Interrupt, also where Ctrl-C is ignored, as in a shell's background jobs."""
-    if callable(signal.getsignal(signal.SIGINT)):
-        signal.raise_signal(signal.SIGINT)
-    else:
+def _interrupt(_: int, frame: FrameType | None) -> None:
+    """Do what Ctrl-C does now: asyncio has a handler of its own while it runs."""
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler):
         raise KeyboardInterrupt
+    handler(signal.SIGINT, frame)
 
 
 def told(error: Exception) -> int:

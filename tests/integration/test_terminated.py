@@ -23,13 +23,12 @@ MOMENTS: dict[str, Callable[[Path], bool]] = {
 }
 
 
+IN_THE_BACKGROUND = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+
+
 @pytest.mark.parametrize(
     ("number", "prelude"),
-    [
-        (signal.SIGINT, ""),
-        (signal.SIGTERM, ""),
-        (signal.SIGTERM, "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"),
-    ],
+    [(signal.SIGINT, ""), (signal.SIGTERM, ""), (signal.SIGTERM, IN_THE_BACKGROUND)],
     ids=["Ctrl-C", "SIGTERM", "SIGTERM in the background"],
 )
 async def test_a_run_that_is_told_to_end_says_so_and_goes_on_the_next_night(
@@ -48,7 +47,7 @@ async def test_a_run_that_is_told_to_end_says_so_and_goes_on_the_next_night(
             process.send_signal(number)
             out, err = await process.communicate()
             assert (process.returncode, out) == (INTERRUPTED, b""), err
-            told = json.loads(err.decode().splitlines()[-1])
+            told = [json.loads(line) for line in err.decode().splitlines()][-1]
             assert (told["event"], told["run"]) == ("error", moment)
             assert told["text"] == INTERRUPTED_TEXT
             assert b"Traceback" not in err
@@ -59,6 +58,18 @@ async def test_a_run_that_is_told_to_end_says_so_and_goes_on_the_next_night(
             assert code == 1, again
             assert result_bytes(run) == result_bytes(tmp_path / "whole")
             assert 'recount_run_exit_code{target="acme"} 1\n' in figures.read_text()
+
+
+async def test_ctrl_c_is_not_for_a_job_in_the_background(tmp_path: Path) -> None:
+    async with serving(tmp_path / "in") as made:
+        run = tmp_path / "run"
+        for node in made.nodes.values():
+            node.faults.delay_s = 0.1
+        process = await start(*made.arguments(run), prelude=IN_THE_BACKGROUND)
+        assert await until(lambda: MOMENTS["asking"](run), process)
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
+        assert process.returncode == 1, err
 
 
 PROCESSES_AT_ONCE = """
