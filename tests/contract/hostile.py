@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import msgspec
 from adapter_cases import Case
@@ -19,21 +19,26 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from chains.adapters import load
+from chains.control import decode as decode_control
 from chains.heads import TellsHead
 from chains.model import (
     AssetId,
     ChainAdapter,
     Exchange,
     Extract,
+    Gap,
+    Observation,
     QueryKind,
     Questions,
     Request,
     Snapshot,
 )
+from chains.reasons import GAPS
 from chains.simulated.node import SimulatedNode
 from chains.transport import RETRIED_STATUS
 
 DEPTH = 2000
+LONGEST_DETAIL = 2000
 
 
 class Members(list[tuple[str, Any]]):
@@ -44,6 +49,20 @@ class Raw(str):
     """A piece of JSON as it is spelled."""
 
     __slots__ = ()
+
+
+def is_observed(answer: Observation | Gap, kind: QueryKind) -> TypeGuard[Observation]:
+    """Hold an answer to what each must be, and tell whether it is no gap."""
+    if isinstance(answer, Gap):
+        assert answer.reason in GAPS, answer
+        assert len(answer.detail) < LONGEST_DETAIL
+        return False
+    assert type(answer.units) is int
+    assert answer.units >= 0
+    assert answer.units == sum(part.units for part in answer.parts if part.counted)
+    if kind is QueryKind.CONTROL:
+        decode_control(answer.facts)
+    return True
 
 
 class Recorded(NamedTuple):
