@@ -31,7 +31,8 @@ from crawler.counting.recount import Inputs
 from crawler.crawling import captured, replaying
 from crawler.crawling.answers import Place
 from crawler.crawling.circumstances import keep_circumstances, stored_circumstances
-from crawler.crawling.engine import Engine, stored_pins
+from crawler.crawling.engine import Engine
+from crawler.crawling.pins import stored_pins
 from crawler.endpoints import PUBLIC, load_endpoints, load_public
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.examining import earlier

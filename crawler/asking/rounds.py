@@ -34,7 +34,8 @@ from crawler.counting import recount as pure
 from crawler.counting.ledger import control_answers
 from crawler.crawling import captured
 from crawler.crawling.answers import read_shard
-from crawler.crawling.engine import Engine, Pinned, stored_pins
+from crawler.crawling.engine import Engine
+from crawler.crawling.pins import Pinned, stored_pins
 from crawler.errors import EnvironmentFault
 from crawler.keeping.runs import RunDirectory, ShardEntry
 from crawler.settings import World

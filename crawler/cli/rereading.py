@@ -15,8 +15,8 @@ from chains import adapters
 from chains.model import ChainSpec, Exchange, Questions, ReadsBulk
 from crawler.counting import recount as pure
 from crawler.crawling import replaying
-from crawler.crawling.engine import evidence_pack, stored_pins
-from crawler.crawling.evidence import Header, read_pack
+from crawler.crawling.evidence import Header, evidence_pack, read_pack
+from crawler.crawling.pins import stored_pins
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.jobs import stored_inputs
 from crawler.keeping.runs import RunDirectory

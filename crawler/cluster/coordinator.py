@@ -25,7 +25,8 @@ from chains.transport import EndpointStatistics, RetryPolicy
 from crawler.cluster import wire, work
 from crawler.cluster.leases import Leases, Shares
 from crawler.cluster.wire import Lease, Setup, ShardTask, Told
-from crawler.crawling.engine import Engine, Pinned, open_positions
+from crawler.crawling.engine import Engine, open_positions
+from crawler.crawling.pins import Pinned
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.examining.judges import Elsewhere, Judging
 from crawler.examining.judging import Reading, compressed, message

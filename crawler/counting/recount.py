@@ -28,8 +28,8 @@ from crawler.counting.shares import Shares
 from crawler.counting.totals import Totals, chosen_in_conflict, judged_rows, scales
 from crawler.counting.validity import groups
 from crawler.crawling.answers import Place, read_shard
-from crawler.crawling.engine import Pinned, evidence_pack
-from crawler.crawling.evidence import Header, extract_digests, read_pack
+from crawler.crawling.evidence import Header, evidence_pack, extract_digests, read_pack
+from crawler.crawling.pins import Pinned
 from crawler.errors import EnvironmentFault
 from crawler.examining.hygiene import SignedTexts
 from crawler.keeping.runs import RunDirectory, ShardEntry

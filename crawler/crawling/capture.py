@@ -32,7 +32,8 @@ from crawler.counting.ledger import Shards
 from crawler.counting.recount import stored_shards
 from crawler.crawling import captured
 from crawler.crawling.circumstances import keep_circumstances
-from crawler.crawling.engine import Engine, Pinned
+from crawler.crawling.engine import Engine
+from crawler.crawling.pins import Pinned
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.inputs import Options, input_digests, open_inputs, versions
 from crawler.keeping.runs import FORMAT, Manifest, RunDirectory

@@ -25,7 +25,7 @@ from crawler.counting import recount as pure
 from crawler.counting.ledger import Shards
 from crawler.crawling import replaying
 from crawler.crawling.answers import MergedShard
-from crawler.crawling.engine import Pinned, stored_pins
+from crawler.crawling.pins import Pinned, stored_pins
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.keeping.runs import RunDirectory, sha256_file
 from crawler.settings import World

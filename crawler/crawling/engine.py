@@ -22,7 +22,6 @@ from chains.heads import heads
 from chains.model import (
     ChainAdapter,
     ChainId,
-    Exchange,
     Extract,
     Gap,
     Questions,
@@ -33,7 +32,8 @@ from chains.transport import EndpointStatistics, HttpTransport, RetryPolicy
 from crawler.asking.plan import Moment
 from crawler.crawling.answers import AnswerColumns, agree, keep_answers, read_shard
 from crawler.crawling.decoding import DEFECTS, Asked, decode, decoded_pack, named
-from crawler.crawling.evidence import FORMAT, Header, PackWriter
+from crawler.crawling.evidence import FORMAT, Header, PackWriter, evidence_pack
+from crawler.crawling.pins import Pinned, is_unread, keep_evidence, unpinned
 from crawler.keeping.runs import RunDirectory, ShardEntry
 from crawler.keeping.storage import AlreadyThere
 from crawler.watching.progress import Progress
@@ -43,25 +43,9 @@ ATTEMPTS = 3
 SHARDS_AT_ONCE = 6
 LONG = 1 << 20
 """Bytes of exchanges that wait, at most, before a thread packs them."""
-SNAPSHOT_DECODER = "snapshot"
-UNREAD = frozenset({"malformed-answer", "truncated-answer"})
-"""Why an answer said nothing that came whole: the next one may, and nobody has tried again yet."""
 
 Store = Callable[[], AnswerColumns]
 """Stores evidence, where it is not yet stored, and returns the answers that rest on it."""
-
-
-class Pinned(msgspec.Struct, frozen=True, kw_only=True):
-    """A moment in the manifest: its snapshot, or why there is none.
-
-    ``pack`` is the evidence pack, inside the run directory, from which it was resolved first.
-    """
-
-    snapshot: Snapshot | None
-    reason: str = ""
-    detail: str = ""
-    retryable: bool = False
-    pack: str = ""
 
 
 class Engine:
@@ -128,15 +112,15 @@ class Engine:
         transport = await self._transport(moment.chain)
         before = known.snapshot if known else None
         if not transport.endpoints:
-            return _unpinned(known, "no-endpoint", "", retryable=True)
+            return unpinned(known, "no-endpoint", "", retryable=True)
         shown = await self._ask_moment(moment)
         for _ in range(ATTEMPTS - 1):
-            if not _is_unread(shown):
+            if not is_unread(shown):
                 break
             shown = await self._ask_moment(moment)
         snapshot = shown.snapshot
         if snapshot is None:
-            return _unpinned(known, shown.reason, shown.detail, retryable=shown.retryable)
+            return unpinned(known, shown.reason, shown.detail, retryable=shown.retryable)
         self.rejected.update(snapshot.rejected)
         if known is None or before is None:
             return shown
@@ -160,7 +144,7 @@ class Engine:
         transport, adapter = await self._transport(moment.chain), self._adapter(moment.chain)
         try:
             exchanges = await adapter.pin(moment.height)
-            pack = self._keep_snapshot_evidence(moment, exchanges)
+            pack = keep_evidence(self._run, moment, exchanges)
             return Pinned(snapshot=adapter.snapshot(moment.height, exchanges), pack=pack)
         except Fatal as error:
             error.args = (transport.redact(str(error)),)
@@ -169,19 +153,7 @@ class Engine:
             reason, detail, retryable = error.code, str(error), isinstance(error, Transient)
         except DEFECTS as error:
             reason, detail, retryable = "adapter-error", named(error), False
-        return _unpinned(None, reason, transport.redact(detail), retryable=retryable)
-
-    def _keep_snapshot_evidence(self, moment: Moment, exchanges: Sequence[Exchange]) -> str:
-        """Store the exchanges of one pin in a pack of their own; return its name."""
-        attempt = 1
-        while self._run.holds(snapshot_pack(moment, attempt)):
-            attempt += 1
-        name = snapshot_pack(moment, attempt)
-        with self._run.replacing(name) as path:
-            pack = PackWriter(path, Header(format=FORMAT, subject=moment.key, attempt=attempt))
-            pack.add(Extract(positions=[], decoder=SNAPSHOT_DECODER, exchanges=tuple(exchanges)))
-            pack.close()
-        return name
+        return unpinned(None, reason, transport.redact(detail), retryable=retryable)
 
     async def crawl(
         self, plan: Sequence[tuple[ShardEntry, Questions]], pinned: Mapping[str, Pinned]
@@ -372,39 +344,6 @@ def open_positions(run: RunDirectory, digest: str, questions: Questions) -> Sequ
     if answered is None:
         return range(len(questions.accounts))
     return answered.open_positions(len(questions.accounts))
-
-
-def evidence_pack(digest: str, attempt: int, *, witness: bool = False) -> str:
-    """Name of the evidence pack of an attempt, inside the run directory."""
-    place, slash, name = digest.rpartition("/")  # answers of a capture lie below its own place
-    return f"{place}{slash}evidence/{name}.{attempt}{'.witness' if witness else ''}.jsonl.zst"
-
-
-def stored_pins(run: RunDirectory) -> dict[str, Pinned]:
-    """Return the moments that a run has pinned, by ``<chain>@<height>``."""
-    stored = run.manifest.snapshots or {}
-    return {key: msgspec.convert(entry, Pinned) for key, entry in stored.items()}
-
-
-def snapshot_pack(moment: Moment, attempt: int) -> str:
-    """Name of the evidence pack of one pin of a moment, inside the run directory."""
-    chain = moment.chain.replace(":", ".")
-    return f"evidence/snapshot.{chain}.{moment.height}.{attempt}.jsonl.zst"
-
-
-def _unpinned(known: Pinned | None, reason: str, detail: str, *, retryable: bool) -> Pinned:
-    """Say that a moment cannot be pinned now; a known snapshot stays, with nobody to ask."""
-    if known is not None and known.snapshot is not None:
-        nobody = msgspec.structs.replace(known.snapshot, endpoints=())
-        return msgspec.structs.replace(known, snapshot=nobody)
-    return Pinned(snapshot=None, reason=reason, detail=detail, retryable=retryable)
-
-
-def _is_unread(shown: Pinned) -> bool:
-    """Tell whether nobody can be asked about a moment, for an answer that could not be read."""
-    if shown.snapshot is None:
-        return shown.reason in UNREAD
-    return not shown.snapshot.endpoints and not UNREAD.isdisjoint(shown.snapshot.rejected.values())
 
 
 @contextlib.asynccontextmanager

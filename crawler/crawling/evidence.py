@@ -137,6 +137,12 @@ def read_pack(path: Path) -> Iterator[Header | Extract]:
         ) from error
 
 
+def evidence_pack(digest: str, attempt: int, *, witness: bool = False) -> str:
+    """Name of the evidence pack of an attempt, inside the run directory."""
+    place, slash, name = digest.rpartition("/")  # answers of a capture lie below its own place
+    return f"{place}{slash}evidence/{name}.{attempt}{'.witness' if witness else ''}.jsonl.zst"
+
+
 def extract_digests(extract: Extract) -> Sequence[str]:
     """Digests of an extract's exchanges, in order."""
     return [digest(exchange) for exchange in extract.exchanges]

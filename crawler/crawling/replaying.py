@@ -21,8 +21,8 @@ from crawler.counting.ledger import Shards
 from crawler.counting.recount import planned_questions
 from crawler.crawling.answers import ANSWERS, AnswerColumns, MergedShard, merge, read_shard
 from crawler.crawling.decoding import Asked, decode, decoded_pack
-from crawler.crawling.engine import Pinned, evidence_pack
-from crawler.crawling.evidence import Header, read_pack
+from crawler.crawling.evidence import Header, evidence_pack, read_pack
+from crawler.crawling.pins import Pinned
 from crawler.errors import EnvironmentFault
 from crawler.keeping.runs import RunDirectory, ShardEntry, shard_name
 from crawler.settings import World

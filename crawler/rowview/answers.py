@@ -12,8 +12,7 @@ from chains.model import Extract, QueryKind
 from chains.workings import Movement, Working
 from crawler.counting.units import to_text
 from crawler.crawling.answers import Place
-from crawler.crawling.engine import evidence_pack
-from crawler.crawling.evidence import Header, digest, read_pack
+from crawler.crawling.evidence import Header, digest, evidence_pack, read_pack
 from crawler.errors import EnvironmentFault
 from crawler.keeping.runs import RunDirectory
 from crawler.rowview.records import (

@@ -15,7 +15,7 @@ from crawler.counting.ledger import Join
 from crawler.counting.recount import Inputs
 from crawler.counting.totals import Alike, chosen_in_conflict, judged_rows, scales
 from crawler.crawling.answers import Place
-from crawler.crawling.engine import Pinned
+from crawler.crawling.pins import Pinned
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.keeping.runs import RunDirectory
 from crawler.keeping.storage import RunPlace

@@ -20,7 +20,7 @@ from crawler.counting.ledger import Shards, control_answers
 from crawler.counting.recount import planned_shard
 from crawler.crawling import captured, replaying
 from crawler.crawling.answers import MergedShard, read_shard
-from crawler.crawling.engine import Pinned, stored_pins
+from crawler.crawling.pins import Pinned, stored_pins
 from crawler.crawling.replaying import ShardReplay
 from crawler.keeping.runs import RunDirectory, ShardEntry
 from crawler.rowview.kept import Kept

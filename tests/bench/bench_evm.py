@@ -34,8 +34,8 @@ from chains.simulated.evm_bytecode import token
 from chains.transport import HttpTransport
 from crawler.asking.plan import Moment, shard_digest, shards
 from crawler.crawling.answers import read_shard
-from crawler.crawling.engine import Engine, evidence_pack
-from crawler.crawling.evidence import Header, read_pack
+from crawler.crawling.engine import Engine
+from crawler.crawling.evidence import Header, evidence_pack, read_pack
 from crawler.keeping.runs import FORMAT, Manifest, RunDirectory, ShardEntry
 from crawler.watching.progress import Silent
 from tests.bench.bare_client import bare, http_message

@@ -47,7 +47,8 @@ from crawler.asking import rounds
 from crawler.asking.plan import Moment
 from crawler.counting import recount as pure
 from crawler.counting.ledger import LEDGER
-from crawler.crawling.engine import Engine, Pinned
+from crawler.crawling.engine import Engine
+from crawler.crawling.pins import Pinned
 from crawler.examining.ownership import EXAMINED, SIGNATURES
 from crawler.keeping.runs import FORMAT, INPUTS, Manifest, RunDirectory
 from crawler.model import Rounding

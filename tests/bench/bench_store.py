@@ -40,8 +40,8 @@ from chains.model import (
 )
 from chains.words import WORD, Words
 from crawler.crawling.answers import ANSWERS, AnswerColumns, keep_answers
-from crawler.crawling.engine import SHARDS_AT_ONCE, evidence_pack
-from crawler.crawling.evidence import FORMAT, Header, PackWriter
+from crawler.crawling.engine import SHARDS_AT_ONCE
+from crawler.crawling.evidence import FORMAT, Header, PackWriter, evidence_pack
 from crawler.keeping.runs import FORMAT as RUN
 from crawler.keeping.runs import Manifest, RunDirectory
 

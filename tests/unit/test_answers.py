@@ -29,7 +29,8 @@ from chains.model import (
 from crawler.asking.plan import Moment
 from crawler.crawling.answers import ANSWERS, AnswerColumns, merge, read_shard
 from crawler.crawling.decoding import decode
-from crawler.crawling.engine import Engine, Pinned
+from crawler.crawling.engine import Engine
+from crawler.crawling.pins import Pinned
 from crawler.errors import EnvironmentFault
 from crawler.keeping.runs import FORMAT, Manifest, RunDirectory, ShardEntry, shard_name
 from crawler.watching.progress import Silent

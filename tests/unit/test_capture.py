@@ -21,7 +21,7 @@ from crawler.counting.ledger import Shards
 from crawler.crawling.answers import AnswerColumns, MergedShard
 from crawler.crawling.capture import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, pause, read_height
 from crawler.crawling.captured import DISAGREES, Taken, joined, moments
-from crawler.crawling.engine import Pinned
+from crawler.crawling.pins import Pinned
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.keeping.runs import ShardEntry
 
