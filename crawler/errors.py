@@ -10,6 +10,8 @@ Faults of single questions are never exceptions here: they are ``Gap``s.
 
 from __future__ import annotations
 
+from asyncio import CancelledError
+
 from chains.errors import ConfigError
 
 INTERRUPTED = 130
@@ -39,6 +41,8 @@ class EnvironmentFault(RecountError):
 
 def came_of_interrupt(error: BaseException | None) -> bool:
     """Tell whether an error is an interrupt, or what tidying up after one has run into."""
+    if isinstance(error, CancelledError):  # of everything; below another error it is a time-out's
+        return True
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True

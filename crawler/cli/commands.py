@@ -7,6 +7,7 @@ failed, 2 usage, 3 incomplete, 4 environment; the first that applies of 4, 2, 1,
 from __future__ import annotations
 
 import sys
+from asyncio import CancelledError
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -77,7 +78,7 @@ def main() -> None:
     collect_rarely()
     try:
         code = app(standalone_mode=False)
-    except (typer.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt, CancelledError):
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last resort
         code = INTERRUPTED if came_of_interrupt(error) else told(error)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
-from types import FrameType
 
 from chains.errors import ConfigError, Fatal
 from crawler.errors import RecountError, UsageError, exit_code_of
@@ -16,24 +16,27 @@ from crawler.watching.live import err
 def heed_sigterm() -> None:
     """Take SIGTERM, by which supervisors end a process, for what Ctrl-C is.
 
-    As process 1 of a container it would be ignored otherwise. Only a main thread can say so. Where
-    Ctrl-C is ignored, as in a shell's background jobs, nothing comes of it still: it is held back,
-    so that SIGTERM finds asyncio's own way of being interrupted, which ends every task in order.
+    As process 1 of a container it would be ignored otherwise. Only a main thread can say so.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    """Interrupt, also where Ctrl-C is ignored, as in a shell's background jobs.
+
+    There asyncio has no handler that would end its tasks in order: they are told here.
+    """
+    if callable(signal.getsignal(signal.SIGINT)):
+        signal.raise_signal(signal.SIGINT)
         return
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _interrupt)
-
-
-def _interrupt(_: int, frame: FrameType | None) -> None:
-    """Do what Ctrl-C does now: asyncio has a handler of its own while it runs."""
-    handler = signal.getsignal(signal.SIGINT)
-    if not callable(handler):
-        raise KeyboardInterrupt
-    handler(signal.SIGINT, frame)
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise KeyboardInterrupt from None
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.call_soon_threadsafe(lambda: None)  # it may be asleep
 
 
 def told(error: Exception) -> int:
