@@ -33,7 +33,7 @@ from crawler.asking.plan import Moment
 from crawler.crawling.answers import AnswerColumns, agree, keep_answers, read_shard
 from crawler.crawling.decoding import DEFECTS, Asked, decode, decoded_pack, named
 from crawler.crawling.evidence import FORMAT, Header, PackWriter, evidence_pack
-from crawler.crawling.pins import Pinned, is_unread, keep_evidence, unpinned
+from crawler.crawling.pins import Pinned, is_unread, keep_evidence, lost, unpinned
 from crawler.keeping.runs import RunDirectory, ShardEntry
 from crawler.keeping.storage import AlreadyThere
 from crawler.watching.progress import Progress
@@ -113,11 +113,12 @@ class Engine:
         before = known.snapshot if known else None
         if not transport.endpoints:
             return unpinned(known, "no-endpoint", "", retryable=True)
-        shown = await self._ask_moment(moment)
+        is_first = before is None
+        shown, may_show_more = await self._ask_moment(moment, is_first=is_first)
         for _ in range(ATTEMPTS - 1):
-            if not is_unread(shown):
+            if not may_show_more:
                 break
-            shown = await self._ask_moment(moment)
+            shown, may_show_more = await self._ask_moment(moment, is_first=is_first)
         snapshot = shown.snapshot
         if snapshot is None:
             return unpinned(known, shown.reason, shown.detail, retryable=shown.retryable)
@@ -139,13 +140,22 @@ class Engine:
         )
         return Pinned(snapshot=still, pack=known.pack)
 
-    async def _ask_moment(self, moment: Moment) -> Pinned:
-        """Ask for a moment once."""
+    async def _ask_moment(self, moment: Moment, *, is_first: bool) -> tuple[Pinned, bool]:
+        """Ask for a moment once; also tells whether asking again at once may show more.
+
+        What is pinned first stays for the whole run, so that nothing may be missing from it.
+        """
         transport, adapter = await self._transport(moment.chain), self._adapter(moment.chain)
         try:
             exchanges = await adapter.pin(moment.height)
             pack = keep_evidence(self._run, moment, exchanges)
-            return Pinned(snapshot=adapter.snapshot(moment.height, exchanges), pack=pack)
+            snapshot = adapter.snapshot(moment.height, exchanges)
+            missing = lost(snapshot, exchanges) if is_first else None
+            if missing is None:
+                shown = Pinned(snapshot=snapshot, pack=pack)
+                return shown, is_unread(shown)
+            detail = f"{missing.endpoint} did not give every answer that belongs to the moment"
+            return unpinned(None, missing.failure, detail, retryable=True), True
         except Fatal as error:
             error.args = (transport.redact(str(error)),)
             raise
@@ -153,7 +163,8 @@ class Engine:
             reason, detail, retryable = error.code, str(error), isinstance(error, Transient)
         except DEFECTS as error:
             reason, detail, retryable = "adapter-error", named(error), False
-        return unpinned(None, reason, transport.redact(detail), retryable=retryable)
+        shown = unpinned(None, reason, transport.redact(detail), retryable=retryable)
+        return shown, is_unread(shown)
 
     async def crawl(
         self, plan: Sequence[tuple[ShardEntry, Questions]], pinned: Mapping[str, Pinned]

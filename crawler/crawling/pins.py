@@ -62,6 +62,16 @@ def unpinned(known: Pinned | None, reason: str, detail: str, *, retryable: bool)
     return Pinned(snapshot=None, reason=reason, detail=detail, retryable=retryable)
 
 
+def lost(snapshot: Snapshot, exchanges: Sequence[Exchange]) -> Exchange | None:
+    """Return an answer that failed to come for once from an endpoint that may be asked.
+
+    The snapshot may then know less than the endpoints could show, its canaries for one, without
+    which no zero is believed.
+    """
+    failed = (one for one in exchanges if one.failure and one.retryable)
+    return next((one for one in failed if one.endpoint in snapshot.endpoints), None)
+
+
 def is_unread(shown: Pinned) -> bool:
     """Tell whether nobody can be asked about a moment, for an answer that could not be read."""
     if shown.snapshot is None:
