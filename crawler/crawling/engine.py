@@ -154,8 +154,9 @@ class Engine:
             if missing is None:
                 shown = Pinned(snapshot=snapshot, pack=pack)
                 return shown, is_unread(shown)
-            detail = f"{missing.endpoint} did not give every answer that belongs to the moment"
-            return unpinned(None, missing.failure, detail, retryable=True), True
+            endpoint, reason = missing
+            detail = f"{endpoint} did not give every answer that belongs to the moment"
+            return unpinned(None, reason, detail, retryable=True), True
         except Fatal as error:
             error.args = (transport.redact(str(error)),)
             raise

@@ -62,14 +62,28 @@ def unpinned(known: Pinned | None, reason: str, detail: str, *, retryable: bool)
     return Pinned(snapshot=None, reason=reason, detail=detail, retryable=retryable)
 
 
-def lost(snapshot: Snapshot, exchanges: Sequence[Exchange]) -> Exchange | None:
-    """Return an answer that failed to come for once from an endpoint that may be asked.
+def lost(snapshot: Snapshot, exchanges: Sequence[Exchange]) -> tuple[str, str] | None:
+    """Return an endpoint that may be asked and did not come through with an answer, and why.
 
     The snapshot may then know less than the endpoints could show, its canaries for one, without
     which no zero is believed.
     """
-    failed = (one for one in exchanges if one.failure and one.retryable)
-    return next((one for one in failed if one.endpoint in snapshot.endpoints), None)
+    for one in exchanges:
+        reason = one.failure if one.retryable else "" if _is_whole(one) else "malformed-answer"
+        if reason and one.endpoint in snapshot.endpoints:
+            return one.endpoint, reason
+    return None
+
+
+def _is_whole(exchange: Exchange) -> bool:
+    """Tell whether a node's answer is JSON, as those of all protocols are; files are not."""
+    if exchange.failure or exchange.request.method == "FILE":
+        return True
+    try:
+        msgspec.json.decode(exchange.body)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def is_unread(shown: Pinned) -> bool:

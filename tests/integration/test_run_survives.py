@@ -140,34 +140,38 @@ async def test_a_moment_whose_answer_cannot_be_read_is_asked_for_again(tmp_path,
         assert code == 1, err
 
 
-def refusing_at_first(node: SimulatedNode, asked: bytes, times: int) -> None:
-    """Let the first requests for something end with a server's error."""
+def spoiling_at_first(node: SimulatedNode, asked: bytes, times: int, status: int) -> None:
+    """Let the first requests for something end without an answer that can be read."""
     honest, left = node.answer, iter(range(times))
 
     async def answer(request: web.Request, body: bytes) -> web.StreamResponse:
         if asked in body and next(left, None) is not None:
-            node.caused["refused"] += 1
-            return web.Response(status=500)
+            node.caused["spoilt"] += 1
+            return web.Response(status=status, body=b'[{"\xff')
         return await honest(request, body)
 
     node.answer = answer
 
 
-async def test_a_moment_of_which_an_answer_is_missing_is_not_pinned_without_it(tmp_path):
+@pytest.mark.parametrize(
+    ("status", "times"), [(500, RetryPolicy().attempts), (200, 1)], ids=["no-answer", "unreadable"]
+)
+async def test_a_moment_of_which_an_answer_is_missing_is_not_pinned_without_it(
+    tmp_path, status, times
+):
     """Without the block's reward no scan at this height would ever be believed in this run."""
 
     def canaries(run: Path) -> dict[str, object]:
         pinned = json.loads((run / "manifest.json").read_bytes())["snapshots"]
         return {key: one["snapshot"]["canaries"] for key, one in pinned.items()}
 
-    times = RetryPolicy().attempts
     async with serving(tmp_path / "inputs") as made_up:
         expected = await undisturbed(made_up, tmp_path / "whole")
         node = made_up.nodes["bitcoin-core"]
-        refusing_at_first(node, b"getrawtransaction", times)
+        spoiling_at_first(node, b"getrawtransaction", times, status)
         run = tmp_path / "disturbed"
         code, _, err = await recount(*made_up.arguments(run))
-        assert (code, node.caused["refused"]) == (1, times), err
+        assert (code, node.caused["spoilt"]) == (1, times), err
         assert canaries(run) == canaries(tmp_path / "whole")
         assert result_bytes(run) == expected
         code, _, err = await recount("replay", str(run))
