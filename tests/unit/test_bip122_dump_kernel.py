@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import random
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -206,3 +208,28 @@ def test_a_script_of_several_pieces_is_found(
     write_dump(tmp_path / "d", coins, block_hash="ab" * 32)
     found = scan.scan_dump(tmp_path / "d", [script, P2PKH], plain=False)
     assert [(int(one.units), one.coins) for one in found.matched] == [(3, 2), (1, 1)]
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_a_read_that_fails_further_on_is_an_error_of_the_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    class Failing(FileIO):
+        reads = 0
+
+        def readinto(self, view: memoryview) -> int | None:  # type: ignore[override]
+            self.reads += 1
+            if self.reads > 3:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().readinto(view)
+
+    monkeypatch.setattr(pieces, "_cores", lambda: cores)
+    (tmp_path / "d").write_bytes(bytes(1000))
+    with (
+        Failing(tmp_path / "d") as file,
+        pieces.Pieces(file, 100, longest=10, slack=4) as parts,
+        pytest.raises(OSError, match="Input/output error"),
+    ):
+        while parts.more(parts.end):
+            pass
+    assert parts.given == 300

@@ -225,10 +225,11 @@ def _fast_pass(file: RawIOBase, scripts: Sequence[bytes], max_money: int) -> Dum
     file.seek(0)
     with Pieces(file, PIECE_BYTES, longest=LONGEST_COIN, slack=kernel.SLACK) as pieces:
         pieces.skip(start)
+        state[kernel.POSITION] = pieces.end
         while pieces.more(int(state[kernel.POSITION])):
             if code == kernel.DONE:
                 raise Malformed("bytes follow the last coin")
-            state[kernel.POSITION] = 0
+            state[kernel.POSITION] = pieces.begin
             while True:
                 code = read(
                     pieces.buffer, pieces.end, state, txid, limits, laid_out,
@@ -241,7 +242,7 @@ def _fast_pass(file: RawIOBase, scripts: Sequence[bytes], max_money: int) -> Dum
                 raise Malformed(kernel.ERRORS[code])
         if state[kernel.COINS_LEFT]:
             raise Malformed("the file ends inside a coin", code="truncated-answer")
-        if pieces.end:
+        if pieces.begin < pieces.end:
             raise Malformed("bytes follow the last coin")
         _drain(tally, kernel, state, hits, hit_txids)
         return tally.record(
