@@ -28,7 +28,7 @@ from chains.stream import STREAM_SCHEMES
 Role = Literal["primary", "witness"]
 
 DEFAULT_RATE = "5"
-"""Requests per second to an endpoint that is not our own node, where none is declared."""
+"""Calls per second to an endpoint that is not our own node, where none is declared."""
 HIDDEN = "***"
 
 _TEMPLATE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -43,11 +43,12 @@ _LONGEST_WORD = 20
 class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One endpoint of one chain.
 
-    ``role``: ``primary`` endpoints are asked, ``witness`` ones confirm. ``own_node`` says that
-    the user runs it. ``protocol`` is the adapter's node protocol where it has several (``rpc``,
-    ``dump``, ``electrum``), ``""`` for its first one. ``rate``: requests per second as a decimal
-    text, ``"0"`` is unlimited. ``timeout_s``: seconds for one answer. ``max_answer_bytes``: a
-    longer answer is refused. ``batch``: questions per request, 0 leaves it to the adapter.
+    ``role``: ``primary`` endpoints are asked, ``witness`` ones confirm. ``own_node`` says that the
+    user runs it. ``protocol`` is the adapter's node protocol where it has several (``rpc``,
+    ``dump``, ``electrum``), ``""`` for its first one. ``rate``: calls per second as a decimal text,
+    ``"0"`` is unlimited; of an array each member is a call, as servers count. ``timeout_s``:
+    seconds for one answer. ``max_answer_bytes``: a longer answer is refused. ``batch``: questions
+    per request, 0 leaves it to the adapter.
     """
 
     name: str
@@ -65,7 +66,7 @@ class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     @property
     def per_second(self) -> Fraction:
-        """The rate as an exact number of requests per second; 0 is unlimited."""
+        """The rate as an exact number of calls per second; 0 is unlimited."""
         return Fraction(self.rate)
 
     @property

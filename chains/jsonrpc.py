@@ -28,6 +28,17 @@ def exact(text: str) -> Decimal:
 
 _decode = msgspec.json.Decoder(dict[str, Any], float_hook=exact).decode
 _decode_many = msgspec.json.Decoder(list[dict[str, Any]], float_hook=exact).decode
+_members = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def calls_in(body: bytes) -> int:
+    """Count what a server counts of a request: the members of an array, 1 of anything else."""
+    if not body.startswith(b"["):
+        return 1
+    try:
+        return max(1, len(_members(body)))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return 1
 
 
 def call(method: str, params: Sequence[Any] | dict[str, Any], *, path: str = "") -> Request:

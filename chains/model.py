@@ -281,15 +281,19 @@ def all_gaps(extract: Extract, gap: Gap, endpoint: str = "") -> Answers:
 class Effort(msgspec.Struct, frozen=True, kw_only=True):
     """How many requests some questions about balances take, where it is not the usual number.
 
-    A question takes ``each`` (a number or a fraction, as text) and a batch of at most ``batch``
-    (0: the usual number) ``a_batch`` more. Of assets of a namespace, ``""`` of all. ``over_lines``:
-    where all endpoints speak in lines (``chains.stream``) and are asked in another way than others.
-    ``late``: after the fact, an estimate, as if the endpoints no longer knew the height and every
-    account had moved a little since; what moved much takes more still.
+    A question takes ``each`` (a number or a fraction, as text) and a batch of at most ``batch`` (0:
+    the usual number) ``a_batch`` more. ``calls_each`` and ``calls_a_batch`` are the same in calls,
+    where a request is an array of several (``""``: each is one call). Of assets of a namespace,
+    ``""`` of all. ``over_lines``: where all endpoints speak in lines (``chains.stream``) and are
+    asked in another way than others. ``late``: after the fact, an estimate, as if the endpoints no
+    longer knew the height and every account had moved a little since; what moved much takes more
+    still.
     """
 
     each: str
     a_batch: int
+    calls_each: str = ""
+    calls_a_batch: int = 0
     batch: int = 0
     asset: str = ""
     over_lines: bool = False
@@ -307,11 +311,11 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     the height). ``assets`` are CAIP-19 asset namespaces. ``control`` are the checks answered for
     ``control`` questions. ``zero_rule`` is the sentence that says what makes a zero believable.
     ``nested_control``: who controls an account may be an account (of the chain's ``controllers``)
-    that others control, which the adapter does not follow. ``requests`` are how many requests one
+    that others control, which the adapter does not follow. ``requests`` are how many calls one
     question of a kind takes where the following do not say it, without those that only an answer
-    asks for: a question takes ``requests_each`` (a number or a fraction, as text), a batch
-    ``requests_a_batch`` more, canaries counted, and a moment's pin ``pinning`` of each endpoint.
-    ``efforts`` are of balances that take other numbers than these.
+    asks for. Otherwise a question takes ``requests_each`` (a number or a fraction, as
+    text), a batch ``requests_a_batch`` more, canaries counted, and a moment's pin ``pinning`` calls
+    of each endpoint. ``efforts`` are of balances that take other numbers than these, or arrays.
     ``answering`` are HTTP statuses by
     which the protocol itself answers (nodeos says 500 for an unknown account): they are handed
     over like a 404, as ``refused`` with status and body, and not retried. ``proof_questions``: it

@@ -1,4 +1,4 @@
-"""How hard one endpoint may be asked: requests at once, and requests per second.
+"""How hard one endpoint may be asked: requests at once, and calls per second.
 
 Both can be changed while requests wait, for where several processes share one endpoint.
 """
@@ -96,7 +96,7 @@ class Slot:
 
 
 class Pace:
-    """Requests per second at one endpoint: a leaky bucket. A rate of 0 is unlimited."""
+    """Calls per second at one endpoint: a leaky bucket. A rate of 0 is unlimited."""
 
     def __init__(self, rate: Fraction) -> None:
         self._rate: Fraction | None = rate
@@ -124,18 +124,21 @@ class Pace:
             await self._bucket.acquire(self._bucket.max_rate)
         self._open.set()
 
-    async def wait(self) -> None:
-        """Wait for one's turn."""
-        while True:
+    async def wait(self, calls: int = 1) -> None:
+        """Wait until so many calls may be made; a request with several waits for all of them."""
+        left = calls
+        while left > 0:
             await self._open.wait()
             bucket, changed = self._bucket, self._changed
-            if bucket is not None:
-                if bucket.has_capacity():
-                    await bucket.acquire()
-                else:
-                    await _first(bucket.acquire(), changed.wait())
-            if not changed.is_set():
+            if bucket is None:
                 return
+            step = min(left, int(bucket.max_rate))
+            if bucket.has_capacity(step):
+                await bucket.acquire(step)
+            else:
+                await _first(bucket.acquire(step), changed.wait())
+            if not changed.is_set():
+                left -= step
 
 
 async def _first(*waits: Coroutine[None, None, object]) -> None:

@@ -2,7 +2,7 @@
 
 Every adapter sends through a ``HttpTransport`` of its chain. Each endpoint has its own
 slot (concurrency that shrinks when the endpoint pushes back and grows again while it
-answers), its own rate (leaky bucket) and its own health. A failing endpoint never raises
+answers), its own rate (leaky bucket of calls) and its own health. A failing endpoint never raises
 out of here: the ``Exchange`` says what happened, and the question becomes a ``Gap``.
 
 Only transient errors are retried: no connection, time-outs, 429, 408 and 5xx. TLS
@@ -32,6 +32,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from chains import jsonrpc
 from chains.endpoints import EndpointSpec, hide
 from chains.errors import ConfigError, RateLimited, Transient, Unreachable
 from chains.model import ChainId, Exchange, Request
@@ -48,7 +49,7 @@ REST_S = 15.0
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How often and how long one exchange is tried. Seconds."""
+    """How often one exchange is tried, and for how many seconds after its first failure."""
 
     attempts: int = 4
     first_wait_s: float = 0.25
@@ -199,12 +200,11 @@ class HttpTransport:
         own = state.spec.own_node
         if (request.method == "LINE") != (state.lines is not None):
             return Exchange(request=request, endpoint=endpoint, own_node=own, failure="refused")
-        started = time.monotonic()
         try:
             status, body, failure = await self._send(state, request)
         except Transient as first:
             try:
-                status, body, failure = await self._again(state, request, first, started)
+                status, body, failure = await self._again(state, request, first)
             except Transient as error:
                 state.failed()
                 return Exchange(
@@ -225,13 +225,13 @@ class HttpTransport:
         )
 
     async def _again(
-        self, state: _Endpoint, request: Request, first: Transient, started: float
+        self, state: _Endpoint, request: Request, first: Transient
     ) -> tuple[int, bytes, str]:
         """Send once more where the policy says so; raises ``Transient`` where it gives up.
 
         Most requests need no second attempt, so that only then the machinery is set up.
         """
-        async for attempt in self._retrying(time.monotonic() - started):
+        async for attempt in self._retrying():
             with attempt:
                 if attempt.retry_state.attempt_number == 1:
                     raise first
@@ -239,8 +239,8 @@ class HttpTransport:
                 return await self._send(state, request)
         raise AssertionError("tenacity ended without a result")  # pragma: no cover
 
-    def _retrying(self, elapsed: float) -> AsyncRetrying:
-        """Return the policy after a first attempt that took ``elapsed`` seconds."""
+    def _retrying(self) -> AsyncRetrying:
+        """Return the policy after a first attempt."""
         policy = self._policy
         backoff = wait_random_exponential(multiplier=policy.first_wait_s, max=policy.longest_wait_s)
 
@@ -252,7 +252,7 @@ class HttpTransport:
 
         return AsyncRetrying(
             retry=retry_if_exception_type(Transient),
-            stop=stop_after_attempt(policy.attempts) | stop_after_delay(policy.total_s - elapsed),
+            stop=stop_after_attempt(policy.attempts) | stop_after_delay(policy.total_s),
             wait=wait,
             reraise=True,
         )
@@ -263,7 +263,7 @@ class HttpTransport:
             raise ConfigError("the transport is used outside its context")
         spec, statistics, session = state.spec, state.statistics, self._session
         async with state.slot.take():
-            await state.pace.wait()
+            await state.pace.wait(jsonrpc.calls_in(request.body))
             statistics.requests += 1
             statistics.bytes_out += len(request.body)
             started = time.monotonic()

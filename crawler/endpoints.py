@@ -31,12 +31,6 @@ PLAIN = {"http": "https", "tcp": "ssl"}
 PUBLIC = "public"
 """Stands for a path: the public endpoints of the shipped example file."""
 PUBLIC_RATE = "1"
-PUBLIC_RATES = {"solana": "0.4", "starknet": "0.4"}
-"""Where a request is an array of some ten calls, which servers count one by one: Solana's allows 40
-calls of one kind in ten seconds.
-
-Spec: https://solana.com/docs/references/clusters
-"""
 PUBLIC_CONCURRENCY = 1
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -119,7 +113,7 @@ def load_public(chains: Collection[ChainId]) -> tuple[EndpointSpec, ...]:
             "name": f"public-{len(specs) + 1}-{(urlsplit(found[2]).hostname or '')[:48]}",
             "chain": found[1],
             "url": found[2],
-            "rate": PUBLIC_RATES.get(found[1].partition(":")[0], PUBLIC_RATE),
+            "rate": PUBLIC_RATE,
             "concurrency": PUBLIC_CONCURRENCY,
         }
         specs.append(_endpoint(entry, file, f"public endpoint {len(specs) + 1}"))

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import msgspec
 
-from chains.simulated.node import Faults, SimulatedNode
+from chains.simulated.node import Faults, SimulatedNode, counted
 
 COIN = 100_000_000
 REWARD = 50 * COIN
@@ -192,6 +192,7 @@ class SimulatedElectrum(SimulatedNode):
                         break
                     continue
                 self.requests += 1
+                self.counted += counted(line)
                 await self._answer(line, writer)
         except (ConnectionError, ValueError, asyncio.IncompleteReadError):
             pass

@@ -44,13 +44,15 @@ class Faults(msgspec.Struct, kw_only=True):
 class SimulatedNode:
     """Base of the simulated nodes. Use as an async context manager; ``url`` is then set.
 
-    ``tls``: the certificate with which it serves, if set before it starts.
+    ``tls``: the certificate with which it serves, if set before it starts. ``counted``: calls so
+    far, as servers count them for their limits, each of an array.
     """
 
     def __init__(self, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
         self.caused: Counter[str] = Counter()
         self.requests = 0
+        self.counted = 0
         self.url = ""
         self.tls: ssl.SSLContext | None = None
         self._runner: web.AppRunner | None = None
@@ -88,6 +90,7 @@ class SimulatedNode:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         self.requests += 1
+        self.counted += counted(body)
         if self.faults.delay_s:
             await asyncio.sleep(self.faults.delay_s)
         fault = await self._fault(request)
@@ -138,6 +141,11 @@ class SimulatedNode:
             return False
         self.caused[fault] += 1
         return True
+
+
+def counted(body: bytes) -> int:
+    """Return the calls of one request."""
+    return len(msgspec.json.decode(body)) if body.lstrip()[:1] == b"[" else 1
 
 
 def _with_other_ids(body: bytes) -> bytes:

@@ -1,9 +1,10 @@
 """What a run would ask, of whom, and how long that takes at least: before anything is asked.
 
 Counts follow what each adapter says of itself (``Capabilities``): requests for one group of
-questions and for pinning a moment. Retries and answers that are too large for one request add to
-them; the dump of a UTXO set is read, not asked. An endpoint needs at least its requests over its
-rate, and, as many at once as its ``concurrency``, one ``ANSWER_MS`` each. Networks are asked beside
+questions and for pinning a moment, and the calls in them, which endpoints limit. Retries and
+answers that are too large for one request add to them; the dump of a UTXO set is read, not asked.
+An endpoint needs at least its calls over its rate and, of its requests, as many at once as its
+``concurrency``, one ``ANSWER_MS`` each. Networks are asked beside
 each other, so that a run takes as long as its slowest endpoint, signatures and sums apart.
 
 Lists are published after their height. Where endpoints then have to show what has happened since,
@@ -17,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
 from math import ceil
+from typing import NamedTuple
 
 import msgspec
 
@@ -31,6 +33,21 @@ ANSWER_MS = 100
 
 Counted = tuple[Questions, int]
 """What is asked, and about how many accounts."""
+
+
+class Load(NamedTuple):
+    """Requests, and the calls in them: a request is one call, or an array of several."""
+
+    requests: int
+    calls: int
+
+    def plus(self, other: Load) -> Load:
+        """Return both together."""
+        return Load(self.requests + other.requests, self.calls + other.calls)
+
+    def share(self, of: Fraction) -> Load:
+        """Return a part, rounded up."""
+        return Load(ceil(self.requests * of), ceil(self.calls * of))
 
 
 class AskedGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +72,7 @@ class AskedGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndpointLoad(msgspec.Struct, frozen=True, kw_only=True):
-    """What one endpoint would get. ``rate``: requests a second, ``"0"``: unlimited.
+    """What one endpoint would get. ``rate``: calls a second, ``"0"``: unlimited.
 
     ``seconds`` is the least that it needs for them, rounded up; ``late_calls`` and
     ``late_seconds`` are the same of what is asked late.
@@ -93,17 +110,18 @@ def forecast(
     later: Sequence[Counted],
     specs: Sequence[EndpointSpec],
 ) -> Forecast:
-    """Count requests and time, of what is asked in any case and of what may follow. Pure."""
+    """Count calls and time, of what is asked in any case and of what may follow. Pure."""
     by_chain: dict[ChainId, list[EndpointSpec]] = defaultdict(list)
     for spec in specs:
         by_chain[spec.chain].append(spec)
     moments = {Moment(q.chain, q.height) for q, _ in (*certain, *later)}
-    calls: dict[ChainId, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    none = Load(0, 0)
+    sums: dict[ChainId, tuple[Load, Load]] = defaultdict(lambda: (none, none))
     groups = []
     for i, (q, number) in enumerate((*certain, *later)):
         own = by_chain[q.chain]
-        count, late = (requests(world, q, number, own, late=late) for late in (False, True))
-        calls[q.chain] = calls[q.chain][0] + count, calls[q.chain][1] + late
+        count, late = (load_of(world, q, number, own, late=late) for late in (False, True))
+        sums[q.chain] = sums[q.chain][0].plus(count), sums[q.chain][1].plus(late)
         groups.append(
             AskedGroup(
                 chain=q.chain,
@@ -113,17 +131,17 @@ def forecast(
                 asset=q.asset,
                 questions=number,
                 certain=i < len(certain),
-                calls=count,
-                late_calls=late,
+                calls=count.calls,
+                late_calls=late.calls,
                 endpoints=tuple(spec.name for spec in own if spec.role == "primary"),
                 history=capabilities(world.chains[q.chain]).history,
             )
         )
     loads = [
         one
-        for chain in sorted(calls)
+        for chain in sorted(sums)
         for one in _loads(
-            world, by_chain[chain], calls[chain], sum(moment.chain == chain for moment in moments)
+            world, by_chain[chain], sums[chain], sum(moment.chain == chain for moment in moments)
         )
     ]
     return Forecast(
@@ -131,24 +149,23 @@ def forecast(
         endpoints=tuple(loads),
         seconds=max((one.seconds for one in loads), default=0),
         late_seconds=max((one.late_seconds for one in loads), default=0),
-        unasked=tuple(chain for chain in sorted(calls) if not by_chain[chain]),
+        unasked=tuple(chain for chain in sorted(sums) if not by_chain[chain]),
     )
 
 
-def requests(
+def load_of(
     world: World,
     asked: Questions,
     count: int,
     specs: Sequence[EndpointSpec],
     *,
     late: bool = False,
-) -> int:
-    """Return how many requests ``count`` such questions take, pinning apart; or take ``late``."""
+) -> Load:
+    """Return what ``count`` such questions take, pinning apart; or take ``late``."""
     can = capabilities(world.chains[asked.chain])
-    if asked.kind in can.requests:
-        return can.requests[asked.kind] * count
-    if asked.kind is QueryKind.PROOF:
-        return count
+    if asked.kind in can.requests or asked.kind is QueryKind.PROOF:
+        single = can.requests.get(asked.kind, 1) * count
+        return Load(single, single)
     efforts = [_usual(can)]
     if asked.kind is QueryKind.BALANCE:
         efforts = [_effort(can, asked.asset, specs, late=one) for one in {False, late}]
@@ -176,43 +193,63 @@ def _effort(
     return max(fitting, key=lambda one: (one.late, one.asset), default=_usual(can))
 
 
-def _counted(effort: Effort, count: int, batches: Sequence[int]) -> int:
-    batch = min(batches)
-    return ceil(count * Fraction(effort.each)) - (-count // batch) * effort.a_batch
+def _counted(effort: Effort, count: int, batches: Sequence[int]) -> Load:
+    full = ceil(count / min(batches))
+    requests = ceil(count * Fraction(effort.each)) + full * effort.a_batch
+    if not effort.calls_each:
+        return Load(requests, requests)
+    return Load(requests, ceil(count * Fraction(effort.calls_each)) + full * effort.calls_a_batch)
 
 
 def _loads(
-    world: World, specs: Sequence[EndpointSpec], calls: tuple[int, int], moments: int
+    world: World, specs: Sequence[EndpointSpec], sums: tuple[Load, Load], moments: int
 ) -> list[EndpointLoad]:
-    """Share the requests of one chain; primaries by their speed, witnesses are asked all again."""
-    asked = [spec for spec in specs if not spec.is_file]
-    speed = {spec.name: _speed(spec) for spec in asked}
-    together = sum(speed[spec.name] for spec in asked if spec.role == "primary")
-    by_file = any(spec.is_file for spec in specs)
+    """Share what is asked of one chain, in time and late."""
+    in_time, late = (_shared(specs, one) for one in sums)
     found = []
-    for spec in asked:
-        share = speed[spec.name] / together if spec.role == "primary" else Fraction(1)
+    for spec in (spec for spec in specs if not spec.is_file):
         chain = world.chains[spec.chain]
         pins = moments * capabilities(chain).pinning
-        own, late = (pins + (0 if by_file else ceil(count * share)) for count in calls)
+        calls, late_calls = (pins + one[spec.name].calls for one in (in_time, late))
         found.append(
             EndpointLoad(
                 name=spec.name,
                 chain=spec.chain,
                 network=chain.name,
                 role=spec.role,
-                calls=own,
+                calls=calls,
                 rate=spec.rate,
                 concurrency=spec.concurrency,
-                seconds=ceil(own / speed[spec.name]),
-                late_calls=late,
-                late_seconds=ceil(late / speed[spec.name]),
+                seconds=_seconds(spec, in_time[spec.name], pins),
+                late_calls=late_calls,
+                late_seconds=_seconds(spec, late[spec.name], pins),
             )
         )
     return found
 
 
-def _speed(spec: EndpointSpec) -> Fraction:
-    """Return the requests a second that an endpoint gets at most."""
+def _shared(specs: Sequence[EndpointSpec], asked: Load) -> dict[str, Load]:
+    """Share the requests of one chain; primaries by their speed, witnesses are asked all again."""
+    if any(spec.is_file for spec in specs):
+        return {spec.name: Load(0, 0) for spec in specs}
+    speeds = {spec.name: _speed(spec, asked) for spec in specs if spec.role == "primary"}
+    together = sum(speeds.values())
+    whole = Fraction(1)
+    return {
+        spec.name: asked.share(speeds[spec.name] / together if spec.name in speeds else whole)
+        for spec in specs
+    }
+
+
+def _seconds(spec: EndpointSpec, asked: Load, pins: int) -> int:
+    """Return the least time for requests and calls, and as many calls to pin."""
+    together = asked.plus(Load(pins, pins))
+    return ceil(together.calls / _speed(spec, together))
+
+
+def _speed(spec: EndpointSpec, asked: Load) -> Fraction:
+    """Return the calls a second that an endpoint gets at most of such requests."""
     answered = Fraction(spec.concurrency * 1000, ANSWER_MS)
+    if asked.requests:
+        answered *= Fraction(asked.calls, asked.requests)
     return min(answered, spec.per_second) if spec.per_second else answered

@@ -10,7 +10,7 @@ from crawler.support.networks import HISTORY
 
 MINUTE, HOUR = 60, 3600
 LATE = "if late"
-"""Heading of requests that are asked after the fact."""
+"""Heading of calls that are made after the fact."""
 NOTHING = (
     "Nothing would be asked: no row of the list can be asked about. 'recount verify' says of each "
     "what is wrong with it, 'recount chains' which networks can be asked."
@@ -24,9 +24,9 @@ def render(found: Forecast, console: Console) -> None:
         return
     asked = Table(title="What would be asked")
     late = any(group.late_calls > group.calls for group in found.questions)
-    for name in ("network", "height", "kind", "asset", "questions", "requests", LATE):
+    for name in ("network", "height", "kind", "asset", "questions", "calls", LATE):
         if late or name != LATE:
-            right = name in ("questions", "requests", LATE)
+            right = name in ("questions", "calls", LATE)
             asked.add_column(name, justify="right" if right else "left")
     for group in found.questions:
         asked.add_row(
@@ -63,9 +63,9 @@ def render(found: Forecast, console: Console) -> None:
 
 def _endpoints(loads: tuple[EndpointLoad, ...], *, late: bool) -> Table:
     table = Table(title="What each endpoint would get")
-    names = ("endpoint", "network", "role", "requests", "a second", "at once", "time")
+    names = ("endpoint", "network", "role", "calls", "a second", "at once", "time")
     for name in (*names, *((LATE, "time, late") if late else ())):
-        right = name in ("requests", "a second", "at once", LATE)
+        right = name in ("calls", "a second", "at once", LATE)
         table.add_column(name, justify="right" if right else "left")
     for one in loads:
         table.add_row(

@@ -43,7 +43,7 @@ class Leases:
     def width(self, chain: ChainId) -> int:
         """Return how many workers may ask a chain at once: each needs a slot of every endpoint.
 
-        Nor more than there are whole requests per second, since each worker may begin with one.
+        Nor more than there are whole calls per second, since each worker may begin with one.
         """
         found = self._of_chain[chain]
         rates = [int(spec.per_second) for spec in found if spec.per_second]

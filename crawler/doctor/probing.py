@@ -2,7 +2,7 @@
 
 Everything goes through the adapters, one endpoint at a time, so that what is found is what a run
 will meet: which chain it serves, whether it can name the block and holds its state, how far back,
-how many questions it takes in one request, how many requests a second. Nothing is asked faster
+how many questions it takes in one request, how many calls a second. Nothing is asked faster
 than the endpoint's declared rate; a host that is not this machine and declares none is asked at
 most five times a second.
 """
@@ -14,6 +14,7 @@ import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import cycle
 from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ import msgspec
 from chains import adapters, heads
 from chains.endpoints import DEFAULT_RATE, EndpointSpec
 from chains.errors import ChainError
+from chains.jsonrpc import calls_in
 from chains.model import (
     ChainAdapter,
     ChainSpec,
@@ -47,7 +49,7 @@ NEIGHBOURS = 3
 SAMPLE = 10
 """Accounts of the list that are asked about at least, where there are as many."""
 RATE_S = 3
-MOST_REQUESTS = 60
+MOST_CALLS = 60
 MOST_HALVINGS = 4
 REFUSING = frozenset(
     {
@@ -72,7 +74,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     ``blocks`` maps each height that was asked to the block's hash or, in ``failed``, to the
     reason. ``oldest`` is the lowest height at which it named the block and its canary, of those
     that were tried; ``older`` is why the next lower one failed. ``batch``: questions that one
-    request took, of ``tried`` at most; 0: not tried. ``rate``: requests a second, ``"0"``:
+    request took, of ``tried`` at most; 0: not tried. ``rate``: calls a second, ``"0"``:
     unlimited; ``limited``: it asked to slow down at a higher one. ``gaps`` counts the questions
     of the trial that had no answer. ``proofs``: it proved a balance of the trial; ``unproven`` is
     why it did not, where its adapter can ask for proofs. ``stands``: by height, whether its
@@ -302,21 +304,32 @@ async def _rate(
     for halved in range(MOST_HALVINGS):
         text = f"{rate.normalize():f}"
         own = msgspec.structs.replace(spec, rate=text)
-        count = min(MOST_REQUESTS, ceil(rate * RATE_S)) if rate else MOST_REQUESTS
+        turns = _turns(requests, min(MOST_CALLS, ceil(rate * RATE_S)) if rate else MOST_CALLS)
         loop = asyncio.get_running_loop()
         started = loop.time()
         async with _connected(chain, own) as (_, transport):
-            turns = [requests[i % len(requests)] for i in range(count)]
             await asyncio.gather(*(transport.exchange(one, spec.name) for one in turns))
             limited = transport.statistics[spec.name].rate_limited
         if not limited:
             return text, halved > 0
         if not rate:  # unlimited so far: begin with what it really took
-            passed = max(count - limited, 1) / max(loop.time() - started, 1.0)
+            mean = sum(calls_in(one.body) for one in turns) / len(turns)
+            passed = max(len(turns) - limited, 1) * mean / max(loop.time() - started, 1.0)
             rate = Decimal(max(int(passed), 1))
         else:
             rate /= 2
     return f"{rate.normalize():f}", True
+
+
+def _turns(requests: Sequence[Request], calls: int) -> list[Request]:
+    """Return requests in turn, as many as have ``calls`` in them, at least one."""
+    turns: list[Request] = []
+    for request in cycle(requests):
+        calls -= calls_in(request.body)
+        if calls < 0 and turns:
+            break
+        turns.append(request)
+    return turns
 
 
 def trial_of(asked: Sequence[Questions], heights: Sequence[int]) -> Trial:

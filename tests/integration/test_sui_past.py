@@ -36,7 +36,7 @@ from chains.model import (
 )
 from chains.simulated.sui import SENDER, SimulatedSui
 from chains.simulated.sui_past import Past, Transaction
-from crawler.asking.forecast import requests
+from crawler.asking.forecast import load_of
 from crawler.settings import load_world
 
 pytestmark = pytest.mark.integration
@@ -305,4 +305,4 @@ async def test_it_asks_as_often_as_a_plan_says(asset: AssetId, *, is_late: bool)
     questions = Questions(
         kind=QueryKind.BALANCE, chain=CHAIN, height=HEIGHT, asset=asset, accounts=accounts
     )
-    assert asking == requests(world, questions, len(accounts), [], late=is_late)
+    assert (asking, asking) == load_of(world, questions, len(accounts), [], late=is_late)

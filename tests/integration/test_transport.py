@@ -9,8 +9,10 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import web
 from transport_peers import ASK, CHAIN, FAST, ONCE, SECRET, Echo, serving, spec, told
 
+from chains import jsonrpc
 from chains.model import Request
 from chains.transport import HttpTransport, RetryPolicy
 
@@ -33,6 +35,24 @@ async def test_a_get_request_carries_no_body() -> None:
         found = await transport.exchange(Request(method="GET", path="/x?y=1"), "one")
         assert found.body == b"<>"
         assert (node.seen[0].method, node.seen[0].path_qs) == ("GET", "/x?y=1")
+
+
+async def test_each_call_of_an_array_counts_against_the_rate() -> None:
+    array = jsonrpc.batch([("m", [])] * 40)
+    async with serving(rate="50", concurrency=4) as (node, transport):
+        started = time.monotonic()
+        await asyncio.gather(*(transport.exchange(array, "one") for _ in range(2)))
+        assert time.monotonic() - started > 0.5  # fifty at once, thirty more at fifty a second
+        assert (node.requests, node.counted) == (2, 80)
+
+
+async def test_waiting_for_a_turn_does_not_use_up_the_time_for_another_attempt() -> None:
+    array = jsonrpc.batch([("m", [])] * 90)
+    policy = RetryPolicy(attempts=2, first_wait_s=0.01, longest_wait_s=0.02, total_s=0.5)
+    async with serving(policy, rate="60") as (node, transport):
+        node.then = lambda *_: web.Response(status=500 if node.requests == 1 else 200)
+        assert (await transport.exchange(array, "one")).failure == ""
+        assert node.requests == 2
 
 
 async def test_retry_after_is_honoured_before_the_next_try() -> None:

@@ -17,7 +17,7 @@ from chains.model import AssetId, Gap, Method, Observation, PartKind, QueryKind,
 from chains.simulated.tron import ACTIVE_OPERATIONS, SOLID_DEPTH, SimulatedTron
 from chains.simulated.trongrid import Event, SimulatedTronGrid, Transfer, text
 from crawler.asking.control import CONTROLLED, DENIED, judge_signers
-from crawler.asking.forecast import requests
+from crawler.asking.forecast import load_of
 from crawler.settings import load_world
 
 pytestmark = pytest.mark.integration
@@ -337,5 +337,5 @@ async def test_tokens_are_asked_about_as_often_as_a_plan_says():
     questions = Questions(
         kind=QueryKind.BALANCE, chain=CHAIN, height=HEIGHT, asset=ASSET, accounts=accounts
     )
-    said = requests(world, questions, len(accounts), [], late=True)
+    said = load_of(world, questions, len(accounts), [], late=True).requests
     assert said / 2 <= asking <= said * 2, (asking, said)

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from chains import jsonrpc
 from chains.endpoints import EndpointSpec
 from chains.model import AssetId, ChainId, QueryKind, Questions
 from crawler.doctor.diagnosis import Diagnosis, Unasked, sentence, write_found
-from crawler.doctor.probing import Probe, _polite, trial_of
+from crawler.doctor.probing import Probe, _polite, _turns, trial_of
 from crawler.endpoints import load_endpoints
 from crawler.errors import EnvironmentFault
 
@@ -106,3 +107,16 @@ def test_what_is_written_can_be_taken_in(tmp_path: Path):
     assert [(one.rate, one.batch) for one in specs] == [("2.5", 25), ("5", 0), ("5", 0)]
     with pytest.raises(EnvironmentFault, match="cannot write"):
         write_found(diagnosis(), tmp_path / "nowhere" / "found.toml")
+
+
+@pytest.mark.parametrize(("calls", "turns"), [(60, 18), (11, 4), (10, 3), (9, 2), (1, 1), (0, 1)])
+def test_a_rate_is_tried_with_as_many_calls_as_it_allows(calls: int, turns: int) -> None:
+    single, array = jsonrpc.call("m", []), jsonrpc.batch([("m", [])] * 8)
+    asked = _turns([single, array, single], calls)
+    assert len(asked) == turns
+    assert asked[:2] == [single, array][:turns]
+
+
+def test_an_array_of_more_calls_than_are_allowed_is_tried_once() -> None:
+    array = jsonrpc.batch([("m", [])] * 8)
+    assert _turns([array], 5) == [array]

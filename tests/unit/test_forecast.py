@@ -1,4 +1,4 @@
-"""What ``recount plan`` says beforehand: requests and time, per endpoint."""
+"""What ``recount plan`` says beforehand: calls and time, per endpoint."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def loads(found: Forecast) -> dict[str, tuple[int, int]]:
 
 def test_primaries_share_by_their_rate_and_a_witness_is_asked_everything() -> None:
     found = told(
-        about(TRON, 1000),  # 2,040 requests, and 5 to pin the block at each
+        about(TRON, 1000),  # 2,040 calls, and 5 to pin the block at each
         to=[
             endpoint("fast", TRON, rate="30"),
             endpoint("slow", TRON, rate="10"),
@@ -55,6 +55,16 @@ def test_primaries_share_by_their_rate_and_a_witness_is_asked_everything() -> No
 def test_an_endpoint_without_a_rate_is_limited_by_what_it_answers_at_once() -> None:
     found = told(about(TRON, 1000), to=[endpoint("own", TRON, rate="0", concurrency=4)])
     assert loads(found) == {"own": (2045, 52)}  # 40 a second at 100 ms an answer
+
+
+def test_calls_of_arrays_are_limited_by_the_rate_and_requests_by_what_is_under_way() -> None:
+    """Starknet: of ten accounts an array of twelve calls, and five calls to pin the block."""
+    starknet = ChainId("starknet:SN_MAIN")
+    asked = about(starknet, 1000)
+    limited = told(asked, to=[endpoint("one", starknet, rate="5")])
+    assert loads(limited) == {"one": (1205, 241)}
+    own = told(asked, to=[endpoint("own", starknet, rate="0", concurrency=4)])
+    assert loads(own) == {"own": (1205, 3)}  # 105 requests, 40 a second at 100 ms an answer
 
 
 def test_the_declared_batch_counts() -> None:
@@ -73,7 +83,7 @@ def test_control_questions_are_counted_by_their_own_measure() -> None:
 def test_a_dump_is_read_and_only_the_block_is_asked_for() -> None:
     dump = EndpointSpec(name="dump", chain=BITCOIN, url="file:///utxo.dat", protocol="dump")
     found = told(about(BITCOIN, 500_000), to=[endpoint("core", BITCOIN), dump])
-    assert loads(found) == {"core": (3, 1)}
+    assert loads(found) == {"core": (6, 2)}
 
 
 def test_a_chain_that_nobody_answers_for_is_named() -> None:
@@ -108,7 +118,7 @@ SUI = ChainId("sui:mainnet")
 
 
 def test_what_is_asked_late_is_an_estimate_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    """Sui: 2 requests for each 18 accounts in time; late 5 for each 18, and 2 for each account."""
+    """Sui: 2 calls for each 18 accounts in time; late 5 for each 18, and 2 for each account."""
     asked = about(SUI, 180), about(ETHEREUM, 1)
     found = told(*asked, to=[endpoint("one", SUI, rate="10"), endpoint("node", ETHEREUM)])
     late = {one.name: (one.late_calls, one.late_seconds) for one in found.endpoints}
@@ -143,7 +153,7 @@ def test_a_chain_that_only_a_server_of_lines_answers_for_is_counted_as_it_is_ask
         [(one.calls, one.late_calls) for one in told(about(BITCOIN, 500), to=to).questions]
         for to in ([lines], [server], [server, lines])
     ]
-    assert counted == [[(30, 80)], [(1, 1)], [(1, 1)]]
+    assert counted == [[(1010, 2010)], [(1, 1)], [(1, 1)]]
 
 
 def test_a_plan_that_asks_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,6 +46,22 @@ def test_ids_of_a_batch_are_positions() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("body", "calls"),
+    [
+        (jsonrpc.batch([("m", [])] * 3).body, 3),
+        (jsonrpc.call("m", [[1, 2, 3]]).body, 1),
+        (b"", 1),
+        (b"[]", 1),
+        (b"[1,", 1),
+        (b'["\xff"]', 1),
+        (b'[{"params":["[1,2]",{"method":"m"}]},{"params":[[],[]]}]', 2),
+    ],
+)
+def test_calls_are_counted_as_a_server_counts_them(body: bytes, calls: int) -> None:
+    assert jsonrpc.calls_in(body) == calls
+
+
 @pytest.mark.parametrize("value", [0, False, "", [], {}, None, "0x0", 2**256 - 1, 10**80])
 def test_a_result_comes_back_as_it_was_said(value: Any) -> None:
     assert jsonrpc.result(exchange(said(0, value))) == value

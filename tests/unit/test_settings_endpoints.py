@@ -11,7 +11,6 @@ import pytest
 from rich.console import Console
 from rich.pretty import Pretty
 
-from chains.adapters.solana import CALLS
 from chains.endpoints import EndpointSpec, hide, redact_url
 from chains.errors import ConfigError
 from chains.model import ChainId
@@ -221,12 +220,6 @@ def test_public_endpoints_are_read_for_their_option_alone() -> None:
     (one,) = load_public({ChainId("eip155:10")})
     assert one.chain == "eip155:10"
     assert load_public(set()) == ()
-
-
-def test_arrays_of_calls_are_asked_of_strangers_more_slowly() -> None:
-    """Solana's public servers allow 40 calls of one kind in ten seconds."""
-    (one,) = load_public({ChainId("solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp")})
-    assert one.per_second * CALLS * 10 <= 40
 
 
 def test_every_chain_with_an_adapter_has_a_public_example_or_needs_an_own_node() -> None:

@@ -184,6 +184,26 @@ async def test_whoever_waits_at_an_old_rate_waits_at_the_new_one() -> None:
     assert loop.time() - began > 0.03
 
 
+async def test_several_calls_wait_for_each_of_them() -> None:
+    async def took(calls: int) -> float:
+        pace, began = Pace(Fraction(200)), asyncio.get_running_loop().time()
+        await pace.wait(calls)
+        return asyncio.get_running_loop().time() - began
+
+    assert await took(300) > 0.45  # a second's worth at once, then one every five milliseconds
+    assert await took(200) < 0.45
+
+
+async def test_several_calls_wait_at_the_new_rate_for_those_that_are_left() -> None:
+    pace = Pace(Fraction(1, 100))
+    waiting = asyncio.create_task(pace.wait(3))
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    await pace.allow(Fraction(1000))
+    async with asyncio.timeout(60):  # at the old rate it would take two hundred seconds
+        await waiting
+
+
 async def test_changing_the_rate_lets_nobody_through_at_once() -> None:
     pace = Pace(Fraction(100))
     for rate in range(20, 40):

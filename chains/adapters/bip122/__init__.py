@@ -125,7 +125,7 @@ class Adapter:
         ),
         batch=rpc.DESCRIPTORS,
         shard=1_000_000,
-        pinning=3,
+        pinning=6,
         whole=True,
     )
 

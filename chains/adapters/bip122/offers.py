@@ -15,10 +15,16 @@ from chains.adapters.bip122 import deltas, electrum, rolling
 from chains.adapters.bip122.params import Params
 from chains.model import Capabilities, Effort, Method
 
-_ELECTRUM = Effort(over_lines=True, each="0", a_batch=3, batch=rolling.GROUP)
+_ELECTRUM = Effort(
+    over_lines=True, each="0", a_batch=3, calls_each="2", calls_a_batch=1, batch=rolling.GROUP
+)
 """The tip, the balances, the histories."""
-_ROLLED = msgspec.structs.replace(_ELECTRUM, late=True, each=f"2/{electrum.TRANSACTIONS}")
+_ROLLED = msgspec.structs.replace(
+    _ELECTRUM, late=True, each=f"2/{electrum.TRANSACTIONS}", calls_each="4"
+)
 """And of each script a transaction since, and the one that it spends."""
+_INDEX = Effort(each="0", a_batch=1, calls_each="0", calls_a_batch=3, batch=deltas.GROUP)
+"""The changes of a group of addresses between two looks at the block."""
 
 
 def offered(usual: Capabilities, params: Params) -> Capabilities:
@@ -49,7 +55,7 @@ def _history(params: Params) -> str:
 def _asked(params: Params) -> dict[str, Any]:
     """Say how requests are counted: of a node that dumps or scans, and of an Electrum server."""
     if params.address_index:
-        return {"batch": deltas.GROUP}
+        return {"batch": deltas.GROUP, "efforts": (_INDEX,)}
     efforts = {"efforts": (_ELECTRUM, _ROLLED)} if params.header_checked else {}
     if params.dumps or params.scans:
         return efforts

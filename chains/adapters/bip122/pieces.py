@@ -78,7 +78,7 @@ class Pieces:
     def _digest(self, piece: memoryview) -> None:
         """Take the digest further, here or beside, and there read the next piece before that.
 
-        What is done beside is done in turn: nothing is read over a piece that is yet to be digested.
+        What is done beside is done in turn: nothing is read over a piece that is not digested yet.
         """
         if self._beside is None:
             self._sha256.update(piece)

@@ -66,11 +66,22 @@ ROUNDS = 64
 BACK = "balance-back/1"
 """Decoder of extracts whose accounts are rolled back."""
 
-_TOKENS = Effort(asset=tokens.NAMESPACE, batch=tokens.GROUP, each="2/5", a_batch=2)
+_ACCOUNTS = Effort(each="1/10", a_batch=2, calls_each="10/9", calls_a_batch=2)
+"""The accounts in one call, then the newest signature of each, nine and the clock's to an array."""
+_TOKENS = Effort(
+    asset=tokens.NAMESPACE,
+    batch=tokens.GROUP,
+    each="2/5",
+    a_batch=2,
+    calls_each="10/3",
+    calls_a_batch=2,
+)
+"""And the list of each owner's accounts."""
 _EFFORTS = (
+    _ACCOUNTS,
     _TOKENS,
-    Effort(late=True, each="31/10", a_batch=2),
-    msgspec.structs.replace(_TOKENS, late=True, each="22/5"),
+    msgspec.structs.replace(_ACCOUNTS, late=True, each="31/10", calls_each="37/9"),
+    msgspec.structs.replace(_TOKENS, late=True, each="22/5", calls_each="22/3"),
 )
 """Late: of each account, or token account, a page of signatures and a transaction on each side."""
 

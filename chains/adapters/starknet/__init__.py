@@ -31,6 +31,7 @@ from chains.errors import ConfigError, WrongChain
 from chains.model import (
     Capabilities,
     ChainSpec,
+    Effort,
     Exchange,
     Gap,
     Method,
@@ -61,7 +62,9 @@ class Adapter(AccountAdapter):
         ),
         batch=10,
         shard=5000,
-        pinning=4,
+        requests={QueryKind.CONTROL: owners.QUESTIONS},
+        efforts=(Effort(each="0", a_batch=1, calls_each="1", calls_a_batch=2),),
+        pinning=5,
         control=(owners.WAY,),
     )
     group = 10
