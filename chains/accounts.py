@@ -15,11 +15,11 @@ from typing import ClassVar, Protocol, runtime_checkable
 import msgspec
 
 from chains import flow
+from chains.adapter import Capabilities, Transport
 from chains.control import ControlFacts, encode
 from chains.endpoints import EndpointSpec
 from chains.model import (
     Answers,
-    Capabilities,
     ChainSpec,
     Exchange,
     Extract,
@@ -32,7 +32,6 @@ from chains.model import (
     Request,
     Snapshot,
     Source,
-    Transport,
     all_gaps,
 )
 from chains.pinning import View, agree, by_endpoint

@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
+from chains.adapter import Transport
 from chains.errors import ChainError
-from chains.model import Exchange, Gap, Request, Transport
+from chains.model import Exchange, Gap, Request
 
 HIGHEST = 2**63
 """Heights at or above this are no height: they do not fit the files of a run."""

@@ -12,8 +12,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Protocol, cast, runtime_checkable
 
+from chains.adapter import Capabilities, ChainAdapter
 from chains.errors import ConfigError
-from chains.model import Capabilities, ChainAdapter, ChainSpec
+from chains.model import ChainSpec
 
 _NAME = re.compile(r"[a-z0-9]+\Z")
 

@@ -22,8 +22,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from chains.adapter import Capabilities, Effort
 from chains.endpoints import EndpointSpec
-from chains.model import AssetId, Capabilities, ChainId, Effort, QueryKind, Questions
+from chains.model import AssetId, ChainId, QueryKind, Questions
 from crawler.asking.plan import Moment, asset_namespace, capabilities
 from crawler.settings import World
 

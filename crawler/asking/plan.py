@@ -22,14 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chains import adapters, addresses
-from chains.model import (
-    AssetId,
-    Capabilities,
-    ChainId,
-    ChainSpec,
-    QueryKind,
-    Questions,
-)
+from chains.adapter import Capabilities
+from chains.model import AssetId, ChainId, ChainSpec, QueryKind, Questions
 from chains.packed import Packed
 from crawler.asking.control import AWAITING
 from crawler.counting.shares import rate_call

@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from chains import adapters
-from chains.model import ChainSpec, Exchange, Questions, ReadsBulk
+from chains.adapter import ReadsBulk
+from chains.model import ChainSpec, Exchange, Questions
 from crawler.counting import recount as pure
 from crawler.crawling import replaying
 from crawler.crawling.evidence import Header, evidence_pack, read_pack

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from crawler import reasons
-from crawler.counting.totals import Alike, Scales
+from crawler.counting.reconciled import Alike, Scales
 from crawler.counting.units import to_text
 from crawler.crawling.answers import Place
 from crawler.model import Reconciliation, RowKind

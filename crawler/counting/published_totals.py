@@ -15,7 +15,7 @@ from functools import cached_property
 
 import msgspec
 
-from crawler.counting.totals import Alike, Scales
+from crawler.counting.reconciled import Alike, Scales
 from crawler.counting.units import to_text
 from crawler.examining.labels import resolve
 from crawler.lists.amounts import AmountError, parse_amount

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from crawler.counting.totals import CoinTotals, Scales
+from crawler.counting.reconciled import Scales
+from crawler.counting.totals import CoinTotals
 from crawler.counting.units import percent
 from crawler.liabilities import Liability
 from crawler.result import RatioLine, StatementCheck

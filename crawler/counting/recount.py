@@ -24,8 +24,9 @@ from crawler.counting.ledger import ALIKE, Join, Shards
 from crawler.counting.outcome import judge
 from crawler.counting.published_totals import LabelSums, check_totals
 from crawler.counting.ratio import check_statement, ratio_lines
+from crawler.counting.reconciled import chosen_in_conflict, judged_rows, scales
 from crawler.counting.shares import Shares
-from crawler.counting.totals import Totals, chosen_in_conflict, judged_rows, scales
+from crawler.counting.totals import Totals
 from crawler.counting.validity import groups
 from crawler.crawling.answers import Place, read_shard
 from crawler.crawling.evidence import Header, evidence_pack, extract_digests, read_pack

@@ -14,7 +14,7 @@ import msgspec
 from sha3 import keccak_256
 
 from chains.model import AssetId
-from crawler.counting.totals import Alike
+from crawler.counting.reconciled import Alike
 from crawler.counting.units import to_text
 from crawler.model import Share
 from crawler.result import ShareLine

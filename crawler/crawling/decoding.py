@@ -10,8 +10,9 @@ from pathlib import Path
 
 import msgspec
 
+from chains.adapter import ChainAdapter
 from chains.errors import ChainError, Fatal, Transient
-from chains.model import Answers, ChainAdapter, Extract, Gap, Questions, Snapshot, all_gaps
+from chains.model import Answers, Extract, Gap, Questions, Snapshot, all_gaps
 from crawler.crawling.answers import AnswerColumns
 from crawler.crawling.evidence import Header, read_pack
 from crawler.errors import EnvironmentFault

@@ -16,17 +16,11 @@ from typing import Any, Self
 import msgspec
 
 from chains import adapters
+from chains.adapter import ChainAdapter
 from chains.endpoints import EndpointSpec
 from chains.errors import ChainError, Fatal, Reorganised, Transient
 from chains.heads import heads
-from chains.model import (
-    ChainAdapter,
-    ChainId,
-    Extract,
-    Gap,
-    Questions,
-    Snapshot,
-)
+from chains.model import ChainId, Extract, Gap, Questions, Snapshot
 from chains.packed import Packed
 from chains.transport import EndpointStatistics, HttpTransport, RetryPolicy
 from crawler.asking.plan import Moment

@@ -12,8 +12,9 @@ import msgspec
 import pyarrow as pa
 
 from chains import adapters
+from chains.adapter import ChainAdapter
 from chains.errors import ChainError
-from chains.model import ChainAdapter, Extract, Gap, Questions, Snapshot
+from chains.model import Extract, Gap, Questions, Snapshot
 from chains.packed import Packed
 from chains.workings import Working, listening
 from crawler.asking.plan import Moment

@@ -22,19 +22,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from chains import adapters, heads
+from chains.adapter import ChainAdapter
 from chains.endpoints import DEFAULT_RATE, EndpointSpec
 from chains.errors import ChainError
 from chains.jsonrpc import calls_in
-from chains.model import (
-    ChainAdapter,
-    ChainSpec,
-    Exchange,
-    Gap,
-    QueryKind,
-    Questions,
-    Request,
-    Snapshot,
-)
+from chains.model import ChainSpec, Exchange, Gap, QueryKind, Questions, Request, Snapshot
 from chains.pinning import stood
 from chains.transport import HttpTransport, RetryPolicy
 from crawler.asking.plan import capabilities

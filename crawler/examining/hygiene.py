@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crawler.counting.totals import Scales
+from crawler.counting.reconciled import Scales
 from crawler.counting.units import fraction_text
 from crawler.model import RowKind
 from crawler.result import MessageLine

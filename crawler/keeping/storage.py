@@ -238,15 +238,18 @@ def links(path: Path) -> bool:
         return True
 
 
+RESUME = "then resume: nothing that was finished is lost"
+
+
 @contextlib.contextmanager
-def environment_faults(place: Path) -> Iterator[None]:
-    """Turn file-system errors into one sentence for the user."""
+def environment_faults(place: Path, then: str = RESUME) -> Iterator[None]:
+    """Turn file-system errors into one sentence for the user; ``then`` is what helps."""
     try:
         yield
     except OSError as error:
         raise EnvironmentFault(
             f"cannot write {place}: {error.strerror or error}; free space or fix permissions, "
-            "then resume: nothing that was finished is lost"
+            f"{then}"
         ) from error
 
 

@@ -45,7 +45,7 @@ def verdict_file(path: Path) -> Iterator[Callable[[pa.Table], None]]:
     Raises ``UsageError`` for another suffix, ``EnvironmentFault`` where the disk is full.
     """
     check_suffix(path)
-    with environment_faults(path), WRITERS[path.suffix.lower()](path) as take:
+    with environment_faults(path, "then verify again"), WRITERS[path.suffix.lower()](path) as take:
         yield lambda ledger: take(ledger.select(COLUMNS))
 
 

@@ -12,8 +12,8 @@ from chains.model import ChainId, ChainSpec, QueryKind
 from crawler import jobs
 from crawler.asking.plan import Moment as PlanMoment
 from crawler.counting.ledger import Join
+from crawler.counting.reconciled import Alike, chosen_in_conflict, judged_rows, scales
 from crawler.counting.recount import Inputs
-from crawler.counting.totals import Alike, chosen_in_conflict, judged_rows, scales
 from crawler.crawling.answers import Place
 from crawler.crawling.pins import Pinned
 from crawler.errors import EnvironmentFault, UsageError

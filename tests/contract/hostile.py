@@ -18,12 +18,12 @@ from aiohttp.test_utils import make_mocked_request
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from chains.adapter import ChainAdapter
 from chains.adapters import load
 from chains.control import decode as decode_control
 from chains.heads import TellsHead
 from chains.model import (
     AssetId,
-    ChainAdapter,
     Exchange,
     Extract,
     Gap,

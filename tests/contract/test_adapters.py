@@ -14,20 +14,11 @@ import msgspec
 import pytest
 from adapter_cases import Case, cases
 
+from chains.adapter import ChainAdapter
 from chains.adapters import capabilities, load
 from chains.endpoints import EndpointSpec
 from chains.errors import ChainError, Disagreement, WrongChain
-from chains.model import (
-    AssetId,
-    ChainAdapter,
-    Extract,
-    Gap,
-    Method,
-    Observation,
-    QueryKind,
-    Questions,
-    Snapshot,
-)
+from chains.model import AssetId, Extract, Gap, Method, Observation, QueryKind, Questions, Snapshot
 from chains.reasons import GAPS
 from chains.simulated.node import SimulatedNode
 from chains.transport import HttpTransport, RetryPolicy

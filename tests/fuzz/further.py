@@ -13,11 +13,11 @@ from pathlib import Path
 
 import msgspec
 
+from chains.adapter import ChainAdapter
 from chains.adapters import load
 from chains.model import (
     Answers,
     AssetId,
-    ChainAdapter,
     ChainSpec,
     Exchange,
     Extract,

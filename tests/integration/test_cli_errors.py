@@ -151,4 +151,4 @@ def test_a_place_that_cannot_be_written_ends_with_4(call: Any, files: Files) -> 
         "verify", str(files.path / "list.csv"), "--verdicts", place, "--quiet", "--json"
     )
     assert code == 4
-    assert_one_error(err, "cannot write", "v.csv")
+    assert_one_error(err, "cannot write", "v.csv", "then verify again")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from crawler import jobs
-from crawler.counting.totals import is_owned
+from crawler.counting.reconciled import is_owned
 from crawler.inputs import Options
 from crawler.lists import open_list
 from crawler.settings import load_policy

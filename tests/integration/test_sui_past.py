@@ -149,7 +149,7 @@ EVERYBODY = set(ALL)
         ({"no_senders": True}, EVERYBODY, "zero-without-canary"),
         ({"no_objects": True}, EVERYBODY, "method-missing"),
         ({"lists_nothing": True}, EVERYBODY, "zero-without-canary"),
-        ({"null_for": {RICH}}, {RICH}, "rpc-error"),
+        ({"null_for": {RICH}}, {RICH}, "server-error"),
         ({"forgets_half": True}, {SPLIT}, "malformed-answer"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,

@@ -156,9 +156,9 @@ async def test_one_balance_that_fails_is_one_gap():
         at = await pinned(adapter)
         one.null_for = {RICH}
         found = await asked(adapter, at)
-        assert units(found) == {**TRUE, RICH: "rpc-error"}
+        assert units(found) == {**TRUE, RICH: "server-error"}
         one.null_for = {SENDER}
-        assert units(await asked(adapter, at)) == {**TRUE, NEVER: "rpc-error"}
+        assert units(await asked(adapter, at)) == {**TRUE, NEVER: "server-error"}
 
 
 async def test_an_answer_as_of_another_checkpoint_does_not_count():

@@ -17,7 +17,7 @@ from chains.model import Exchange, Extract, Gap, QueryKind, Request
 from crawler.asking.plan import questions as plan_questions
 from crawler.asking.plan import shards
 from crawler.counting.ledger import build
-from crawler.counting.totals import judged_rows, row_tolerance, scales
+from crawler.counting.reconciled import judged_rows, row_tolerance, scales
 from crawler.counting.units import percent, to_text
 from crawler.crawling.evidence import FORMAT, Header, PackWriter, read_pack
 from crawler.lists.amounts import AmountError, parse_amount

@@ -20,15 +20,8 @@ from chains.model import (
 )
 from crawler.asking.plan import shard_digest
 from crawler.counting.ledger import LEDGER
-from crawler.counting.totals import (
-    Alike,
-    CoinTotals,
-    Scales,
-    Totals,
-    chosen_in_conflict,
-    judged_rows,
-    scales,
-)
+from crawler.counting.reconciled import Alike, Scales, chosen_in_conflict, judged_rows, scales
+from crawler.counting.totals import CoinTotals, Totals
 from crawler.crawling.answers import AnswerColumns, MergedShard, merge
 from crawler.demo.keys import MESSAGE
 from crawler.examining.ownership import Reading, examine

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pyarrow as pa
 import pytest
 
-from crawler.counting.totals import scales
+from crawler.counting.reconciled import scales
 from crawler.counting.units import fraction_text
 from crawler.examining.hygiene import Seen, SignedTexts, dated
 from tests.unit.ledger_rows import ledger_of, ledger_row

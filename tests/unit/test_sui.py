@@ -11,7 +11,7 @@ import pytest
 
 from chains.accounts import Held
 from chains.adapters.sui import Adapter, rates, wire
-from chains.errors import ConfigError, WrongChain
+from chains.errors import ConfigError, Transient, Unanswerable, WrongChain
 from chains.model import (
     AssetId,
     ChainId,
@@ -247,6 +247,7 @@ def test_a_zero_of_a_coin_without_metadata_is_a_gap():
         ("GRAPHQL_VALIDATION_FAILED", "Unknown field", "method-missing"),
         ("FEATURE_UNAVAILABLE", "no balances", "method-missing"),
         ("REQUEST_TIMEOUT", "Query timed out", "timeout"),
+        ("INTERNAL_SERVER_ERROR", "database", "server-error"),
         ("BAD_USER_INPUT", "Request is outside consistent range", "no-history"),
         ("BAD_USER_INPUT", "something else", "rpc-error"),
         (["BAD"], {"deep": []}, "rpc-error"),
@@ -254,8 +255,26 @@ def test_a_zero_of_a_coin_without_metadata_is_a_gap():
 )
 @pytest.mark.parametrize("status", [200, 400])
 def test_errors_without_data_are_gaps(code, message, reason, status):
-    body = {"data": None, "errors": [{"message": message, "extensions": {"code": code}}]}
+    body = failed(code, message)
     assert {one.reason for one in read(body, status=status)} == {reason}
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("INTERNAL_SERVER_ERROR", Transient),
+        ("REQUEST_TIMEOUT", Transient),
+        ("BAD_USER_INPUT", Unanswerable),
+    ],
+)
+def test_a_service_that_fails_while_pinning_may_be_asked_again(code, error):
+    told = answered(wire.moment(HEIGHT), failed(code, "database"))
+    with pytest.raises(error):
+        adapter().snapshot(HEIGHT, [told])
+
+
+def failed(code: object, message: object) -> dict[str, Any]:
+    return {"data": None, "errors": [{"message": message, "extensions": {"code": code}}]}
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,8 @@ from typing import Any
 
 import pytest
 
-from crawler.counting.totals import (
-    CoinTotals,
-    last_place,
-    observed_share,
-    reconcile,
-    row_tolerance,
-    validity_kinds,
-)
+from crawler.counting.reconciled import last_place, reconcile, row_tolerance, validity_kinds
+from crawler.counting.totals import CoinTotals, observed_share
 from crawler.model import Reconciliation, Rounding
 from crawler.settings import Policy
 from tests.unit.ledger_rows import (

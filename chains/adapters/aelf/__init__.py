@@ -43,14 +43,13 @@ import msgspec
 
 from chains import workings
 from chains.accounts import AccountAdapter, Fact, Read, liquid
+from chains.adapter import Capabilities, Effort, Transport
 from chains.adapters.aelf import calls, params, since, wire
 from chains.adapters.aelf.since import UNASKED, Since
 from chains.errors import WrongChain
 from chains.model import (
     Answers,
-    Capabilities,
     ChainSpec,
-    Effort,
     Exchange,
     Extract,
     Gap,
@@ -59,7 +58,6 @@ from chains.model import (
     Questions,
     Request,
     Snapshot,
-    Transport,
 )
 from chains.pinning import STOOD, View, agree, by_endpoint, stood
 from chains.workings import Clock, Rule, Working

@@ -37,13 +37,13 @@ from typing import ClassVar
 import msgspec
 
 from chains.accounts import AccountAdapter, Read
+from chains.adapter import Capabilities, Transport
 from chains.adapters.antelope import holdings, params, permissions, wire
 from chains.adapters.antelope.reading import TIME_MS, Reader
 from chains.errors import WrongChain
 from chains.jsonrpc import failure
 from chains.model import (
     Answers,
-    Capabilities,
     ChainSpec,
     Exchange,
     Extract,
@@ -53,7 +53,6 @@ from chains.model import (
     Questions,
     Request,
     Snapshot,
-    Transport,
 )
 from chains.pinning import STOOD, View, by_endpoint, stood
 

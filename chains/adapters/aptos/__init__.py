@@ -29,10 +29,10 @@ from typing import ClassVar
 import msgspec
 
 from chains.accounts import AccountAdapter, Fact, Held, Read, liquid
+from chains.adapter import Capabilities, Transport
 from chains.adapters.aptos import control, pinning, wire
 from chains.errors import ConfigError
 from chains.model import (
-    Capabilities,
     ChainSpec,
     Exchange,
     Gap,
@@ -43,7 +43,6 @@ from chains.model import (
     Questions,
     Request,
     Snapshot,
-    Transport,
 )
 from chains.pinning import View
 

@@ -24,21 +24,11 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from chains.accounts import AccountAdapter, Read
+from chains.adapter import Capabilities, Transport
 from chains.adapters.beacon import rules, wire
 from chains.adapters.beacon.pinning import params_of, steps, unsound_header
 from chains.errors import WrongChain
-from chains.model import (
-    Capabilities,
-    ChainSpec,
-    Exchange,
-    Gap,
-    Method,
-    QueryKind,
-    Questions,
-    Request,
-    Snapshot,
-    Transport,
-)
+from chains.model import ChainSpec, Exchange, Gap, Method, QueryKind, Questions, Request, Snapshot
 from chains.pinning import View
 
 GROUP = 2000

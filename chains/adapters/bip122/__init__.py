@@ -52,6 +52,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 from chains import flow
+from chains.adapter import Capabilities, Transport
 from chains.adapters.bip122 import deltas, dump_files, rolling, rpc
 from chains.adapters.bip122.answers import (
     decode_deltas,
@@ -66,7 +67,6 @@ from chains.adapters.bip122.params import Params
 from chains.endpoints import EndpointSpec
 from chains.model import (
     Answers,
-    Capabilities,
     ChainSpec,
     Exchange,
     Extract,
@@ -76,7 +76,6 @@ from chains.model import (
     Questions,
     Request,
     Snapshot,
-    Transport,
     all_gaps,
 )
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
+from chains.adapter import Capabilities, Effort
 from chains.adapters.bip122 import deltas, electrum, rolling
 from chains.adapters.bip122.params import Params
-from chains.model import Capabilities, Effort, Method
+from chains.model import Method
 
 _ELECTRUM = Effort(
     over_lines=True, each="0", a_batch=3, calls_each="2", calls_a_batch=1, batch=rolling.GROUP

@@ -20,11 +20,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from chains import workings
+from chains.adapter import Transport
 from chains.adapters.bip122 import electrum
 from chains.adapters.bip122.electrum import HEADER, Entry, Paid, Said, Tip
 from chains.adapters.bip122.params import Params
 from chains.adapters.bip122.transactions import Moves
-from chains.model import Exchange, Extract, Gap, Request, Snapshot, Transport
+from chains.model import Exchange, Extract, Gap, Request, Snapshot
 from chains.workings import Clock, Movement, Rule, Working
 
 GROUP = 50

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar
 
+from chains.adapter import Capabilities, Transport
 from chains.adapters.eip155 import facts, pinning, proofs
 from chains.adapters.eip155.balances import BalanceReader
 from chains.adapters.eip155.offers import offered
@@ -13,7 +14,6 @@ from chains.adapters.eip155.ways import DEFAULT_BATCH, Way, account_bytes, quirk
 from chains.model import (
     Answers,
     AssetId,
-    Capabilities,
     ChainSpec,
     Exchange,
     Extract,
@@ -23,7 +23,6 @@ from chains.model import (
     Questions,
     Request,
     Snapshot,
-    Transport,
     all_gaps,
 )
 

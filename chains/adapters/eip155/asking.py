@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 
 from chains import flow
+from chains.adapter import Transport
 from chains.adapters.eip155.endpoints import concurrency, primaries
 from chains.adapters.eip155.reading import UNSENT, code_request, find, reason_unsent
 from chains.adapters.eip155.refusals import refine
@@ -25,7 +26,6 @@ from chains.model import (
     Request,
     Snapshot,
     Source,
-    Transport,
     all_gaps,
 )
 

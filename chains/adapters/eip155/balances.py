@@ -17,13 +17,14 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
+from chains.adapter import Transport
 from chains.adapters.eip155 import masked, reading, ways
 from chains.adapters.eip155.endpoints import batch_limit, concurrency, primaries
 from chains.adapters.eip155.programs import HEADER_WORDS
 from chains.adapters.eip155.reading import Asked, asked
 from chains.adapters.eip155.refusals import Trouble, too_large, trouble
 from chains.adapters.eip155.ways import Quirks, Way
-from chains.model import Exchange, Extract, Gap, Questions, Request, Snapshot, Transport
+from chains.model import Exchange, Extract, Gap, Questions, Request, Snapshot
 from chains.words import WORD
 
 _MARK_HEX = b"f" * 64

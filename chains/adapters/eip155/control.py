@@ -18,22 +18,14 @@ from collections.abc import AsyncIterator, Sequence
 from eth_abi import abi
 from eth_abi.exceptions import DecodingError
 
+from chains.adapter import Transport
 from chains.adapters.eip155 import asking, pinning, pods
 from chains.adapters.eip155.asking import Shown
 from chains.adapters.eip155.pods import address_word
 from chains.adapters.eip155.reading import code_request, storage_request, view_request
 from chains.adapters.eip155.ways import ACCOUNT, answer_bytes
 from chains.control import Authority, ControlFacts
-from chains.model import (
-    Answers,
-    Exchange,
-    Extract,
-    Gap,
-    Questions,
-    Request,
-    Snapshot,
-    Transport,
-)
+from chains.model import Answers, Exchange, Extract, Gap, Questions, Request, Snapshot
 
 DECODER = "control"
 OWNER = "8da5cb5b"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from chains.adapter import Transport
 from chains.endpoints import EndpointSpec
-from chains.model import Transport
 
 DEFAULT_CONCURRENCY = 4
 

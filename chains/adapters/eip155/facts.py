@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
+from chains.adapter import Transport
 from chains.adapters.eip155.endpoints import primaries
 from chains.adapters.eip155.reading import (
     UNSENT,
@@ -32,7 +33,6 @@ from chains.model import (
     Request,
     Snapshot,
     Source,
-    Transport,
     all_gaps,
 )
 from chains.token_facts import TokenFacts, read_text

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from chains.adapter import Capabilities
 from chains.adapters.eip155.ways import Quirks, Way, most, quirks_of
-from chains.model import Capabilities, ChainSpec, Method
+from chains.model import ChainSpec, Method
 
 _WAYS = {
     Way.OVERRIDE: "eth_call with a state override",

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from chains import jsonrpc
+from chains.adapter import Transport
 from chains.adapters.eip155.programs import block_object
 from chains.adapters.eip155.refusals import refine
 from chains.adapters.eip155.ways import Quirks, account_bytes, quantity
@@ -29,7 +30,7 @@ from chains.errors import (
     Unanswerable,
     WrongChain,
 )
-from chains.model import ChainSpec, Exchange, Gap, Request, Snapshot, Transport
+from chains.model import ChainSpec, Exchange, Gap, Request, Snapshot
 from chains.pinning import NAMED_BY
 
 CANDIDATES = 12

@@ -10,11 +10,12 @@ is a public mapping).
 
 from __future__ import annotations
 
+from chains.adapter import Transport
 from chains.adapters.eip155.asking import Shown
 from chains.adapters.eip155.reading import view_request
 from chains.adapters.eip155.ways import ACCOUNT, answer_bytes
 from chains.control import Authority
-from chains.model import Exchange, Gap, Request, Snapshot, Transport
+from chains.model import Exchange, Gap, Request, Snapshot
 from chains.words import WORD
 
 POD_OWNER = "0b18ff66"

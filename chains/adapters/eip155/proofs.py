@@ -26,6 +26,7 @@ from typing import Any
 import msgspec
 
 from chains import flow, jsonrpc
+from chains.adapter import Transport
 from chains.adapters.eip155 import headers, rlp, trie
 from chains.adapters.eip155.endpoints import batch_limit, concurrency, primaries
 from chains.adapters.eip155.programs import block_object
@@ -43,7 +44,6 @@ from chains.model import (
     Request,
     Snapshot,
     Source,
-    Transport,
     all_gaps,
 )
 from chains.pinning import is_anchored

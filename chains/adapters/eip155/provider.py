@@ -14,9 +14,10 @@ import sys
 from typing import Any
 
 from chains import jsonrpc
+from chains.adapter import Transport
 from chains.adapters.eip155.reading import storage_request, view_request
 from chains.errors import ConfigError
-from chains.model import Exchange, Gap, Request, Snapshot, Transport
+from chains.model import Exchange, Gap, Request, Snapshot
 
 _RECURSION_LIMIT = sys.getrecursionlimit()
 

@@ -22,21 +22,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
+from chains.adapter import Transport
 from chains.adapters.eip155 import asking
 from chains.adapters.eip155.asking import Shown
 from chains.adapters.eip155.reading import code_request, view_request
 from chains.adapters.eip155.ways import answer_bytes
 from chains.control import ControlFacts
-from chains.model import (
-    Answers,
-    Exchange,
-    Extract,
-    Gap,
-    Questions,
-    Request,
-    Snapshot,
-    Transport,
-)
+from chains.model import Answers, Exchange, Extract, Gap, Questions, Request, Snapshot
 from chains.signatures.eip1271 import ACCOUNT, DIGEST, parts
 from chains.words import WORD
 

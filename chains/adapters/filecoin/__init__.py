@@ -37,13 +37,13 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from chains.accounts import AccountAdapter, Held, Read
+from chains.adapter import Capabilities, Transport
 from chains.adapters.filecoin import control, wire
 from chains.adapters.filecoin.wire import ABSENT, Actor, Tipset
 from chains.addresses import AddressError, filecoin
 from chains.control import ControlFacts
 from chains.errors import ConfigError, WrongChain
 from chains.model import (
-    Capabilities,
     ChainSpec,
     Exchange,
     Gap,
@@ -54,7 +54,6 @@ from chains.model import (
     Questions,
     Request,
     Snapshot,
-    Transport,
 )
 from chains.pinning import View
 

@@ -27,22 +27,12 @@ from typing import ClassVar
 
 from chains import workings
 from chains.accounts import AccountAdapter, Held, Read, liquid
+from chains.adapter import Capabilities, Transport
 from chains.adapters.hedera import keys, wire
 from chains.adapters.hedera.wire import Account
 from chains.addresses import AddressError, hedera
 from chains.errors import ConfigError, WrongChain
-from chains.model import (
-    Capabilities,
-    ChainSpec,
-    Exchange,
-    Gap,
-    Method,
-    QueryKind,
-    Questions,
-    Request,
-    Snapshot,
-    Transport,
-)
+from chains.model import ChainSpec, Exchange, Gap, Method, QueryKind, Questions, Request, Snapshot
 from chains.pinning import View
 from chains.workings import Clock, Rule, Working
 

@@ -28,19 +28,11 @@ from typing import ClassVar
 
 from chains import jsonrpc
 from chains.accounts import AccountAdapter, Held, Read
+from chains.adapter import Capabilities
 from chains.adapters.near import wire
 from chains.adapters.near.wire import Block, Refusal
 from chains.errors import WrongChain
-from chains.model import (
-    Capabilities,
-    Exchange,
-    Gap,
-    Method,
-    QueryKind,
-    Questions,
-    Request,
-    Snapshot,
-)
+from chains.model import Exchange, Gap, Method, QueryKind, Questions, Request, Snapshot
 from chains.pinning import View
 
 _CANARY = "canary"

@@ -31,6 +31,7 @@ import msgspec
 
 from chains import flow
 from chains.accounts import UNASKED, AccountAdapter, Held, Read
+from chains.adapter import Capabilities, Effort, Transport
 from chains.adapters.solana import layouts, pinning, rules, tokens, wire
 from chains.adapters.solana.history import Book, Limits, Need
 from chains.addresses import AddressError
@@ -38,9 +39,7 @@ from chains.addresses.base58 import base58_to_bytes
 from chains.errors import ConfigError, Unanswerable
 from chains.model import (
     Answers,
-    Capabilities,
     ChainSpec,
-    Effort,
     Exchange,
     Extract,
     Gap,
@@ -49,7 +48,6 @@ from chains.model import (
     Questions,
     Request,
     Snapshot,
-    Transport,
 )
 from chains.pinning import View
 

@@ -25,22 +25,11 @@ from typing import Any, ClassVar
 
 from chains import jsonrpc
 from chains.accounts import AccountAdapter, Read, liquid
+from chains.adapter import Capabilities, Effort, Transport
 from chains.adapters.starknet import owners, wire
 from chains.adapters.starknet.wire import Fault
 from chains.errors import ConfigError, WrongChain
-from chains.model import (
-    Capabilities,
-    ChainSpec,
-    Effort,
-    Exchange,
-    Gap,
-    Method,
-    QueryKind,
-    Questions,
-    Request,
-    Snapshot,
-    Transport,
-)
+from chains.model import ChainSpec, Exchange, Gap, Method, QueryKind, Questions, Request, Snapshot
 from chains.pinning import View
 
 ETH = "0x49d36570d4e46f48e99674bd3fcc84644ddd6b96f7c741b1562b82f9e004dc7"

@@ -34,13 +34,13 @@ from typing import ClassVar
 
 from chains import rest, workings
 from chains.accounts import AccountAdapter, Held, Read, liquid
+from chains.adapter import Capabilities, Transport
 from chains.adapters.stellar import horizon
 from chains.addresses import stellar
 from chains.control import Authority, ControlFacts
 from chains.errors import ConfigError, WrongChain
 from chains.jsonrpc import malformed
 from chains.model import (
-    Capabilities,
     ChainSpec,
     Exchange,
     Gap,
@@ -51,7 +51,6 @@ from chains.model import (
     Questions,
     Request,
     Snapshot,
-    Transport,
 )
 from chains.pinning import View
 from chains.workings import Clock, Movement, Rule, Working

@@ -44,6 +44,7 @@ from typing import ClassVar
 import msgspec
 
 from chains.accounts import AccountAdapter, Fact, Held, Read
+from chains.adapter import Capabilities, Transport
 from chains.adapters.substrate import asked as asked_keys
 from chains.adapters.substrate import proofs, storage, wire
 from chains.adapters.substrate.params import offered, read_params
@@ -51,7 +52,6 @@ from chains.adapters.substrate.wire import Header
 from chains.errors import WrongChain
 from chains.model import (
     Answers,
-    Capabilities,
     ChainSpec,
     Exchange,
     Extract,
@@ -61,7 +61,6 @@ from chains.model import (
     Questions,
     Request,
     Snapshot,
-    Transport,
 )
 from chains.pinning import View, agree, anchored, is_anchored
 

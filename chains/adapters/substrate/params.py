@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
+from chains.adapter import Capabilities
 from chains.adapters.substrate.wire import MOST_KEYS
 from chains.addresses import AddressError, ss58
 from chains.errors import ConfigError
-from chains.model import Capabilities, ChainSpec, Gap, Method
+from chains.model import ChainSpec, Gap, Method
 
 _IDENTITY = re.compile(r"[0-9a-f]{32,64}\Z")
 _KNOWN = {"genesis_hash", "canaries", "batch", "header", "proofs"}

@@ -14,9 +14,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from chains import jsonrpc
+from chains.adapter import Transport
 from chains.adapters.substrate import trie, wire
 from chains.adapters.substrate.trie import Unproven
-from chains.model import Exchange, Gap, Request, Snapshot, Transport
+from chains.model import Exchange, Gap, Request, Snapshot
 
 BATCH = 50
 """Accounts per request: up to 6 kB each, less where paths share their upper nodes."""

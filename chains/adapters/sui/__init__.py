@@ -34,13 +34,12 @@ import msgspec
 
 from chains import flow, workings
 from chains.accounts import UNASKED, AccountAdapter, Fact, Held, Read
+from chains.adapter import Capabilities, Effort, Transport
 from chains.adapters.sui import moment, since, stakes, wire
 from chains.errors import ConfigError, WrongChain
 from chains.model import (
     Answers,
-    Capabilities,
     ChainSpec,
-    Effort,
     Exchange,
     Extract,
     Gap,
@@ -51,7 +50,6 @@ from chains.model import (
     Questions,
     Request,
     Snapshot,
-    Transport,
 )
 from chains.pinning import View, agree, by_endpoint
 from chains.workings import Working

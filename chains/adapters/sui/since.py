@@ -23,9 +23,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from chains.accounts import Held
+from chains.adapter import Transport
 from chains.adapters.sui import fields, past, stakes, wire
 from chains.adapters.sui.past import Asked, Moved
-from chains.model import Exchange, Gap, Part, PartKind, Request, Snapshot, Transport
+from chains.model import Exchange, Gap, Part, PartKind, Request, Snapshot
 from chains.workings import Clock, Movement, Rule, Working, in_time
 
 LAG = 20

@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from chains.adapter import Transport
 from chains.adapters.sui import rates, wire
-from chains.model import Exchange, Gap, Request, Snapshot, Transport
+from chains.model import Exchange, Gap, Request, Snapshot
 
 PAGES = 20
 """The most pages that are asked for: 1,000 stakes of one account."""

@@ -54,6 +54,7 @@ _REASONS = {
     "GRAPHQL_VALIDATION_FAILED": "method-missing",
     "GRAPHQL_PARSE_FAILED": "method-missing",
     "REQUEST_TIMEOUT": "timeout",
+    "INTERNAL_SERVER_ERROR": "server-error",
 }
 
 
@@ -203,8 +204,7 @@ def _gap(error: object) -> Gap:
     if _OUTSIDE in message:
         return NO_HISTORY
     reason = _REASONS.get(code, "rpc-error") if isinstance(code, str) else "rpc-error"
-    passing = code in ("REQUEST_TIMEOUT", "INTERNAL_SERVER_ERROR")
-    return Gap(reason, retryable=passing, detail=message)
+    return Gap(reason, retryable=reason in ("timeout", "server-error"), detail=message)
 
 
 def _path(error: object) -> Sequence[Any]:

@@ -37,13 +37,13 @@ import msgspec
 
 from chains import addresses, workings
 from chains.accounts import UNASKED, AccountAdapter, Held, Read
+from chains.adapter import Capabilities, Transport
 from chains.adapters.tron import account, facts, pinning, rules, supply, tokens, wire, working
 from chains.addresses import AddressError
 from chains.addresses import tron as address
 from chains.errors import ConfigError
 from chains.model import (
     Answers,
-    Capabilities,
     ChainSpec,
     Exchange,
     Extract,
@@ -53,7 +53,6 @@ from chains.model import (
     Questions,
     Request,
     Snapshot,
-    Transport,
     all_gaps,
 )
 from chains.pinning import View

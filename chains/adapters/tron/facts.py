@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import msgspec
 
 from chains.accounts import Fact
+from chains.adapter import Transport
 from chains.adapters.tron import tokens
-from chains.model import Exchange, Gap, Request, Snapshot, Transport
+from chains.model import Exchange, Gap, Request, Snapshot
 from chains.token_facts import TokenFacts, read_text
 
 MOST_DECIMALS = 255

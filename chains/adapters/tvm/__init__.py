@@ -37,12 +37,12 @@ from typing import ClassVar
 from urllib.parse import unquote
 
 from chains.accounts import AccountAdapter, Held, Read
+from chains.adapter import Capabilities, Transport
 from chains.adapters.tvm import control, jettons, pinning, pools, wire
 from chains.addresses import AddressError
 from chains.addresses.ton import decode as decode_address
 from chains.errors import ConfigError
 from chains.model import (
-    Capabilities,
     ChainSpec,
     Exchange,
     Gap,
@@ -53,7 +53,6 @@ from chains.model import (
     Questions,
     Request,
     Snapshot,
-    Transport,
 )
 from chains.pinning import View
 

@@ -40,12 +40,12 @@ from typing import ClassVar
 import msgspec
 
 from chains.accounts import AccountAdapter, Held, Read
+from chains.adapter import Capabilities, Transport
 from chains.adapters.xrpl import entries, wire
 from chains.addresses import xrpl
 from chains.control import Authority, ControlFacts
 from chains.errors import ConfigError, WrongChain
 from chains.model import (
-    Capabilities,
     ChainSpec,
     Exchange,
     Gap,
@@ -56,7 +56,6 @@ from chains.model import (
     Questions,
     Request,
     Snapshot,
-    Transport,
 )
 from chains.pinning import View, agree, by_endpoint
 
