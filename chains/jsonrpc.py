@@ -41,6 +41,59 @@ def calls_in(body: bytes) -> int:
         return 1
 
 
+class _Error(msgspec.Struct, gc=False):
+    code: Any = None
+    message: Any = None
+
+
+class _Said(msgspec.Struct, gc=False):
+    error: _Error | None = None
+
+
+_errors = msgspec.json.Decoder(list[_Said] | _Said).decode
+_TOO_MANY_REQUESTS = 429
+_EXECUTION = 3
+_THROTTLED = (
+    "rate limit",  # Ankr, Base, MegaETH, polkadot-sdk
+    "rate-limit",
+    "ratelimit",
+    "request limit",  # QuickNode, -32007: "50/second request limit reached"
+    "request rate",  # Infura, -32005: "request rate exceeded"
+    "requests per second",
+    "rps limit",  # Chainstack, -32005
+    "compute units per second",  # Alchemy, 429
+    "too many requests",
+)
+
+
+def throttled(body: bytes) -> tuple[int, int]:
+    """Count the answers of a body that ask us to slow down, and all of them.
+
+    Many servers say so with HTTP status 200, and of an array for some members only. Codes mean
+    other things from server to server, so that but for 429 the words decide; what a contract says
+    when it reverts is never meant.
+
+    Spec: https://github.com/wevm/viem/pull/5083 (QuickNode), https://github.com/wevm/viem/pull/4453
+    (arrays)
+    """
+    if b'"error"' not in body:
+        return 0, 1
+    try:
+        said = _errors(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0, 1
+    members = said if isinstance(said, list) else [said]
+    return sum(one.error is not None and _is_throttled(one.error) for one in members), len(members)
+
+
+def _is_throttled(error: _Error) -> bool:
+    if error.code == _TOO_MANY_REQUESTS:
+        return True
+    text = error.message.lower() if isinstance(error.message, str) else ""
+    reverted = error.code == _EXECUTION or "revert" in text
+    return not reverted and any(words in text for words in _THROTTLED)
+
+
 def call(method: str, params: Sequence[Any] | dict[str, Any], *, path: str = "") -> Request:
     """Build a single call with id 0."""
     body = {"jsonrpc": "2.0", "id": 0, "method": method, "params": params}
@@ -82,7 +135,7 @@ def results(exchange: Exchange, count: int) -> list[Any | Gap]:
     missing = Gap("malformed-answer", retryable=True, detail="no answer with this id")
     for answer in answers:
         if answer.get("id") is None and answer.get("error") is not None:
-            missing = Gap("rpc-error", detail=error_text(answer["error"]))
+            missing = _error_gap(answer["error"])
     found: list[Any | Gap] = [missing] * count
     seen: set[int] = set()
     for answer in answers:
@@ -102,12 +155,19 @@ def gap_or_result(answer: dict[str, Any], expected_id: int) -> Any | Gap:
     """Take one answer object apart."""
     error = answer.get("error")
     if error is not None and answer.get("id") in (expected_id, None):
-        return Gap("rpc-error", detail=error_text(error))  # a null id: the request was not read
+        return _error_gap(error)  # a null id: the request was not read
     if answer.get("id") != expected_id:
         return Gap("malformed-answer", retryable=True, detail="the answer carries another id")
     if "result" not in answer:
         return Gap("malformed-answer", retryable=True, detail="neither result nor error")
     return answer["result"]
+
+
+def _error_gap(error: object) -> Gap:
+    said = _Error(error.get("code"), error.get("message")) if isinstance(error, dict) else _Error()
+    if _is_throttled(said):
+        return Gap("rate-limited", retryable=True, detail=error_text(error))
+    return Gap("rpc-error", detail=error_text(error))
 
 
 def error_text(error: object) -> str:

@@ -294,6 +294,7 @@ class HttpTransport:
                 statistics.busy_s += time.monotonic() - started
             statistics.bytes_in += len(body)
             self._raise_for_transient(state, status, asked)
+            self._slow_down_for(state, body)
         if not complete:
             return status, b"", "answer-too-large"
         return status, body, "" if 200 <= status < 300 else "refused"  # noqa: PLR2004
@@ -307,6 +308,16 @@ class HttpTransport:
         if status in self._retried:
             state.statistics.server_errors += 1
             raise Unreachable(f"{state.spec.name} answered {status}", code="server-error")
+
+    def _slow_down_for(self, state: _Endpoint, body: bytes) -> None:
+        """Slow down where an answer says so; where all of it does, it is asked for again."""
+        asked, of = jsonrpc.throttled(body)
+        if not asked:
+            return
+        state.statistics.rate_limited += 1
+        state.slot.narrow(0.0)
+        if asked == of:
+            raise RateLimited(f"{state.spec.name} asks us to slow down")
 
 
 def retry_after_seconds(text: str | None) -> float | None:

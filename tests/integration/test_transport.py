@@ -69,6 +69,42 @@ async def test_retry_after_is_honoured_before_the_next_try() -> None:
         assert transport.statistics["one"].rate_limited == node.caused["rate-limit"] == 1
 
 
+THROTTLED = b'{"jsonrpc":"2.0","id":%d,"error":{"code":-32007,"message":"5/second request limit"}}'
+GOOD = b'{"jsonrpc":"2.0","id":%d,"result":"0x1"}'
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_an_answer_that_asks_to_slow_down_is_asked_for_again(status: int) -> None:
+    async with serving() as (node, transport):
+        node.then = lambda *_: (
+            web.Response(status=status, body=THROTTLED % 0)
+            if node.requests == 1
+            else web.Response(body=GOOD % 0)
+        )
+        found = await transport.exchange(ASK, "one")
+        assert told(found) == (200, GOOD % 0, "", False)
+        assert (transport.statistics["one"].rate_limited, node.requests) == (1, 2)
+
+
+async def test_an_endpoint_that_asks_to_slow_down_for_ever_gives_no_answer() -> None:
+    async with serving() as (node, transport):
+        node.then = lambda *_: web.Response(body=b"[" + THROTTLED % 0 + b"]")
+        found = await transport.exchange(ASK, "one")
+        assert told(found) == (0, b"", "rate-limited", True)
+        assert node.requests == FAST.attempts
+
+
+async def test_members_that_were_answered_are_kept_and_the_endpoint_is_asked_less() -> None:
+    async with serving(concurrency=8) as (node, transport):
+        body = b"[" + GOOD % 0 + b"," + THROTTLED % 1 + b"]"
+        node.then = lambda *_: web.Response(body=body)
+        before = transport._endpoints["one"].slot._limit
+        found = await transport.exchange(ASK, "one")
+        assert told(found) == (200, body, "", False)
+        assert transport._endpoints["one"].slot._limit < before
+        assert (transport.statistics["one"].rate_limited, node.requests) == (1, 1)
+
+
 async def test_while_one_waits_for_retry_after_nobody_else_asks() -> None:
     async with serving(rate_limit_every=1, retry_after="1") as (node, transport):
         first = asyncio.create_task(transport.exchange(ASK, "one"))

@@ -32,6 +32,62 @@ def reasons(found: list[Any]) -> list[Any]:
     return [entry.reason if isinstance(entry, Gap) else entry for entry in found]
 
 
+THROTTLING = [
+    (429, "Your app has exceeded its compute units per second capacity."),  # Alchemy
+    (-32007, "50/second request limit reached - reduce calls per second"),  # QuickNode
+    (-32005, "daily request count exceeded, request rate limited"),  # Infura
+    (-32005, "You've exceeded the RPS limit available on the current plan."),  # Chainstack
+    (-32016, "over rate limit"),  # Base
+    (-32000, "Too many requests"),
+    (429, None),
+]
+OTHER = [
+    (3, "execution reverted: rate limit exceeded"),  # what a contract says
+    (-32000, "VM Exception while processing transaction: revert too many requests"),
+    (3, "rate limit"),
+    (-32005, "Node is unhealthy"),  # Solana: it is behind
+    (-32007, "Slot 5 was skipped, or missing due to ledger jump to recent snapshot"),  # Solana
+    (-32005, "block range exceeds the configured maximum"),
+    ("429", "no"),
+    (None, None),
+    (-32000, ["rate limit"]),
+]
+
+
+def refusing(code: Any, message: Any, i: int = 0) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": i, "error": {"code": code, "message": message}}
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "asked"),
+    [(*one, 1) for one in THROTTLING] + [(*one, 0) for one in OTHER],
+)
+def test_a_server_that_asks_to_slow_down_in_its_answer_is_understood(
+    code: Any, message: Any, asked: int
+) -> None:
+    single = refusing(code, message)
+    array = [said(0, "0x1"), refusing(code, message, 1)]
+    assert jsonrpc.throttled(json.dumps(single).encode()) == (asked, 1)
+    assert jsonrpc.throttled(json.dumps(array).encode()) == (asked, 2)
+    reason = "rate-limited" if asked else "rpc-error"
+    gap = jsonrpc.result(exchange(single))
+    assert isinstance(gap, Gap)
+    assert (gap.reason, gap.retryable) == (reason, bool(asked))
+    assert reasons(jsonrpc.results(exchange(array), 2)) == ["0x1", reason]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"[]", b'"error"', b'{"error":"rate limit"}', b'{"error":null}', b'[{"error":1}]',
+        b'{"error":{"code":429}', b'{"error":[]}', b'{"error":' * 9000, b'\xff"error"',
+        b'{"result":"too many requests, rate limit"}', b'{"error":{"code":' + b"[" * 9000 + b"}}",
+    ],
+)  # fmt: skip
+def test_what_is_no_error_object_asks_nobody_to_slow_down(body: bytes) -> None:
+    assert jsonrpc.throttled(body)[0] == 0
+
+
 def test_the_same_call_is_always_the_same_bytes() -> None:
     expected = b'{"jsonrpc":"2.0","id":0,"method":"m","params":["0x1",true]}'
     assert jsonrpc.call("m", ["0x1", True]).body == expected
