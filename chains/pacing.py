@@ -16,6 +16,28 @@ from fractions import Fraction
 from aiolimiter import AsyncLimiter
 
 
+class Pause:
+    """Some seconds during which nobody asks. Where the clock is stepped they are over."""
+
+    def __init__(self) -> None:
+        self._began = self._seconds = 0.0
+
+    def begin(self, seconds: float) -> None:
+        """Pause from now on, unless a pause under way ends later."""
+        if seconds >= self.left:
+            self._began, self._seconds = time.monotonic(), seconds
+
+    def end(self) -> None:
+        """Go on at once."""
+        self._seconds = 0.0
+
+    @property
+    def left(self) -> float:
+        """Seconds that remain, 0 for none."""
+        passed = time.monotonic() - self._began
+        return self._seconds - passed if 0 <= passed < self._seconds else 0.0
+
+
 class Slot:
     """Concurrency of one endpoint: additive increase, multiplicative decrease.
 
@@ -28,7 +50,7 @@ class Slot:
         self._most = float(limit)
         self._limit = float(limit)
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._paused_until = 0.0
+        self._pause = Pause()
         self.active = 0
 
     @property
@@ -49,9 +71,9 @@ class Slot:
         """Hold one unit of concurrency."""
         await self._enter()
         try:
-            pause = self._paused_until - time.monotonic()
-            if pause > 0:
-                await asyncio.sleep(pause)
+            left = self._pause.left
+            if left:
+                await asyncio.sleep(left)
             yield
         finally:
             self._leave()
@@ -92,7 +114,7 @@ class Slot:
     def narrow(self, pause_s: float) -> None:
         """Shrink at once after push-back, and let nobody through for ``pause_s``."""
         self._limit = max(1.0, self._limit / 2)
-        self._paused_until = max(self._paused_until, time.monotonic() + pause_s)
+        self._pause.begin(pause_s)
 
 
 class Pace:
@@ -104,6 +126,7 @@ class Pace:
         self._open = asyncio.Event()
         self._open.set()
         self._changed = asyncio.Event()
+        self._turn = asyncio.Lock()
 
     async def allow(self, rate: Fraction | None) -> None:
         """Go on at another rate, ``None``: not at all. Whoever waits, waits at the new one.
@@ -125,20 +148,29 @@ class Pace:
         self._open.set()
 
     async def wait(self, calls: int = 1) -> None:
-        """Wait until so many calls may be made; a request with several waits for all of them."""
-        left = calls
-        while left > 0:
-            await self._open.wait()
-            bucket, changed = self._bucket, self._changed
-            if bucket is None:
-                return
-            step = min(left, int(bucket.max_rate))
-            if bucket.has_capacity(step):
-                await bucket.acquire(step)
-            else:
-                await _first(bucket.acquire(step), changed.wait())
-            if not changed.is_set():
-                left -= step
+        """Wait until so many calls may be made; first come, first served.
+
+        A request with several calls waits for all of them, and nobody overtakes it.
+        """
+        if self._bucket is None and self._open.is_set():
+            return
+        async with self._turn:
+            left = calls
+            while left > 0:
+                left -= await self._some(left)
+
+    async def _some(self, calls: int) -> int:
+        """Wait until some of these calls may be made; returns how many, 0 at a change of rate."""
+        await self._open.wait()
+        bucket, changed = self._bucket, self._changed
+        if bucket is None:
+            return calls
+        step = min(calls, int(bucket.max_rate))
+        if bucket.has_capacity(step):
+            await bucket.acquire(step)
+        else:
+            await _first(bucket.acquire(step), changed.wait())
+        return 0 if changed.is_set() else step
 
 
 async def _first(*waits: Coroutine[None, None, object]) -> None:

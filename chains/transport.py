@@ -36,7 +36,7 @@ from chains import jsonrpc
 from chains.endpoints import EndpointSpec, hide
 from chains.errors import ConfigError, RateLimited, Transient, Unreachable
 from chains.model import ChainId, Exchange, Request
-from chains.pacing import Pace, Slot
+from chains.pacing import Pace, Pause, Slot
 from chains.stream import BrokenOff, Lines
 
 RETRIED_STATUS = frozenset({408, 425, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524})
@@ -85,22 +85,22 @@ class _Endpoint:
         self.pace = Pace(spec.per_second)
         self.statistics = EndpointStatistics()
         self._failures = 0
-        self._rests_until = 0.0
+        self._rest = Pause()
 
     def resting(self) -> float:
         """Seconds until this endpoint should be asked again; 0 when healthy."""
-        return max(0.0, self._rests_until - time.monotonic())
+        return self._rest.left
 
     def succeeded(self) -> None:
         self._failures = 0
-        self._rests_until = 0.0
+        self._rest.end()
         self.slot.widen()
 
     def failed(self) -> None:
         self.statistics.failed += 1
         self._failures += 1
         if self._failures >= UNHEALTHY_AFTER:
-            self._rests_until = time.monotonic() + REST_S
+            self._rest.begin(REST_S)
 
 
 class HttpTransport:

@@ -195,11 +195,12 @@ def _effort(
 
 
 def _counted(effort: Effort, count: int, batches: Sequence[int]) -> Load:
-    full = ceil(count / min(batches))
-    requests = ceil(count * Fraction(effort.each)) + full * effort.a_batch
+    batches_asked = -(-count // min(batches))
+    requests = ceil(count * Fraction(effort.each)) + batches_asked * effort.a_batch
     if not effort.calls_each:
         return Load(requests, requests)
-    return Load(requests, ceil(count * Fraction(effort.calls_each)) + full * effort.calls_a_batch)
+    calls = ceil(count * Fraction(effort.calls_each)) + batches_asked * effort.calls_a_batch
+    return Load(requests, calls)
 
 
 def _loads(

@@ -18,6 +18,8 @@ from crawler.demo.nodes import Listening, nodes
 from crawler.inputs import Options
 
 ROWS = 60
+LONGEST_S = 900
+"""No run of a test takes longer, unless it hangs."""
 
 
 class MadeUpRun(msgspec.Struct):
@@ -85,7 +87,13 @@ async def start(
 async def recount(*arguments: str, **options: object) -> tuple[int, str, str]:
     """Run the command line to its end: exit code, stdout, stderr. ``options`` as for ``start``."""
     process = await start(*arguments, **options)
-    out, err = await process.communicate()
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            out, err = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        _, err = await process.communicate()
+        raise AssertionError(f"no end after {LONGEST_S} s: {err.decode()}") from None
     return process.returncode, out.decode(), err.decode()
 
 

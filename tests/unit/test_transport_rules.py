@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from chains.endpoints import EndpointSpec
 from chains.errors import ConfigError
 from chains.model import ChainId, Request
-from chains.pacing import Pace, Slot
+from chains.pacing import Pace, Pause, Slot
 from chains.stream import _is_notification
 from chains.transport import LONGEST_PAUSE_S, HttpTransport, retry_after_seconds
 
@@ -149,6 +150,38 @@ async def test_nobody_gets_in_while_nothing_is_allowed() -> None:
     assert await waiting == 1
 
 
+def test_a_pause_ends_and_a_longer_one_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    pause = Pause()
+    assert pause.left == 0
+    pause.begin(10)
+    now += 4
+    pause.begin(2)
+    assert pause.left == 6
+    pause.begin(20)
+    assert pause.left == 20
+    now += 20
+    assert pause.left == 0
+    pause.begin(5)
+    pause.end()
+    assert pause.left == 0
+
+
+@pytest.mark.parametrize("step", [-1e9, -1, 60, 1e9])
+def test_a_pause_is_over_where_the_clock_is_stepped(
+    monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    pause = Pause()
+    pause.begin(10)
+    now += step
+    assert pause.left == 0
+    pause.begin(10)
+    assert pause.left == 10
+
+
 async def paced(pace: Pace, seconds: float) -> int:
     """Count whom a pace lets through."""
     passed = 0
@@ -202,6 +235,19 @@ async def test_several_calls_wait_at_the_new_rate_for_those_that_are_left() -> N
     await pace.allow(Fraction(1000))
     async with asyncio.timeout(60):  # at the old rate it would take two hundred seconds
         await waiting
+
+
+async def test_several_calls_are_not_overtaken_by_single_ones() -> None:
+    pace, passed = Pace(Fraction(200)), []
+
+    async def go(name: str, calls: int) -> None:
+        await pace.wait(calls)
+        passed.append(name)
+
+    async with asyncio.TaskGroup() as tasks:
+        for name, calls in [*[("before", 1)] * 200, ("array", 100), *[("after", 1)] * 100]:
+            tasks.create_task(go(name, calls))
+    assert passed.index("array") == 200
 
 
 async def test_changing_the_rate_lets_nobody_through_at_once() -> None:
