@@ -37,7 +37,7 @@ def calls_in(body: bytes) -> int:
         return 1
     try:
         return max(1, len(_members(body)))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 1
 
 

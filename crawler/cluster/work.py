@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
+import pyarrow as pa
 
 from chains.errors import ConfigError
 from chains.model import ChainId
@@ -51,7 +52,7 @@ def identity() -> Mapping[str, str]:
     return dict(build())
 
 
-def judge(here: Mapping[str, str], reading: bytes, tasks: bytes) -> bytes:
+def judge(here: Mapping[str, str], reading: bytes, tasks: pa.Buffer) -> pa.Buffer:
     """Settle and judge tasks; both sides travel as one Arrow message of their rows.
 
     ``reading`` is what ``crawler.examining.judging.compressed`` returned. Raises

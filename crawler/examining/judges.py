@@ -93,7 +93,7 @@ class LaneThenJudge:
 class Elsewhere:
     """A slice that somebody else judges, who sends the verdicts as ``judging.message``."""
 
-    def __init__(self, future: Future[bytes]) -> None:
+    def __init__(self, future: Future[pa.Buffer]) -> None:
         self._future = future
 
     def hand_on(self, *, wait: bool) -> None:
@@ -112,7 +112,7 @@ class Left(msgspec.Struct, frozen=True):
     """Tasks that were left for the judge: verdicts that are there, and then those to come."""
 
     here: Sequence[pa.RecordBatch] = ()
-    futures: Sequence[Future[bytes]] = ()
+    futures: Sequence[Future[pa.Buffer]] = ()
 
     def is_done(self) -> bool:
         """Tell whether all its verdicts are there."""

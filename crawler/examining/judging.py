@@ -335,18 +335,21 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def work(tasks: bytes) -> bytes:
+def work(tasks: pa.Buffer) -> pa.Buffer:
     """Judge tasks in a worker process; both sides travel as one Arrow message of their rows."""
     if _judge is None:
         raise RuntimeError("the worker was not initialised")
     return message(_judge.judge(read_message(tasks, TASKS)))
 
 
-def message(batch: pa.RecordBatch) -> bytes:
-    """Return the rows of a batch as bytes, without those that a slice leaves out."""
-    return bytes(batch.serialize())
+def message(batch: pa.RecordBatch) -> pa.Buffer:
+    """Return the rows of a batch as bytes, without those that a slice leaves out.
+
+    As a buffer they can be pickled without being copied.
+    """
+    return batch.serialize()
 
 
-def read_message(sent: bytes, schema: pa.Schema) -> pa.RecordBatch:
+def read_message(sent: pa.Buffer, schema: pa.Schema) -> pa.RecordBatch:
     """Return the rows that ``message`` made to bytes."""
-    return pa.ipc.read_record_batch(pa.py_buffer(sent), schema)
+    return pa.ipc.read_record_batch(sent, schema)

@@ -4,7 +4,8 @@
 every one distinct, are checked by one Dask worker and by two, each a process with one thread.
 ``speed_up`` is of the whole stage: on two cores the command, which numbers the rows and puts the
 verdicts beside them, shares these with two workers. ``speed_up_of_checks`` is of the signatures
-alone. Processor seconds are given for each; docs/cluster.md says how to use them.
+alone, in as many parts for each worker. Processor seconds are given for each; docs/cluster.md says
+how to use them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from crawler.settings import load_world
 from tests.bench.bench_ownership import BATCH, batches, make_rows
 from tests.integration.dask_cluster import DaskCluster, dask_cluster
 
-ROWS = int(os.environ.get("RECOUNT_BENCH_ROWS", "60000"))
+ROWS = int(os.environ.get("RECOUNT_BENCH_ROWS", "131072"))
 ROUNDS = 3
 
 

@@ -141,13 +141,23 @@ def account(data: bytes) -> None:
 
 
 def framing(data: bytes) -> None:
-    """Match answers of JSON-RPC by their ids: each its own or a Gap; tell what is no answer."""
+    """Match answers of JSON-RPC by their ids: each its own or a Gap; tell what is no answer.
+
+    Who asks us to slow down is one of those who answered; an array has as many calls as members.
+    """
     exchange = Exchange(request=Request(), endpoint="n0", status=200, body=data)
     many = jsonrpc.results(exchange, 3)
     assert len(many) == 3
     for one in (jsonrpc.result(exchange), *many):
         assert not isinstance(one, Gap) or one.reason in GAPS
     _is_notification(data)
+    asked, answered = jsonrpc.throttled(data)
+    assert 0 <= asked <= answered
+    calls = jsonrpc.calls_in(data)
+    assert calls >= 1
+    if data[:1] == b"[":
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            assert calls == max(1, len(msgspec.json.decode(data)))
 
 
 def retry_after(data: bytes) -> None:
@@ -159,6 +169,7 @@ def retry_after(data: bytes) -> None:
 FRAMES = (
     b'{"jsonrpc":"2.0","id":0,"result":"0x10"}',
     b'[{"id":0,"result":1},{"id":2,"result":3.5},{"id":1,"error":{"code":-32000,"message":"m"}}]',
+    b'[{"id":0,"error":{"code":429,"message":null}},{"id":1,"error":{"message":"rate limit"}}]',
     b'{"jsonrpc":"2.0","method":"blockchain.headers.subscribe","params":[{"height":1}]}',
 )
 

@@ -111,6 +111,7 @@ def test_ids_of_a_batch_are_positions() -> None:
         (b"[]", 1),
         (b"[1,", 1),
         (b'["\xff"]', 1),
+        (b"[" * 9000, 1),
         (b'[{"params":["[1,2]",{"method":"m"}]},{"params":[[],[]]}]', 2),
     ],
 )
