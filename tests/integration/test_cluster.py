@@ -187,7 +187,8 @@ async def test_workers_together_keep_to_rate_and_concurrency(cluster, tmp_path):
     for seconds in (1.0, 2.0):
         within = max(sum(t <= x < t + seconds for x in asked) for t in asked)
         assert within <= rate * seconds + rate
-    assert len(asked) <= rate * (asked[-1] - asked[0]) + 1 + slots
+    # Whoever was given a share and did not ask at once may ask for a second's worth at once.
+    assert len(asked) <= rate * (asked[-1] - asked[0]) + rate
 
 
 async def test_a_worker_of_another_build_is_refused(tmp_path):
