@@ -37,7 +37,7 @@ from chains.model import AssetId, ChainId, ChainSpec
 from chains.signatures.bitcoin import MESSAGE_HEADERS
 from chains.simulated.bip122 import REGTEST_MAGIC, SimulatedCoin, SimulatedCore
 from crawler.asking.plan import asset_namespace, asset_reference
-from crawler.counting.totals import last_place
+from crawler.counting.reconciled import last_place
 from crawler.declarations import quoted
 from crawler.examining.labels import chain_named, resolve
 from crawler.lists import open_list
