@@ -9,6 +9,7 @@ Spec: https://www.jsonrpc.org/specification
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -53,8 +54,9 @@ class _Said(msgspec.Struct, gc=False):
 _errors = msgspec.json.Decoder(list[_Said] | _Said).decode
 _TOO_MANY_REQUESTS = 429
 _EXECUTION = 3
+_HAS_ERROR = re.compile(rb'"error"\s*:\s*\{').search
 _THROTTLED = (
-    "rate limit",  # Ankr, Base, MegaETH, polkadot-sdk
+    "rate limit",  # Base, MegaETH
     "rate-limit",
     "ratelimit",
     "request limit",  # QuickNode, -32007: "50/second request limit reached"
@@ -76,7 +78,7 @@ def throttled(body: bytes) -> tuple[int, int]:
     Spec: https://github.com/wevm/viem/pull/5083 (QuickNode), https://github.com/wevm/viem/pull/4453
     (arrays)
     """
-    if b'"error"' not in body:
+    if b'"error"' not in body or not _HAS_ERROR(body):  # most answers end here, and large ones
         return 0, 1
     try:
         said = _errors(body)
@@ -89,9 +91,14 @@ def throttled(body: bytes) -> tuple[int, int]:
 def _is_throttled(error: _Error) -> bool:
     if error.code == _TOO_MANY_REQUESTS:
         return True
-    text = error.message.lower() if isinstance(error.message, str) else ""
-    reverted = error.code == _EXECUTION or "revert" in text
-    return not reverted and any(words in text for words in _THROTTLED)
+    if error.code == _EXECUTION or not isinstance(error.message, str):
+        return False
+    return asks_to_slow_down(error.message.lower())
+
+
+def asks_to_slow_down(text: str) -> bool:
+    """Tell whether a server's words, in lower case, ask us to slow down."""
+    return "revert" not in text and any(words in text for words in _THROTTLED)
 
 
 def call(method: str, params: Sequence[Any] | dict[str, Any], *, path: str = "") -> Request:

@@ -31,7 +31,7 @@ from crawler.errors import EnvironmentFault, UsageError
 from crawler.examining.judges import Elsewhere, Judging
 from crawler.examining.judging import Reading, compressed, message
 from crawler.keeping.runs import RunDirectory, ShardEntry
-from crawler.keeping.storage import Url, links
+from crawler.keeping.storage import RESUME, Url, links
 from crawler.watching.progress import Progress
 
 LASTING_S = 6.0
@@ -134,12 +134,12 @@ class Cluster:
         except self._dask.KilledWorker as error:
             raise EnvironmentFault(
                 f"several workers died of the same task ({error.task}); look into their logs, "
-                "give them more memory, then resume: nothing that was finished is lost"
+                f"give them more memory, {RESUME}"
             ) from error
         except (CancelledError, OSError) as error:
             raise EnvironmentFault(
                 f"the cluster at {self.address} was lost ({_first_line(error)}); start it again, "
-                "then resume: nothing that was finished is lost"
+                f"{RESUME}"
             ) from error
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.keeping.storage import AlreadyThere, Url, environment_faults
+from crawler.keeping.storage import RESUME, AlreadyThere, Url, environment_faults
 
 LOCK = "lock"
 NEEDED = {"s3": "s3fs"}
@@ -173,7 +173,7 @@ class ObjectStore:
         except Exception as error:  # each library has its own family
             raise EnvironmentFault(
                 f"cannot reach {self._place / name}: {type(error).__name__}: {error}; mend that, "
-                "then resume: nothing that was finished is lost"
+                f"{RESUME}"
             ) from error
 
     def _at(self, name: str) -> str:

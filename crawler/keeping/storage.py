@@ -239,6 +239,7 @@ def links(path: Path) -> bool:
 
 
 RESUME = "then resume: nothing that was finished is lost"
+"""How sentences end about what stopped a run and can be mended."""
 
 
 @contextlib.contextmanager

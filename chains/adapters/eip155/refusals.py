@@ -1,13 +1,15 @@
 """What nodes say when they cannot answer, and what it means.
 
 JSON-RPC error codes differ from node to node, so the texts decide. The table is read from
-top to bottom; the first text that occurs in the node's message (lower case) wins.
+top to bottom; the first text that occurs in the node's message (lower case) wins. Before it comes
+what all servers say that want us to slow down (``chains.jsonrpc``).
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
+from chains.jsonrpc import asks_to_slow_down
 from chains.model import Gap
 
 
@@ -72,8 +74,6 @@ TEXTS: tuple[tuple[str, Trouble], ...] = (
     ("batch too", Trouble.TOO_LARGE),  # geth "batch too large"
     ("batch limit", Trouble.TOO_LARGE),
     ("batch size", Trouble.TOO_LARGE),
-    ("rate limit", Trouble.SLOW_DOWN),
-    ("too many requests", Trouble.SLOW_DOWN),
     ("limit exceeded", Trouble.SLOW_DOWN),  # EIP-1474 code -32005
     ("capacity", Trouble.SLOW_DOWN),
     ("try again", Trouble.SLOW_DOWN),
@@ -97,6 +97,8 @@ TEXTS: tuple[tuple[str, Trouble], ...] = (
 def trouble(text: str) -> Trouble:
     """Return what an error text means; ``OTHER`` when the table does not know it."""
     lower = text.lower()
+    if asks_to_slow_down(lower):
+        return Trouble.SLOW_DOWN
     for words, meaning in TEXTS:
         if words in lower:
             return meaning

@@ -20,7 +20,7 @@ import msgspec
 from chains import rest
 from chains.adapters.tvm import cells
 from chains.addresses.ton import encode
-from chains.jsonrpc import failure
+from chains.jsonrpc import asks_to_slow_down, failure
 from chains.model import Exchange, Gap, Request
 
 MASTERCHAIN, WHOLE = -1, str(-(2**63))
@@ -41,7 +41,6 @@ _NUMBER = re.compile(r"(-?)0x([0-9a-fA-F]{1,64})\Z")
 _DECIMAL = re.compile(r"-?[0-9]{1,78}\Z")
 _LAGGING = re.compile(r"shard_client_seqno=([0-9]{1,10})")
 _MISSING = ("not in db", "cannot find block", "cannot load block", "gc'd", "block not found")
-_BUSY = ("too many requests", "ratelimit", "rate limit")
 _LITE_SERVER = "lite_server"
 _FINAL = frozenset({"refused", "method-missing"})
 _MALFORMED = Gap("malformed-answer")
@@ -201,7 +200,7 @@ def _refused(status: int, error: str, seqno: int) -> Gap:
     meanings = {
         "refused": status in _FORBIDDEN,
         "method-missing": status == _NOT_FOUND,
-        "rate-limited": any(words in text for words in _BUSY),
+        "rate-limited": asks_to_slow_down(text),
         "node-behind": is_behind,
         "state-pruned": any(words in text for words in _MISSING),
         "timeout": "timeout" in text,
