@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,15 @@ def analyze(*arguments: str) -> str:
         env={**os.environ, "TZ": "UTC"},
     )
     return told.stdout
+
+
+def test_the_walkthroughs_script_starts() -> None:
+    """What it does needs the published lists; that its imports are right does not."""
+    script = EXAMPLES / "walkthrough" / "load.py"
+    ended = subprocess.run(
+        [sys.executable, script, "--help"], check=False, capture_output=True, text=True
+    )
+    assert (ended.returncode, "--short" in ended.stdout) == (0, True), ended.stderr
 
 
 def test_every_example_is_listed() -> None:
