@@ -68,7 +68,7 @@ def test_a_server_that_asks_to_slow_down_in_its_answer_is_understood(
     single = refusing(code, message)
     array = [said(0, "0x1"), refusing(code, message, 1)]
     assert jsonrpc.throttled(json.dumps(single).encode()) == (asked, 1)
-    assert jsonrpc.throttled(json.dumps(array).encode()) == (asked, 2)
+    assert jsonrpc.throttled(json.dumps(array, indent=1).encode()) == (asked, 2)
     reason = "rate-limited" if asked else "rpc-error"
     gap = jsonrpc.result(exchange(single))
     assert isinstance(gap, Gap)

@@ -218,13 +218,16 @@ async def test_whoever_waits_at_an_old_rate_waits_at_the_new_one() -> None:
 
 
 async def test_several_calls_wait_for_each_of_them() -> None:
-    async def took(calls: int) -> float:
-        pace, began = Pace(Fraction(200)), asyncio.get_running_loop().time()
-        await pace.wait(calls)
-        return asyncio.get_running_loop().time() - began
+    loop = asyncio.get_running_loop()
+    pace, began = Pace(Fraction(200)), loop.time()
+    await pace.wait(300)
+    assert loop.time() - began > 0.45  # a second's worth at once, then one every five milliseconds
 
-    assert await took(300) > 0.45  # a second's worth at once, then one every five milliseconds
-    assert await took(200) < 0.45
+
+async def test_as_many_calls_as_fit_need_not_wait() -> None:
+    slow = Pace(Fraction(1, 1000))
+    async with asyncio.timeout(60):  # the second one would come after a thousand seconds
+        await slow.wait(1)
 
 
 async def test_several_calls_wait_at_the_new_rate_for_those_that_are_left() -> None:
