@@ -58,17 +58,20 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     the height). ``assets`` are CAIP-19 asset namespaces. ``control`` are the checks answered for
     ``control`` questions. ``zero_rule`` is the sentence that says what makes a zero believable.
     ``nested_control``: who controls an account may be an account (of the chain's ``controllers``)
-    that others control, which the adapter does not follow. ``requests`` are how many calls one
-    question of a kind takes where the following do not say it, without those that only an answer
-    asks for. Otherwise a question takes ``requests_each`` (a number or a fraction, as
-    text), a batch ``requests_a_batch`` more, canaries counted, and a moment's pin ``pinning`` calls
-    of each endpoint. ``efforts`` are of balances that take other numbers than these, or arrays.
-    ``answering`` are HTTP statuses by
-    which the protocol itself answers (nodeos says 500 for an unknown account): they are handed
-    over like a 404, as ``refused`` with status and body, and not retried. ``proof_questions``: it
-    answers ``proof`` questions, on the chains whose ``params.proofs`` say that their blocks are
-    known to commit to the state. ``how`` says of methods what they take here. ``whole``: its
-    sources are files and scans of everything, which a cluster's command reads itself.
+    that others control, which the adapter does not follow.
+
+    ``calls`` are how many calls one question of a kind takes where the following do not say it,
+    without those that only an answer asks for. Otherwise a question takes ``requests_each`` (a
+    number or a fraction, as text) and a batch ``requests_a_batch`` more, canaries counted.
+    ``efforts`` are of balances that take other numbers than these, or arrays. A moment's pin takes
+    ``pinning`` calls of each endpoint.
+
+    ``answering`` are HTTP statuses by which the protocol itself answers (nodeos says 500 for an
+    unknown account): they are handed over like a 404, as ``refused`` with status and body, and not
+    retried. ``proof_questions``: it answers ``proof`` questions, on the chains whose
+    ``params.proofs`` say that their blocks are known to commit to the state. ``how`` says of
+    methods what they take here. ``whole``: its sources are files and scans of everything, which a
+    cluster's command reads itself.
     """
 
     history: str
@@ -80,7 +83,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     proofs: bool = False
     control: tuple[str, ...] = ()
     nested_control: bool = False
-    requests: Mapping[QueryKind, int] = {}
+    calls: Mapping[QueryKind, int] = {}
     requests_each: str = "0"
     requests_a_batch: int = 1
     pinning: int = 6

@@ -4,8 +4,8 @@ Counts follow what each adapter says of itself (``Capabilities``): requests for 
 questions and for pinning a moment, and the calls in them, which endpoints limit. Retries and
 answers that are too large for one request add to them; the dump of a UTXO set is read, not asked.
 An endpoint needs at least its calls over its rate and, of its requests, as many at once as its
-``concurrency``, one ``ANSWER_MS`` each. Networks are asked beside
-each other, so that a run takes as long as its slowest endpoint, signatures and sums apart.
+``concurrency``, one ``ANSWER_MS`` each. Networks are asked beside each other, so that a run takes
+as long as its slowest endpoint, signatures and sums apart.
 
 Lists are published after their height. Where endpoints then have to show what has happened since,
 the usual count is not the whole of it: ``late`` counts are an estimate of that case, as if every
@@ -164,8 +164,8 @@ def load_of(
 ) -> Load:
     """Return what ``count`` such questions take, pinning apart; or take ``late``."""
     can = capabilities(world.chains[asked.chain])
-    if asked.kind in can.requests or asked.kind is QueryKind.PROOF:
-        single = can.requests.get(asked.kind, 1) * count
+    if asked.kind in can.calls or asked.kind is QueryKind.PROOF:
+        single = can.calls.get(asked.kind, 1) * count
         return Load(single, single)
     efforts = [_usual(can)]
     if asked.kind is QueryKind.BALANCE:

@@ -25,6 +25,7 @@ from chains.transport import HttpTransport, RetryPolicy
 from crawler.asking.forecast import Load, load_of
 from crawler.settings import load_world
 from tests.certificates import make_certificate, serving_with
+from tests.forecasts import check_about, received
 
 pytestmark = pytest.mark.integration
 
@@ -334,20 +335,6 @@ def forecast_of(case: Case, *, late: bool) -> Load:
     """Return what the case's questions take, as ``recount plan`` counts it."""
     world = msgspec.structs.replace(load_world(), chains={case.spec.id: case.spec})
     return load_of(world, questions_of(case), len(case.ledger), [], late=late)
-
-
-def received(node: SimulatedNode) -> Load:
-    """Return what a node was asked so far."""
-    return Load(node.requests, node.counted)
-
-
-def check_about(said: Load, now: Load, before: Load) -> None:
-    """Check a forecast against what a node received.
-
-    Accounts that hold nothing may take a request more, or fewer: a forecast is no promise.
-    """
-    for promised, after, earlier in zip(said, now, before, strict=True):
-        assert promised / 2 <= after - earlier <= promised * 2, (said, now, before)
 
 
 async def test_it_asks_as_often_as_it_says(case: Case) -> None:

@@ -28,6 +28,7 @@ from chains.simulated.electrum import ElectrumFaults, SimulatedElectrum, Transfe
 from chains.transport import HttpTransport, RetryPolicy
 from crawler.asking.forecast import load_of
 from crawler.settings import load_world
+from tests.forecasts import check_about, received
 
 pytestmark = pytest.mark.integration
 
@@ -334,13 +335,12 @@ async def test_it_asks_as_often_as_a_plan_says(*, moved: bool, scans: bool) -> N
     params = {"genesis": node.genesis, "dumps": scans, "scans": scans}
     async with node, connected(node, **params) as adapter:
         at = await pin(adapter)
-        pinning = node.requests, node.counted
+        pinning = received(node)
         questions = msgspec.structs.replace(asked(), accounts=scripts)
         async for extract in adapter.extract(questions, at):
             assert adapter.decode(questions, extract, at).units == [1000] * len(extract.positions)
-        asking = node.requests - pinning[0], node.counted - pinning[1]
+        asking = received(node)
         endpoint = EndpointSpec(name="server-0", chain=CHAIN, url=node.url, protocol="electrum")
         world = msgspec.structs.replace(load_world(), chains={CHAIN: adapter._spec})
         said = load_of(world, questions, len(scripts), [endpoint], late=moved)
-    for promised, received in zip(said, asking, strict=True):
-        assert promised / 2 <= received <= promised * 2, (asking, said)
+    check_about(said, asking, pinning)

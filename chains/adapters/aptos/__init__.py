@@ -75,7 +75,7 @@ class Adapter(AccountAdapter):
         requests_each="1",
         requests_a_batch=2,
         control=(control.KEY, control.OWNERS),
-        requests={QueryKind.CONTROL: 2},
+        calls={QueryKind.CONTROL: 2},
     )
     group: ClassVar[int] = 16
     window: ClassVar[int] = 4

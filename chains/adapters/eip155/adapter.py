@@ -67,7 +67,7 @@ class Adapter:
         pinning=5,
         control=("contract-owner", "safe-owners", "pod-owner", "contract-signature"),
         nested_control=True,
-        requests={QueryKind.CONTROL: 7, QueryKind.SIGNATURE: 3},
+        calls={QueryKind.CONTROL: 7, QueryKind.SIGNATURE: 3},
     )
 
     @classmethod

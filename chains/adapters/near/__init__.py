@@ -55,7 +55,7 @@ class Adapter(AccountAdapter):
         requests_a_batch=0,
         pinning=5,
         control=(wire.WAY,),
-        requests={QueryKind.CONTROL: 2},
+        calls={QueryKind.CONTROL: 2},
     )
     group = 20
 

@@ -51,7 +51,7 @@ class Adapter(AccountAdapter):
         ),
         batch=10,
         shard=5000,
-        requests={QueryKind.CONTROL: owners.QUESTIONS},
+        calls={QueryKind.CONTROL: owners.QUESTIONS},
         efforts=(Effort(each="0", a_batch=1, calls_each="1", calls_a_batch=2),),
         pinning=5,
         control=(owners.WAY,),
