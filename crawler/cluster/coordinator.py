@@ -17,6 +17,7 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from chains import adapters
 from chains.endpoints import EndpointSpec
@@ -74,15 +75,22 @@ class Cluster:
         """Give what has the workers settle and judge tasks; raises ``EnvironmentFault``."""
         with self.connecting():
             client = self.client(asynchronous=False)
-        with client, self.losing():
-            with self.connecting():
-                client.wait_for_workers(1, timeout=WORKERS_S)
-            self.check_workers(client.nthreads())
-            check_builds(client.run(work.identity, on_error="return"))
-            packed = client.submit(work.as_is, compressed(reading), pure=False)
+        with client:
+            with self.losing():
+                with self.connecting():
+                    client.wait_for_workers(1, timeout=WORKERS_S)
+                self.check_workers(client.nthreads())
+                check_builds(client.run(work.identity, on_error="return"))
+                packed = client.submit(work.as_is, compressed(reading), pure=False)
             here = dict(wire.build())
             executor = client.get_executor(pure=False)
-            yield lambda tasks: Elsewhere(executor.submit(work.judge, here, packed, message(tasks)))
+
+            def judging(tasks: pa.RecordBatch) -> Elsewhere:
+                with self.losing():
+                    sent = executor.submit(work.judge, here, packed, message(tasks))
+                return Elsewhere(sent, self.losing)
+
+            yield judging
 
     def engine(
         self,

@@ -10,7 +10,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, Self
 
 import msgspec
@@ -91,10 +91,15 @@ class LaneThenJudge:
 
 
 class Elsewhere:
-    """A slice that somebody else judges, who sends the verdicts as ``judging.message``."""
+    """A slice that somebody else judges, who sends the verdicts as ``judging.message``.
 
-    def __init__(self, future: Future[pa.Buffer]) -> None:
-        self._future = future
+    ``losing`` says what went wrong where none come.
+    """
+
+    def __init__(
+        self, future: Future[pa.Buffer], losing: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._future, self._losing = future, losing
 
     def hand_on(self, *, wait: bool) -> None:
         """Do nothing: it goes on by itself."""
@@ -105,7 +110,9 @@ class Elsewhere:
 
     def verdicts(self) -> pa.RecordBatch:
         """Return the verdicts; waits for them."""
-        return read_message(self._future.result(), VERDICTS)
+        with self._losing():
+            sent = self._future.result()
+        return read_message(sent, VERDICTS)
 
 
 class Left(msgspec.Struct, frozen=True):

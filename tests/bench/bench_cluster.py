@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import statistics
 import sys
 import tempfile
@@ -20,6 +21,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pyarrow as pa
@@ -32,8 +34,10 @@ from crawler.settings import load_world
 from tests.bench.bench_ownership import BATCH, batches, make_rows
 from tests.integration.dask_cluster import DaskCluster, dask_cluster
 
-ROWS = int(os.environ.get("RECOUNT_BENCH_ROWS", "131072"))
-ROUNDS = 3
+ROWS = int(os.environ.get("RECOUNT_BENCH_ROWS", "262144"))
+ROUNDS = 4
+WARM = 4
+"""Batches that are judged before anything is measured."""
 
 
 def own_cpu() -> float:
@@ -48,9 +52,34 @@ def cpu_of(pid: int) -> float:
     return used.user + used.system
 
 
+class Contender(NamedTuple):
+    """A cluster, and the numbers of its workers' processes."""
+
+    cluster: DaskCluster
+    workers: list[int]
+
+    def tell(self, what: signal.Signals) -> None:
+        """Send all its processes a signal."""
+        for pid in (self.cluster.scheduler.pid, *self.workers):
+            os.kill(pid, what)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Let its processes run; they halt afterwards, so that the other has the machine."""
+        self.tell(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self.tell(signal.SIGSTOP)
+
+    def cpu(self) -> tuple[float, float, float]:
+        """Processor seconds of the command, its scheduler, and its workers."""
+        return own_cpu(), cpu_of(self.cluster.scheduler.pid), sum(map(cpu_of, self.workers))
+
+
 @contextmanager
-def cluster_of(workers: int) -> Iterator[tuple[DaskCluster, list[int]]]:
-    """Start workers of one thread each, and wait until they are known."""
+def cluster_of(workers: int) -> Iterator[Contender]:
+    """Start workers of one thread each, wait until they are known, and halt them."""
     with (
         tempfile.TemporaryDirectory(prefix="recount-bench-") as folder,
         dask_cluster(Path(folder)) as cluster,
@@ -58,26 +87,25 @@ def cluster_of(workers: int) -> Iterator[tuple[DaskCluster, list[int]]]:
         pids = [cluster.worker("--nthreads", "1").pid for _ in range(workers)]
         with Cluster(cluster.address).client(asynchronous=False) as client:
             client.wait_for_workers(workers, timeout=60)
-        yield cluster, pids
+        contender = Contender(cluster, pids)
+        contender.tell(signal.SIGSTOP)
+        yield contender
 
 
-def judge(claims: list, reading: Reading, workers: int) -> list[dict[str, float]]:
-    """Judge the rows with so many workers, several times; the first time warms up."""
-    rounds = []
-    with cluster_of(workers) as (cluster, pids):
-        for _ in range(ROUNDS + 1):
-            before = own_cpu(), cpu_of(cluster.scheduler.pid), sum(map(cpu_of, pids))
-            started = time.perf_counter()
-            judges = Cluster(cluster.address).judges(reading)
-            rows = sum(one.num_rows for one, _ in examine(claims, reading, judges=judges))
-            seconds = time.perf_counter() - started
-            assert rows == ROWS
-            after = own_cpu(), cpu_of(cluster.scheduler.pid), sum(map(cpu_of, pids))
-            names = ("coordinator_cpu_s", "scheduler_cpu_s", "workers_cpu_s")
-            spent = {n: b - a for n, a, b in zip(names, before, after, strict=True)}
-            checks = checked(claims, reading, Cluster(cluster.address))
-            rounds.append({"s": seconds, "checks_s": checks, **spent})
-    return rounds[1:]
+def judge(claims: list, reading: Reading, contender: Contender) -> dict[str, float]:
+    """Judge the rows once by a cluster."""
+    cluster = Cluster(contender.cluster.address)
+    with contender.at_work():
+        before = contender.cpu()
+        started = time.perf_counter()
+        found = examine(claims, reading, judges=cluster.judges(reading))
+        rows = sum(one.num_rows for one, _ in found)
+        seconds = time.perf_counter() - started
+        after = contender.cpu()
+        assert rows == sum(one.num_rows for one in claims)
+        names = ("coordinator_cpu_s", "scheduler_cpu_s", "workers_cpu_s")
+        spent = {n: b - a for n, a, b in zip(names, before, after, strict=True)}
+        return {"s": seconds, "checks_s": checked(claims, reading, cluster), **spent}
 
 
 def checked(claims: list, reading: Reading, cluster: Cluster) -> float:
@@ -116,33 +144,45 @@ def written(claims: list, reading: Reading) -> float:
     return spent
 
 
-def middle(rounds: list[dict[str, float]], name: str) -> float:
+Round = tuple[dict[str, float], dict[str, float]]
+"""What one worker took, and then two."""
+
+
+def middle(rounds: list[Round], workers: int, name: str) -> float:
     """Return the median of one figure."""
-    return statistics.median(one[name] for one in rounds)
+    return statistics.median(one[workers - 1][name] for one in rounds)
+
+
+def speed_up(rounds: list[Round], name: str) -> float:
+    """Return the median of the rounds' ratios: what the host does meanwhile hits both alike."""
+    return round(statistics.median(one[name] / two[name] for one, two in rounds), 2)
 
 
 def measure() -> dict[str, object]:
-    """Judge with one worker and with two; return figures and their ratio."""
+    """Judge with one worker and with two in turn; return figures and their ratio."""
     made = make_rows(0, ROWS)
     claims = batches(made)
     reading = Reading(world=load_world(), exchange="okx")
-    one, two = judge(claims, reading, 1), judge(claims, reading, 2)
+    with cluster_of(1) as one, cluster_of(2) as two:
+        for contender in (one, two):
+            judge(claims[:WARM], reading, contender)
+        rounds = [(judge(claims, reading, one), judge(claims, reading, two)) for _ in range(ROUNDS)]
     per_row = 1e6 / ROWS
     figures: dict[str, object] = {
         "bench": "cluster",
         "rows": ROWS,
         "batch": BATCH,
         "cores": os.cpu_count(),
-        "one_worker_s": round(middle(one, "s"), 2),
-        "two_workers_s": round(middle(two, "s"), 2),
-        "speed_up": round(middle(one, "s") / middle(two, "s"), 2),
-        "speed_up_of_checks": round(middle(one, "checks_s") / middle(two, "checks_s"), 2),
+        "one_worker_s": round(middle(rounds, 1, "s"), 2),
+        "two_workers_s": round(middle(rounds, 2, "s"), 2),
+        "speed_up": speed_up(rounds, "s"),
+        "speed_up_of_checks": speed_up(rounds, "checks_s"),
     }
     for name in ("workers", "coordinator", "scheduler"):
-        figures[f"{name}_us_per_row"] = round(middle(two, f"{name}_cpu_s") * per_row, 2)
+        figures[f"{name}_us_per_row"] = round(middle(rounds, 2, f"{name}_cpu_s") * per_row, 2)
     figures["writing_us_per_row"] = round(written(claims, reading) * per_row, 2)
-    work = middle(two, "workers_cpu_s")
-    rest = middle(two, "coordinator_cpu_s") + middle(two, "scheduler_cpu_s")
+    work = middle(rounds, 2, "workers_cpu_s")
+    rest = middle(rounds, 2, "coordinator_cpu_s") + middle(rounds, 2, "scheduler_cpu_s")
     figures["speed_up_by_cpu_on_two_cores"] = round(2 * work / (work + rest), 2)
     return figures
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60
+QUIET = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
+"""What docs/cluster.md sets for workers: their profiler looks a hundred times a second."""
 
 
 class DaskCluster:
@@ -22,7 +24,7 @@ class DaskCluster:
         self._folder = folder
         self._options = options
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-        self._env = {**os.environ, "PYTHONPATH": path, **env}
+        self._env = {**os.environ, **QUIET, "PYTHONPATH": path, **env}
         self._file = folder / "scheduler.json"
         self._processes: list[subprocess.Popen[bytes]] = []
         self.scheduler = self._start("scheduler", "scheduler", "--port", "0")

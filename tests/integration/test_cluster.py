@@ -10,8 +10,13 @@ import signal
 import time
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from crawler.cluster.coordinator import Cluster
+from crawler.errors import EnvironmentFault
+from crawler.examining.judging import TASKS, Reading
+from crawler.settings import load_world
 from tests.integration.dask_cluster import ROOT, dask_cluster
 from tests.integration.made_up_run import recount, result_bytes, serving, start
 from tests.integration.test_earlier import carried, marked, rows, spoil_a_signature
@@ -189,6 +194,57 @@ async def test_workers_together_keep_to_rate_and_concurrency(cluster, tmp_path):
         assert within <= rate * seconds + rate
     # From when nobody had a share: one that is not used at once may be made up for.
     assert len(asked) <= rate * (asked[-1] - began) + 1 + slots
+
+
+async def test_a_lost_scheduler_is_one_sentence_and_the_run_is_resumed(expected, tmp_path):
+    run = tmp_path / "run"
+    soon = environment(DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="1s")
+    async with exchange(tmp_path / "inputs") as made_up:
+        for node in made_up.nodes.values():
+            node.faults.delay_s = 0.05
+        with dask_cluster(tmp_path / "dask") as doomed:
+            doomed.worker("--nthreads", "2")
+            given = (*made_up.arguments(run), "--cluster", doomed.address)
+            process = await start(*given, env=soon)
+            await until(lambda: shards(run), process)
+            doomed.scheduler.kill()
+            _, err = await process.communicate()
+        assert process.returncode == 4, err
+        assert b"the cluster at tcp://127.0.0.1:" in err
+        assert b"was lost" in err
+        assert b"Traceback" not in err
+        code, _, told = await recount("resume", str(run))
+        assert code == 1, told
+    assert result_bytes(run) == expected
+
+
+def test_what_goes_wrong_here_is_not_said_of_the_cluster(cluster):
+    reading = Reading(world=load_world(), exchange="okx")
+    with (
+        pytest.raises(OSError, match="no space left here"),
+        Cluster(cluster.address).judges(reading),
+    ):
+        raise OSError("no space left here")
+
+
+def test_verdicts_that_never_come_are_said_of_the_cluster(tmp_path):
+    import dask  # noqa: PLC0415 - an extra
+
+    nothing = {field.name: [] if pa.types.is_list(field.type) else "" for field in TASKS}
+    task = pa.RecordBatch.from_pylist([nothing], TASKS)
+    with (
+        dask_cluster(tmp_path) as doomed,
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+    ):
+        worker = doomed.worker()
+        judges = Cluster(doomed.address).judges(Reading(world=load_world(), exchange="okx"))
+        with judges as judging:
+            assert judging(task).verdicts().num_rows == 1
+            worker.kill()
+            pending = judging(task)
+            doomed.scheduler.kill()
+            with pytest.raises(EnvironmentFault, match=f"{doomed.address} was lost"):
+                pending.verdicts()
 
 
 async def test_a_worker_of_another_build_is_refused(tmp_path):

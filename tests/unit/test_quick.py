@@ -116,7 +116,7 @@ def test_others_who_settle_and_judge_say_the_same_in_the_order_of_the_rows(
     def elsewhere(tasks):
         future: Future[bytes] = Future()
         future.set_result(message(worker.judge(read_message(message(tasks), TASKS))))
-        return judges.Elsewhere(future)
+        return judges.Elsewhere(future, nullcontext)
 
     assert examined(batches, judges=nullcontext(elsewhere)) == expected
     assert left == [row["address"] for row in rows[7::40]]
@@ -132,7 +132,7 @@ def test_others_judge_a_list_of_one_batch_too(count, one_batch_at_a_time):
         asked.append(tasks.num_rows)
         future: Future[bytes] = Future()
         future.set_result(message(worker.judge(tasks)))
-        return judges.Elsewhere(future)
+        return judges.Elsewhere(future, nullcontext)
 
     batches = [claims([genuine(number) for number in range(count)])]
     assert examined(batches, judges=nullcontext(elsewhere)) == one_batch_at_a_time(batches)
