@@ -17,7 +17,7 @@ from rich.console import Console
 
 from crawler import inputs, jobs
 from crawler.cli import networks, nodes, plan_summary, pruning, repeat, rereading
-from crawler.cli.faults import heed_sigterm, told
+from crawler.cli.faults import heed_signals, told
 from crawler.cli.options import (
     Captured,
     ClusterAddress,
@@ -74,7 +74,7 @@ app = typer.Typer(
 def main() -> None:
     """Run the command line; the one place where errors become exit codes."""
     STDERR.reset()
-    heed_sigterm()
+    heed_signals()
     collect_rarely()
     try:
         code = app(standalone_mode=False)

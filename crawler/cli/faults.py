@@ -7,17 +7,22 @@ import os
 import signal
 import threading
 
+import pyarrow as pa
+
 from chains.errors import ConfigError, Fatal
 from crawler.errors import RecountError, UsageError, exit_code_of
 from crawler.reports.display import visible
 from crawler.watching.live import err
 
 
-def heed_sigterm() -> None:
-    """Take SIGTERM, by which supervisors end a process, for what Ctrl-C is.
+def heed_signals() -> None:
+    """Take SIGTERM, by which supervisors end a process, for what Ctrl-C is, and lose neither.
 
-    As process 1 of a container it would be ignored otherwise. Only a main thread can say so.
+    As process 1 of a container it would be ignored otherwise. Only a main thread can say so. The
+    CSV reader of pyarrow puts handlers of its own in the place of ours while it reads a block; a
+    signal that comes as they go is lost.
     """
+    pa.enable_signal_handlers(False)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
 

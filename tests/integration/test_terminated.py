@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +72,45 @@ async def test_ctrl_c_is_not_for_a_job_in_the_background(tmp_path: Path) -> None
         process.send_signal(signal.SIGINT)
         _, err = await process.communicate()
         assert process.returncode == 1, err
+
+
+WHILE_READING = """
+import signal, threading, time
+import pyarrow, pyarrow.csv
+from crawler.cli.faults import heed_signals
+
+heed_signals()
+heard = lost = 0
+done = False
+
+def hear(*_):
+    global heard
+    heard += 1
+
+def tell():
+    global lost, done
+    for number in (signal.SIGINT, signal.SIGTERM) * 500:
+        before, patience = heard, time.monotonic() + 5
+        signal.pthread_kill(threading.main_thread().ident, number)
+        while heard == before and time.monotonic() < patience:
+            time.sleep(0)
+        lost += heard == before
+    done = True
+
+signal.signal(signal.SIGINT, hear)
+signal.signal(signal.SIGTERM, hear)
+threading.Thread(target=tell, daemon=True).start()
+while not done:
+    pyarrow.csv.read_csv(pyarrow.BufferReader(b"a,b,c\\n" * 1000))
+print(lost)
+"""
+
+
+def test_no_signal_is_lost_while_a_list_is_read() -> None:
+    """Seen: a Ctrl-C between two blocks of a list, after which the run went on to its end."""
+    script = [sys.executable, "-c", WHILE_READING]
+    ended = subprocess.run(script, check=False, capture_output=True, text=True, timeout=120)
+    assert (ended.stdout, ended.stderr) == ("0\n", "")
 
 
 PROCESSES_AT_ONCE = """
