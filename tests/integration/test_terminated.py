@@ -25,12 +25,18 @@ MOMENTS: dict[str, Callable[[Path], bool]] = {
 }
 
 
+AT_A_TERMINAL = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 IN_THE_BACKGROUND = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+"""Whatever the tests themselves were started in, whose children inherit what is ignored."""
 
 
 @pytest.mark.parametrize(
     ("number", "prelude"),
-    [(signal.SIGINT, ""), (signal.SIGTERM, ""), (signal.SIGTERM, IN_THE_BACKGROUND)],
+    [
+        (signal.SIGINT, AT_A_TERMINAL),
+        (signal.SIGTERM, AT_A_TERMINAL),
+        (signal.SIGTERM, IN_THE_BACKGROUND),
+    ],
     ids=["Ctrl-C", "SIGTERM", "SIGTERM in the background"],
 )
 async def test_a_run_that_is_told_to_end_says_so_and_goes_on_the_next_night(
