@@ -5,14 +5,13 @@ It is always the same world for the same number of rows.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 from crawler.demo.exchange import MadeUp
 from crawler.demo.planting import PLANTED_ROWS, plant
 from crawler.demo.wallet_rows import join, part
+from crawler.processes import workers
 
 ALONE = 5_000
 """Rows that are made here; for more, workers are started."""
@@ -29,8 +28,7 @@ def made(rows: int) -> MadeUp:
     count = unplanted(rows)
     pieces = [range(start, min(start + PART, count)) for start in range(0, count, PART)]
     world = MadeUp()
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=context) as pool:
+    with workers(os.cpu_count() or 1) as pool:
         for more in pool.map(partial(part, sign=True, wide=wide), pieces):
             join(world, more)
     return completed(world, sign=True, wide=wide)

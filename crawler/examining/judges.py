@@ -6,7 +6,6 @@ it is quick, else by processes. Elsewhere (``Elsewhere``) others do both.
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -29,6 +28,7 @@ from crawler.examining.judging import (
     work,
 )
 from crawler.examining.quick import QuickLane, Settled, one_batch
+from crawler.processes import workers
 
 JUDGED_A_PART = 1024
 """Tasks that a worker process judges at a time."""
@@ -163,7 +163,7 @@ class Judges:
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            self._pool = workers(self._reading, self._processes)
+            self._pool = workers(self._processes, start_worker, compressed(self._reading))
         return self._pool
 
 
@@ -213,13 +213,3 @@ def in_order(settled: Settled, judged: Sequence[pa.RecordBatch]) -> pa.RecordBat
     left = np.setdiff1d(np.arange(count), places, assume_unique=True)
     order = pa.array(np.argsort(np.concatenate([places, left])))
     return one_batch(pa.Table.from_batches([quick, *judged], VERDICTS)).take(order)
-
-
-def workers(reading: Reading, processes: int) -> ProcessPoolExecutor:
-    """Return processes that judge tasks (``judging.work``); none of them outlives this one."""
-    return ProcessPoolExecutor(
-        processes,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=start_worker,
-        initargs=(compressed(reading),),
-    )

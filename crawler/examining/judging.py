@@ -7,9 +7,6 @@ passes distinct work only; how rows become work and verdicts become columns agai
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import threading
 import zlib
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -307,10 +304,7 @@ _judge: Judge | None = None
 
 
 def compressed(reading: Reading) -> bytes:
-    """Return a ``Reading`` for ``start_worker``, small enough to wait in a pipe.
-
-    A process that starts would otherwise hold up its parent until it has read it all.
-    """
+    """Return a ``Reading`` for ``start_worker``, small enough to wait in a pipe."""
     return zlib.compress(msgspec.json.encode(reading))
 
 
@@ -318,21 +312,12 @@ def start_worker(packed: bytes) -> None:
     """Make this process ready for ``work``; ``packed`` is what ``compressed`` returned."""
     global _judge  # noqa: PLW0603 - one per worker process, set once by the pool
     collect_rarely()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     _judge = Judge(Meanings(unpacked(packed)))
 
 
 def unpacked(packed: bytes) -> Reading:
     """Return the ``Reading`` that ``compressed`` packed."""
     return msgspec.json.decode(zlib.decompress(packed), type=Reading)
-
-
-def _end_with_parent() -> None:
-    """End this process as soon as its parent is gone, even killed: nothing else tells it so."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def work(tasks: pa.Buffer) -> pa.Buffer:

@@ -9,14 +9,15 @@ import pytest
 
 pytestmark = pytest.mark.integration
 
-WAITING = """
+JUDGING = """
 import time
-from crawler.examining.judges import workers
-from crawler.examining.judging import TASKS, Reading, message, work
+from crawler.examining.judging import TASKS, Reading, compressed, message, start_worker, work
+from crawler.processes import workers
 from crawler.settings import load_world
 import pyarrow as pa
 
-with workers(Reading(world=load_world(), exchange=""), 2) as pool:
+reading = compressed(Reading(world=load_world(), exchange=""))
+with workers(2, start_worker, reading) as pool:
     nothing = message(pa.RecordBatch.from_pylist([], TASKS))
     for one in [pool.submit(work, nothing) for _ in range(4)]:
         one.result()
@@ -24,10 +25,19 @@ with workers(Reading(world=load_world(), exchange=""), 2) as pool:
     time.sleep(60)
 """
 
+MAKING = """
+from crawler.demo import making
 
-async def test_no_worker_outlives_a_killed_process() -> None:
+join = making.join
+making.join = lambda *given: (print("working", flush=True), join(*given))
+making.made(1_000_000)
+"""
+
+
+@pytest.mark.parametrize("at_work", [JUDGING, MAKING], ids=["judging", "making the demo's list"])
+async def test_no_worker_outlives_a_killed_process(at_work: str) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", WAITING),
+        *(sys.executable, "-c", at_work),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
