@@ -30,7 +30,8 @@ def heed_signals() -> None:
 def _interrupt(*_: object) -> None:
     """Interrupt, also where Ctrl-C is ignored, as in a shell's background jobs.
 
-    There asyncio has no handler that would end its tasks in order: they are told here.
+    There asyncio has no handler that would end its tasks in order: they are told here, by their
+    loop, since the signal may have come in the middle of what cancels or ends one of them.
     """
     if callable(signal.getsignal(signal.SIGINT)):
         signal.raise_signal(signal.SIGINT)
@@ -39,9 +40,12 @@ def _interrupt(*_: object) -> None:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         raise KeyboardInterrupt from None
+    loop.call_soon_threadsafe(_cancel_all, loop)
+
+
+def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
     for task in asyncio.all_tasks(loop):
         task.cancel()
-    loop.call_soon_threadsafe(lambda: None)  # it may be asleep
 
 
 def told(error: Exception) -> int:

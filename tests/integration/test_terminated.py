@@ -68,6 +68,35 @@ async def test_a_run_that_is_told_to_end_says_so_and_goes_on_the_next_night(
             assert 'recount_run_exit_code{target="acme"} 1\n' in figures.read_text()
 
 
+IN_A_CALLBACK = f"""
+{IN_THE_BACKGROUND}
+import asyncio
+from crawler.cli.faults import heed_signals
+
+def ends(waited_for):
+    signal.raise_signal(signal.SIGTERM)
+    assert not waited_for.cancelled(), "in the middle of a callback"
+
+async def main():
+    waited_for = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(ends, waited_for)
+    await waited_for
+
+heed_signals()
+try:
+    asyncio.run(main())
+except asyncio.CancelledError:
+    print("cancelled")
+"""
+
+
+def test_tasks_are_told_by_their_loop_not_where_the_signal_comes() -> None:
+    """Seen: a future that was cancelled while its result was being set, and asyncio's complaint."""
+    script = [sys.executable, "-c", IN_A_CALLBACK]
+    ended = subprocess.run(script, check=False, capture_output=True, text=True, timeout=60)
+    assert (ended.stdout, ended.stderr) == ("cancelled\n", "")
+
+
 async def test_ctrl_c_is_not_for_a_job_in_the_background(tmp_path: Path) -> None:
     async with serving(tmp_path / "in") as made:
         run = tmp_path / "run"
