@@ -218,7 +218,12 @@ def _parse_cosmos(text: str) -> tuple[bytes, tuple[int, ...]]:
 
     Reads r ‖ s in base64 or hex, or r ‖ s ‖ v in hex. The chain refuses a high s.
     """
-    digits = exact_base64(text).hex() if text.endswith("=") else text.removeprefix("0x")
+    digits = text.removeprefix("0x")
+    if text.endswith("="):
+        body = exact_base64(text)
+        if len(body) != _COMPACT:
+            raise Refused("bad-signature", "in base64 a signature is r and s, 64 bytes")
+        digits = body.hex()
     known = len(digits) != 2 * _COMPACT
     raw = parse_hex_signature(digits if known else digits + "00", PLAIN_OR_ELECTRUM, low_s=True)
     return raw[:_COMPACT], (raw[_COMPACT],) if known else (0, 1)
