@@ -7,7 +7,8 @@ adds or replaces fields of account answers.
 
 Dangerous knobs: ``knows_nobody`` (404 for everybody), ``state_at`` (accounts as of an older
 ledger), ``elder`` (the first ledger of the history), ``history_at`` (transactions up to an older
-ledger), ``says_why`` (404 without Horizon's own words). Answers follow
+ledger), ``no_history`` (lists of an account's transactions are empty: ``"empty"``, or not found:
+``"missing"``), ``says_why`` (404 without Horizon's own words). Answers follow
 https://developers.stellar.org/docs/data/apis/horizon/api-reference in names, types and units.
 """
 
@@ -56,6 +57,7 @@ class SimulatedHorizon(SimulatedNode):
         self.knows_nobody = False
         self.state_at: int | None = None
         self.history_at: int | None = None
+        self.no_history = ""
         self.says_why = True
         self.has_transactions = True
 
@@ -151,12 +153,14 @@ class SimulatedHorizon(SimulatedNode):
         return json_response(entry | dict(self.entries.get(account, {})))
 
     def _transactions(self, account: bytes) -> web.Response:
+        if self.no_history:
+            return self._missing() if self.no_history == "missing" else _records([])
         newest = self.latest if self.history_at is None else self.history_at
         if account == BUSY:
             return _records([_transaction(account, newest)])
         last = self.gone.get(account, self._changed(account) if account in self.balances else 0)
         known = bool(last) and (account in self.gone or bool(self.balances[account]))
-        return _records([_transaction(account, last)]) if known else self._missing()
+        return _records([_transaction(account, min(last, newest))]) if known else self._missing()
 
 
 def _transaction(source: bytes, ledger: int) -> dict[str, Any]:

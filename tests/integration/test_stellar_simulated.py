@@ -114,6 +114,9 @@ async def test_offers_and_sponsors_are_parts_of_the_balance():
         ({"elder": HEIGHT + 1}, "state-pruned", "state-pruned"),
         ({"passphrase": "another"}, "canary-wrong", "canary-wrong"),
         ({"history_at": HEIGHT - 1}, 10**9 + 7, "no-record"),
+        ({"history_at": HEIGHT}, 10**9 + 7, "node-behind"),
+        ({"no_history": "empty"}, 10**9 + 7, "no-record"),
+        ({"no_history": "missing"}, 10**9 + 7, "no-record"),
         ({"says_why": False}, 10**9 + 7, "refused"),
     ],
 )

@@ -12,7 +12,8 @@ state. The header ``Latest-Ledger``, which says the same, is not recorded by our
 
 Traps. 404 is what an account that is gone since, one that never was, and a wrong path look like:
 it is zero only if Horizon's own error says so and the account has no transaction after the height,
-in a history that goes back to it and that shows the canary's. Servers keep history in part (410).
+in a history that goes back to it, shows the canary's transactions and is no older than the state.
+Servers keep history in part (410).
 
 Parts. The minimum balance (two base reserves, one for each subentry and each sponsored entry, less
 those that others pay for) and what offers to sell have promised are inside the balance, and
@@ -68,7 +69,7 @@ class Adapter(AccountAdapter):
         methods=(Method.UNTOUCHED,),
         zero_rule=(
             "No account now is zero if its last transaction is not after the height, in a history "
-            "that reaches back to the height and shows the canary's transaction there."
+            "that reaches back to the height and shows the canary's last change."
         ),
         batch=1,
         shard=1000,
@@ -230,15 +231,18 @@ def _why_no_state(
 
 def _why_not_zero(at: Snapshot, name: str, own: Mapping[Request, Exchange]) -> Gap | None:
     """Say why an account that is missing now may not have been missing at the height."""
-    canary = horizon.read_last(
-        own[horizon.last_request(stellar.encode(bytes.fromhex(at.canaries[0]), {}))]
-    )
+    witness = stellar.encode(bytes.fromhex(at.canaries[0]), {})
+    entry = horizon.read_entry(own[horizon.account_request(witness)], witness)
+    canary = horizon.read_last(own[horizon.last_request(witness)])
     last = horizon.read_last(own[horizon.last_request(name)])
     for one in (canary, last):
         if isinstance(one, Gap):
             return one
-    if isinstance(canary, int) and canary < at.height:
+    if canary is None or canary < at.height:
         return Gap("no-record", detail="the history does not show the canary's transaction")
+    if isinstance(entry, horizon.Entry) and canary < entry.changed:
+        detail = "the history does not go as far as the state"
+        return Gap("node-behind", retryable=True, detail=detail)
     if isinstance(last, int) and last > at.height:
         return Gap("no-history", detail="the account is gone; it was used after the height")
     return None
