@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+import msgspec
 import pytest
 from account_crawl import asked, connected, pinned, short, verdict
 from nacl.signing import SigningKey
@@ -98,6 +99,19 @@ async def test_a_snapshot_at_the_block_itself_needs_no_transactions():
         found = await named(adapter, at, RICH, POOR)
     assert {name: short(one) for name, one in found.items()} == BALANCES
     assert node.requests - before == 4
+
+
+async def test_every_mirror_node_takes_its_snapshots_in_its_own_time():
+    moves = [(SINCE + 60 * 10**9, RICH, 5)]
+    one = SimulatedHedera(HEIGHT, BALANCES, moves=moves)
+    other = SimulatedHedera(HEIGHT, BALANCES | {RICH: BALANCES[RICH] + 5}, moves=moves)
+    other.snapshot = lambda until: min(until, SINCE + 120 * 10**9)  # type: ignore[method-assign]
+    async with connected(Adapter, spec_of(one), one, other) as adapter:
+        at = await pinned(adapter, HEIGHT)
+        for name in at.endpoints:
+            alone = msgspec.structs.replace(at, endpoints=(name,))
+            assert short((await named(adapter, alone, RICH))[RICH]) == BALANCES[RICH] + 5
+    assert len(at.endpoints) == 2
 
 
 async def test_more_transactions_than_a_page_are_no_balance():

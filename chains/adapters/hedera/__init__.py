@@ -4,8 +4,9 @@ A block is a record file; its last transaction's time T stands for it. Asked are
 ``/accounts/{id}`` at T and ``/transactions``. The mirror node keeps the key of every account at
 every time, but balances only as a snapshot every 15 minutes: its time S is in the answer. The
 balance at T is the one at S and what the transactions in (S, T] moved (``rolled-back``, forward in
-time); where one page does not hold them the answer is the gap ``no-history``. Units are tinybars
-(10^-8 HBAR). Tokens and rewards that are not paid yet are not read.
+time); where one page does not hold them the answer is the gap ``no-history``. Each mirror node
+takes its snapshots in its own time: S is kept per endpoint. Units are tinybars (10^-8 HBAR).
+Tokens and rewards that are not paid yet are not read.
 
 Traps: without a snapshot for an account the API says 0 (it was created after S: then transactions
 follow), without any snapshot it gives a balance of another time; mirror nodes may begin with a
@@ -38,8 +39,8 @@ from chains.workings import Clock, Rule, Working
 
 TREASURY = "0.0.2"
 """In every balance snapshot. Source: hiero-mirror-node rest/balances.js"""
-_HELD = "canary"
-_TIMES = ("first", "last", "snapshot")
+_SNAPSHOT, _HELD = "snapshot", "canary"
+"""Details of one endpoint: S, and what the canary account held then."""
 
 
 class Adapter(AccountAdapter):
@@ -108,7 +109,11 @@ class Adapter(AccountAdapter):
             return View(reason="wrong-block")
         asked = [own.get(one) for one in self._canary_requests(block.first, block.last)]
         held = self._alive([one for one in asked if one is not None], block.first, block.last)
-        known = isinstance(held, Account)
+        canaries: tuple[str, ...] = ()
+        detail: dict[str, str] = {}
+        if isinstance(held, Account):
+            canaries = (hedera.decode(self._canary, {}).hex(),)
+            detail = {_SNAPSHOT: str(held.snapshot), _HELD: str(held.units)}
         return View(
             block_hash=block.hash,
             time=block.last // wire.NANOSECONDS,
@@ -117,10 +122,9 @@ class Adapter(AccountAdapter):
                 "parent-hash": block.previous,
                 "first": str(block.first),
                 "last": str(block.last),
-                "snapshot": str(held.snapshot) if isinstance(held, Account) else "",
-                _HELD: str(held.units) if isinstance(held, Account) else "",
             },
-            canaries=(hedera.decode(self._canary, {}).hex(),) if known else (),
+            canaries=canaries,
+            detail=detail,
         )
 
     def head_requests(self) -> Sequence[Request]:
@@ -161,11 +165,12 @@ class Adapter(AccountAdapter):
         self, questions: Questions, at: Snapshot, accounts: Sequence[bytes]
     ) -> list[Exchange]:
         """Ask for the canaries, then for each account and its transactions, at one endpoint."""
-        first, last, snapshot = (int(at.detail.get(name, 0)) for name in _TIMES)
+        first, last = _block(at)
         canary, transaction = self._canary_requests(first, last)
         shown = [await self.transport.exchange_any(canary, at.endpoints)]
         if shown[0].failure:
             return shown
+        snapshot, _ = _at_pin(at, shown[0].endpoint)
         names = [hedera.encode(one, {}) for one in accounts]
         asked = [[wire.account_request(one, last)] for one in names]
         if _width(questions, snapshot, last) > 1:
@@ -182,11 +187,10 @@ class Adapter(AccountAdapter):
         exchanges: Sequence[Exchange],
     ) -> Sequence[Read]:
         """Read one balance, or the key, per account."""
-        first, last, snapshot = (int(at.detail.get(name, 0)) for name in _TIMES)
+        first, last = _block(at)
+        snapshot, held_then = _at_pin(at, exchanges[0].endpoint)
         canary = self._alive(exchanges[:2], first, last)
-        if isinstance(canary, Account) and (
-            canary.snapshot != snapshot or str(canary.units) != at.detail.get(_HELD)
-        ):
+        if isinstance(canary, Account) and (canary.snapshot, canary.units) != (snapshot, held_then):
             canary = Gap("canary-wrong", retryable=True, detail="the canary differs from the pin")
         if isinstance(canary, Gap):
             wrong = canary.reason == "canary-failed"
@@ -205,6 +209,17 @@ class Adapter(AccountAdapter):
             if isinstance(one, Held):
                 workings.tell(account, _working, name, own, (snapshot, last), one.units)
         return found
+
+
+def _block(at: Snapshot) -> tuple[int, int]:
+    """Return the times of the block's first and last transaction, in nanoseconds."""
+    return int(at.detail.get("first", 0)), int(at.detail.get("last", 0))
+
+
+def _at_pin(at: Snapshot, endpoint: str) -> tuple[int, int]:
+    """Return S of an endpoint, in nanoseconds, and what the canary held then, in tinybars."""
+    snapshot, held = (at.detail.get(f"{name}@{endpoint}", "0") for name in (_SNAPSHOT, _HELD))
+    return int(snapshot), int(held)
 
 
 def _width(questions: Questions, snapshot: int, last: int) -> int:
