@@ -7,6 +7,7 @@ from typing import Any
 
 import evm_crawl
 import pytest
+from aiohttp import web
 from evm_crawl import Crawler, chain, endpoint, pinned, reasons, token_asset, transport
 
 from chains.adapters.eip155 import Adapter
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.integration
 HEIGHT = 1000
 SPEC = chain(1)
 TOKEN = bytes.fromhex("dac17f958d2ee523a2206206994597c13d831ec7")
+TOTAL_SUPPLY = b"18160ddd"
 MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
 ACCOUNTS = tuple(sorted(hashlib.sha256(bytes([i])).digest()[:20] for i in range(200)))
 NATIVES = {at: (i % 5) * 10**18 * (i + 1) for i, at in enumerate(ACCOUNTS)}
@@ -136,6 +138,26 @@ async def test_token_zeros_alone_need_a_supply() -> None:
     async with node() as evm, pinned(SPEC, HEIGHT, endpoint(SPEC, evm.url)) as crawler:
         assert await crawler.holdings(TOKEN, [empty]) == {empty: 0}
         assert len(crawler.extracts[0].exchanges) == 3  # probe, batch, totalSupply
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        (503, Gap("zero-without-canary", retryable=True, detail="total supply: server-error")),
+        (403, Gap("zero-without-canary", detail="total supply: refused")),
+    ],
+)
+async def test_a_supply_that_nobody_told_is_no_supply_of_zero(status: int, found: Gap) -> None:
+    async with node() as evm, pinned(SPEC, HEIGHT, endpoint(SPEC, evm.url)) as crawler:
+        honest = evm.answer
+
+        async def busy(request: web.Request, body: bytes) -> web.StreamResponse:
+            if TOTAL_SUPPLY in body:
+                return web.Response(status=status, text="busy")
+            return await honest(request, body)
+
+        evm.answer = busy  # type: ignore[method-assign]
+        assert await crawler.holdings(TOKEN, [ACCOUNTS[0]]) == {ACCOUNTS[0]: found}
 
 
 async def test_a_configured_token_canary_travels_in_the_batch() -> None:

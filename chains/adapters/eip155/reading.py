@@ -234,7 +234,11 @@ def zeros_unproven(
         return None
     supply = find(exchanges, supply_request(batch.token, at), main.endpoint)
     raw = None if supply is None else ways.answer_bytes(supply)
-    if isinstance(raw, bytes) and len(raw) >= 32 and any(raw[:32]):  # noqa: PLR2004
+    if isinstance(raw, Gap):
+        told = refine(raw)
+        detail = f"total supply: {told.reason}"
+        return Gap("zero-without-canary", retryable=told.retryable, detail=detail)
+    if raw is not None and len(raw) >= 32 and any(raw[:32]):  # noqa: PLR2004
         return None
     return Gap("zero-without-canary", detail="nobody seems to hold this token at this block")
 

@@ -196,7 +196,9 @@ class Group:
             return Gap("zero-without-canary", largest.retryable, f"holders: {largest.reason}")
         request = wire.accounts_request([largest], self._asked.at.height, layouts.TOKEN_BYTES)
         shown = self._book.show(request, _accounts)
-        account = None if isinstance(shown, Gap) else layouts.token_account(shown.held[largest])
+        if isinstance(shown, Gap):
+            return Gap("zero-without-canary", shown.retryable, f"holder: {shown.reason}")
+        account = layouts.token_account(shown.held[largest])
         if account is None or account.mint != self._asked.mint or not account.amount:
             return Gap("zero-without-canary", detail="the largest account holds nothing")
         return account.owner
