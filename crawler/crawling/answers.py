@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from chains.model import Answers, Gap, Part, Questions, Source
+from chains.model import Answers, Gap, Part, PartKind, Questions, Source
 from chains.packed import Packed
 from chains.words import Words
 from crawler.errors import EnvironmentFault
@@ -112,6 +112,12 @@ def _as_list(texts: Sequence[str | None] | Words) -> Sequence[str | None]:
     return texts.texts().to_pylist() if isinstance(texts, Words) else texts
 
 
+def _counted(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Return the parts of which a balance is made; none where it is all liquid."""
+    found = tuple(part for part in parts if part.counted)
+    return () if [part.kind for part in found] == [PartKind.LIQUID] else found
+
+
 class AnswerColumns:
     """Collects the answers of one attempt, in any order, each position once."""
 
@@ -204,12 +210,12 @@ class AnswerColumns:
                 self._units.put(position, [None])
 
     def _said(self, position: int) -> tuple[object, ...]:
-        """Everything that two endpoints must agree on."""
+        """Everything that two endpoints must agree on: all that counts."""
         return (
             self._units.text(position),
             self._facts.get(position),
             self._subjects.get(position),
-            self._parts.get(position),
+            _counted(self._parts.get(position, ())),
         )
 
     def table(self, asked: Questions) -> pa.Table:

@@ -14,6 +14,7 @@ from chains.model import (
     ChainSpec,
     Gap,
     Method,
+    Part,
     QueryKind,
     Questions,
     Source,
@@ -210,6 +211,7 @@ def columns(
     *,
     endpoint: str = "one",
     subjects: Mapping[int, bytes] | None = None,
+    parts: Mapping[int, tuple[Part, ...]] | None = None,
     extract: int = 0,
 ) -> AnswerColumns:
     """Collect answers by place: units, facts (a text) or a Gap; what is not said stays open."""
@@ -228,6 +230,7 @@ def columns(
             gaps={i: value for i, value in enumerate(said.values()) if isinstance(value, Gap)},
             facts={i: value for i, value in enumerate(said.values()) if isinstance(value, str)},
             subjects={places.index(place): value for place, value in (subjects or {}).items()},
+            parts={places.index(place): value for place, value in (parts or {}).items()},
         ),
         extract,
     )
