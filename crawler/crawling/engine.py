@@ -27,7 +27,14 @@ from crawler.asking.plan import Moment
 from crawler.crawling.answers import AnswerColumns, agree, keep_answers, read_shard
 from crawler.crawling.decoding import DEFECTS, Asked, decode, decoded_pack, named
 from crawler.crawling.evidence import FORMAT, Header, PackWriter, evidence_pack
-from crawler.crawling.pins import Pinned, is_unread, keep_evidence, lost, unpinned
+from crawler.crawling.pins import (
+    Pinned,
+    is_unread,
+    keep_evidence,
+    lost,
+    unpinned,
+    unusable,
+)
 from crawler.keeping.runs import RunDirectory, ShardEntry
 from crawler.keeping.storage import AlreadyThere
 from crawler.watching.progress import Progress
@@ -118,7 +125,7 @@ class Engine:
             return unpinned(known, shown.reason, shown.detail, retryable=shown.retryable)
         self.rejected.update(snapshot.rejected)
         if known is None or before is None:
-            return shown
+            return shown if snapshot.endpoints else unusable(snapshot)
         if before.block_hash != snapshot.block_hash:
             raise Reorganised(
                 f"{self._specs[moment.chain].name}: block {moment.height} was "

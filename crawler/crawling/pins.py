@@ -62,6 +62,16 @@ def unpinned(known: Pinned | None, reason: str, detail: str, *, retryable: bool)
     return Pinned(snapshot=None, reason=reason, detail=detail, retryable=retryable)
 
 
+def unusable(snapshot: Snapshot) -> Pinned:
+    """Leave open a moment whose block is known but about which nobody may be asked.
+
+    Such a snapshot has neither canaries nor what endpoints show of the block, and what is pinned
+    first stays: it would void the answers of those who may be asked when the run is resumed.
+    """
+    said = ", ".join(f"{name}: {reason}" for name, reason in sorted(snapshot.rejected.items()))
+    return unpinned(None, "no-usable-endpoint", said, retryable=True)
+
+
 def lost(snapshot: Snapshot, exchanges: Sequence[Exchange]) -> tuple[str, str] | None:
     """Return an endpoint that may be asked and did not come through with an answer, and why.
 

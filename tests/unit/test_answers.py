@@ -42,6 +42,7 @@ ASKED = questions(QueryKind.BALANCE, ETH, [A, B, C])
 AT = Snapshot(
     chain=EVM, height=HEIGHT, block_hash="0xb10c", time=1, endpoints=("one",), canaries=()
 )
+EARNED = Part(PartKind.REWARD, 3, counted=False)
 TIMEOUT = Gap("timeout", retryable=True)
 EXCHANGE = Exchange(request=Request(body=b"?"), endpoint="one", status=200, body=b"!")
 
@@ -155,6 +156,26 @@ def test_a_witness_that_disagrees_leaves_a_gap_that_nobody_may_count(
 def test_a_witness_about_another_subject_disagrees() -> None:
     found = columns({0: 1, 1: 5, 2: 6})
     found.confirm(columns({0: 1, 1: 5, 2: 6}, endpoint="two", subjects={0: C}))
+    assert told(found)[0] == (None, "witness-disagrees")
+
+
+OTHERWISE = (Part(PartKind.LIQUID, 1), Part(PartKind.REWARD, 4, counted=False))
+
+
+@pytest.mark.parametrize("other", [{}, {0: OTHERWISE}])
+def test_a_witness_may_tell_other_parts_that_do_not_count(other: dict[int, Any]) -> None:
+    found = columns({0: 1, 1: 5, 2: 6}, parts={0: (Part(PartKind.LIQUID, 1), EARNED)})
+    found.confirm(columns({0: 1, 1: 5, 2: 6}, endpoint="two", parts=other))
+    table = found.table(ASKED)
+    assert table["source"].to_pylist() == ["quorum"] * 3
+    kept = msgspec.json.decode(table["parts"][0].as_py(), type=tuple[Part, ...])
+    assert EARNED in kept
+
+
+def test_a_witness_that_says_another_part_counts_disagrees() -> None:
+    parts = (Part(PartKind.LIQUID, 4), Part(PartKind.STAKED, 2))
+    found = columns({0: 6, 1: 5, 2: 6}, parts={0: parts})
+    found.confirm(columns({0: 6, 1: 5, 2: 6}, endpoint="two"))
     assert told(found)[0] == (None, "witness-disagrees")
 
 
@@ -396,3 +417,64 @@ def test_witnesses_are_asked_apart_and_confirm_or_leave_a_gap(tmp_path: Path) ->
 def test_a_witness_alone_answers_nothing(tmp_path: Path) -> None:
     standing, _ = crawled(tmp_path / "run", Scripted(*[[(0, 1, 2)]] * 3), ("two",))
     assert standing == [(None, "no-usable-endpoint")] * 3
+
+
+class Pinning(Scripted):
+    """An adapter that shows one snapshot after the other."""
+
+    def __init__(self, *shown: Snapshot) -> None:
+        super().__init__()
+        self.shown = list(shown)
+
+    async def pin(self, _: int) -> list[Exchange]:
+        return [msgspec.structs.replace(EXCHANGE, body=b"{}")]
+
+    def snapshot(self, _height: int, _exchanges: Sequence[Exchange]) -> Snapshot:
+        return self.shown.pop(0)
+
+
+def pinned(path: Path, *shown: Snapshot) -> tuple[list[Pinned], list[dict[str, str]]]:
+    """Pin a moment once per command; returns what each froze, and who was rejected."""
+    run = new_run(path)
+    spec = EndpointSpec(name="one", chain=EVM, url="http://one")
+    adapter, moment = Pinning(*shown), Moment(EVM, HEIGHT)
+    frozen: list[Pinned] = []
+    rejected: list[dict[str, str]] = []
+
+    async def command() -> None:
+        async with Engine(run, WORLD.chains, [spec], Silent()) as engine:
+            engine._adapters[EVM] = adapter  # type: ignore[assignment]
+            known = {moment.key: frozen[-1]} if frozen else {}
+            frozen.append((await engine.pin([moment], known))[moment.key])
+            rejected.append(engine.rejected)
+
+    try:
+        for _ in shown:
+            asyncio.run(command())
+    finally:
+        run.close()
+    return frozen, rejected
+
+
+def test_what_nobody_may_be_asked_about_is_pinned_by_the_next_command(tmp_path: Path) -> None:
+    busy = msgspec.structs.replace(AT, endpoints=(), rejected={"one": "server-error"})
+    healthy = msgspec.structs.replace(AT, canaries=("ca",), detail={"root": "7"})
+    (first, second), rejected = pinned(tmp_path / "run", busy, healthy)
+    assert (first.snapshot, first.reason, first.detail, first.retryable) == (
+        None,
+        "no-usable-endpoint",
+        "one: server-error",
+        True,
+    )
+    assert rejected == [{"one": "server-error"}, {}]
+    assert second.snapshot == healthy
+
+
+def test_what_was_pinned_first_stays_with_its_canaries(tmp_path: Path) -> None:
+    healthy = msgspec.structs.replace(AT, canaries=("ca",))
+    busy = msgspec.structs.replace(AT, endpoints=(), rejected={"one": "server-error"})
+    later = msgspec.structs.replace(AT, canaries=("fe",), endpoints=("two",))
+    frozen, _ = pinned(tmp_path / "run", healthy, busy, later)
+    found = [one.snapshot for one in frozen]
+    assert [one and one.canaries for one in found] == [("ca",)] * 3
+    assert [one and one.endpoints for one in found] == [("one",), (), ("two",)]
