@@ -9,7 +9,7 @@ compare the two).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -32,6 +32,7 @@ _START = datetime(2018, 6, 8, tzinfo=UTC)
 _BLOCK = timedelta(milliseconds=500)
 _UNKNOWN_KEY = "unknown key (boost::tuples::tuple<bool, eosio::chain::name>): (0 {})"
 _OLD_UNKNOWN_KEY = "unknown key (eosio::chain::name): {}"
+_LAST = 2**64 - 1
 _TABLES = frozenset({"delband", "refunds", "global", "rexpool", "rexfund", "rexqueue", "rexbal"})
 
 _Asked = Mapping[str, Any]
@@ -247,36 +248,49 @@ class SimulatedAntelope(SimulatedNode):
             text = f"Table {table} is not specified in the ABI"
             name = "contract_table_query_exception"
             return _fault(500, "Internal Service Error", 3060003, name, text)
-        rows = [] if self.tables_empty or self.zero_for_everything else self._table(table, scope)
-        lower, upper = asked.get("lower_bound") or "0", asked.get("upper_bound") or str(2**64 - 1)
-        within = sorted((_key(row), row) for row in rows if int(lower) <= _key(row) <= int(upper))
+        lower, upper = int(asked.get("lower_bound") or 0), int(asked.get("upper_bound") or _LAST)
+        empty = self.tables_empty or self.zero_for_everything
+        rows = [] if empty else self._table(table, scope, lower, upper)
+        within = sorted((_key(row), row) for row in rows if lower <= _key(row) <= upper)
         size = min(self.page, int(asked.get("limit", 10)))
         found: _Row = {"rows": [row for _, row in within[:size]], "more": len(within) > size}
         return found | {"next_key": str(within[size][0]) if len(within) > size else ""}
 
-    def _table(self, table: str, scope: str) -> list[_Row]:
+    def _table(self, table: str, scope: str, lower: int, upper: int) -> list[_Row]:
         if table == "delband":
             return self._delband(scope)
-        tables: dict[str, list[_Row]] = {"global": [{"max_ram_size": "68719476736"}]}
-        if self.rex:
-            tables |= self._rex_tables()
-        return tables.get(table, []) if scope == "eosio" else []
+        if scope != "eosio":
+            return []
+        if table == "global":
+            return [{"max_ram_size": "68719476736"}]
+        return self._rex_table(table, self._between(lower, upper)) if self.rex else []
 
-    def _rex_tables(self) -> dict[str, list[_Row]]:
-        names = {encode(who, {}): kept for who, kept in self.accounts.items()}
-        funds = {name: kept.rex_fund for name, kept in names.items() if kept.rex_fund}
-        orders = {name: kept.rex_order for name, kept in names.items()}
+    def _between(self, lower: int, upper: int) -> dict[str, Stored]:
+        """Return accounts by name: at least those within the bounds, which are often one."""
+        names: Iterable[bytes] = self.accounts
+        if lower == upper:
+            names = [lower.to_bytes(8, "little")]
+        return {encode(who, {}): self.accounts[who] for who in names if who in self.accounts}
+
+    def _rex_table(self, table: str, among: Mapping[str, Stored]) -> list[_Row]:
         lendable, rex = self.pool
-        pool = {"total_lendable": self.text(lendable), "total_rex": amount(rex, 4, "REX")}
-        return {
-            "rexpool": [pool],
-            "rexfund": [{"owner": who, "balance": self.text(one)} for who, one in funds.items()],
-            "rexqueue": [
-                {"owner": who, "proceeds": self.text(one), "is_open": int(one == 0)}
-                for who, one in orders.items()
-                if one is not None
-            ],
-        }
+        match table:
+            case "rexpool":
+                return [{"total_lendable": self.text(lendable), "total_rex": amount(rex, 4, "REX")}]
+            case "rexfund":
+                return [
+                    {"owner": who, "balance": self.text(kept.rex_fund)}
+                    for who, kept in among.items()
+                    if kept.rex_fund
+                ]
+            case "rexqueue":
+                return [
+                    {"owner": who, "proceeds": self.text(order), "is_open": int(order == 0)}
+                    for who, order in ((who, kept.rex_order) for who, kept in among.items())
+                    if order is not None
+                ]
+            case _:
+                return []
 
     def _delband(self, scope: str) -> list[_Row]:
         kept = self._stored(scope)
