@@ -31,7 +31,7 @@ from crawler.model import RowKind
 from crawler.settings import World
 from crawler.tables.columns import distinct, flags, members
 
-DECODER_VERSION = "3"
+DECODER_VERSION = "4"
 """Raise it when a decoder changes its reading, so that old answers are not mixed with new ones."""
 
 ALL = 1 << 62
