@@ -235,15 +235,16 @@ def _why_not_zero(at: Snapshot, name: str, own: Mapping[Request, Exchange]) -> G
     entry = horizon.read_entry(own[horizon.account_request(witness)], witness)
     canary = horizon.read_last(own[horizon.last_request(witness)])
     last = horizon.read_last(own[horizon.last_request(name)])
-    for one in (canary, last):
-        if isinstance(one, Gap):
-            return one
+    if isinstance(canary, Gap):
+        return canary
+    if isinstance(last, Gap):
+        return last
     if canary is None or canary < at.height:
         return Gap("no-record", detail="the history does not show the canary's transaction")
     if isinstance(entry, horizon.Entry) and canary < entry.changed:
         detail = "the history does not go as far as the state"
         return Gap("node-behind", retryable=True, detail=detail)
-    if isinstance(last, int) and last > at.height:
+    if last is not None and last > at.height:
         return Gap("no-history", detail="the account is gone; it was used after the height")
     return None
 
