@@ -71,7 +71,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     retried. ``proof_questions``: it answers ``proof`` questions, on the chains whose
     ``params.proofs`` say that their blocks are known to commit to the state. ``how`` says of
     methods what they take here. ``whole``: its sources are files and scans of everything, which a
-    cluster's command reads itself.
+    cluster's command reads itself. ``subject_holds``: the subject of an answer is not another name
+    of the account but who owns it, and the balance of that owner contains it.
     """
 
     history: str
@@ -92,6 +93,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     proof_questions: bool = False
     how: Mapping[Method, str] = {}
     whole: bool = False
+    subject_holds: bool = False
 
     def only(self, *methods: Method, **changes: Any) -> Capabilities:
         """Return these capabilities with ``methods`` alone, and with other changes."""

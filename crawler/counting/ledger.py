@@ -120,11 +120,12 @@ class Join:
         statuses, reasons, places = _verdicts(self._world, claims, signatures, self._control)
         self.places |= places
         at = claims.schema.get_field_index("account")
-        resolved = claims.set_column(
-            at, "account", pc.coalesce(found["subject"], claims["account"])
-        )
-        resolved = unified(self._world, resolved)
-        self._subjects.add(resolved, flags(pc.is_in(statuses, value_set=PROVEN)))
+        subjects = whole(pc.coalesce(found["subject"], claims["account"]))
+        holders = _holders(self._world, claims, subjects)
+        if holders is not None:
+            subjects = pc.if_else(pc.is_valid(holders), claims["account"], subjects)
+        resolved = unified(self._world, claims.set_column(at, "account", subjects))
+        self._subjects.add(resolved, flags(pc.is_in(statuses, value_set=PROVEN)), holders)
         columns = {name: claims[name] for name in claims.column_names if name in LEDGER.names}
         columns |= {
             "height": claims["at_height"],
@@ -173,6 +174,20 @@ def build(
     join = Join(world, shards, unpinned)
     (ledger,) = join.completed([join.part(claims, signatures)])
     return ledger, join.places
+
+
+def _holders(world: World, claims: pa.Table, subjects: pa.Array) -> pa.Array | None:
+    """Return, per row, the owner to whose balance its account belongs, null for none.
+
+    ``None`` where no row has one.
+    """
+    is_other = pc.not_equal(subjects, claims["account"])
+    chains = pc.unique(claims["chain"].filter(is_other)).to_pylist()
+    holding = [one for one in chains if capabilities(world.chains[ChainId(one)]).subject_holds]
+    if not holding:
+        return None
+    is_held = pc.and_(is_other, pc.is_in(claims["chain"], value_set=pa.array(holding)))
+    return whole(pc.if_else(is_held, subjects, None))
 
 
 def _unasked(world: World, claims: pa.Table) -> pa.Array:

@@ -3,7 +3,8 @@
 Two rows are about the same thing when asset and account are the same *bytes*, in whatever
 spelling; an address that does not decode is compared by its text. Equal amounts: the later row is
 ``repeat-of:N``. Unequal amounts: every row of that account and asset is ``conflict:N``, N being
-another of them, whatever their order.
+another of them, whatever their order. A row about an account that belongs to the account of row N,
+whose balance contains it, is ``repeat-of:N`` whatever the amounts.
 """
 
 from __future__ import annotations
@@ -71,12 +72,20 @@ class Subjects:
         self._claims: list[Numbers] = []
         self._kinds: list[Numbers] = []
         self._proven: list[Flags] = []
+        self._contained: list[tuple[Numbers, Halves]] = []
+        """Places of rows whose account belongs to another, and the subject of rows about that."""
 
-    def add(self, claims: pa.Table, proven: Sequence[bool] | Flags | None = None) -> None:
+    def add(
+        self,
+        claims: pa.Table,
+        proven: Sequence[bool] | Flags | None = None,
+        holders: pa.Array | None = None,
+    ) -> None:
         """Take in rows of ``ownership.EXAMINED``, accounts as the chain resolved them.
 
         Of equal rows the first that is ``proven`` to be owned counts, so that a bare repeat does
-        not hide a proof.
+        not hide a proof. ``holders`` are the accounts to whose balances the rows' own belong, null
+        where that is nobody.
         """
         count = claims.num_rows
         kinds, units = whole(claims["kind"]), whole(claims["units"])
@@ -86,10 +95,16 @@ class Subjects:
         is_bad |= flags(pc.and_(pc.is_null(units), written))
         found = np.full(count, _VALID, np.int8)
         found[is_bad], found[is_signer] = _BAD, _SIGNER
+        before = sum(map(len, self._kinds))
         self._kinds.append(found)
         self._rows.append(numbers(claims["row"]))
         if self._digest is None:
             self._digest = for_rows(count)
+        if holders is not None:
+            places = np.flatnonzero((found == _VALID) & flags(pc.is_valid(holders)))
+            at = claims.schema.get_field_index("account")
+            about = claims.set_column(at, "account", holders).take(pa.array(places))
+            self._contained.append((places + before, self._digest(_subjects(about))))
         self._claims.append(_marks(units, self._digest))
         self._proven.append(np.zeros(count, np.bool_) if proven is None else np.array(proven, bool))
         self._digests.append(self._digest(_subjects(claims)))
@@ -100,16 +115,34 @@ class Subjects:
         What was taken in is given up: nothing can be added behind it.
         """
         kinds = np.concatenate([np.zeros(0, np.int8), *self._kinds])
-        halves = np.concatenate([np.zeros((0, 2), np.int64), *self._digests])
-        self._digests, self._kinds = [], []
+        places, holding = zip(*self._contained, strict=True) if self._contained else ((), ())
+        halves = np.concatenate([np.zeros((0, 2), np.int64), *self._digests, *holding])
+        self._digests, self._kinds, self._contained = [], [], []
         numbered = groups(halves)
         del halves
+        numbered, holders = numbered[: len(kinds)], numbered[len(kinds) :]
         judged = Judged(kinds, np.zeros(len(kinds), np.int64), numbered)
         normal = kinds == _VALID
         several = np.bincount(numbered[normal], minlength=numbered.max(initial=0) + 1) > 1
         self._compare(judged, np.flatnonzero(several[numbered] & normal))
+        if places:
+            self._contain(judged, np.concatenate(places), holders, normal)
         self._rows, self._claims, self._proven = [], [], []
         return judged
+
+    def _contain(self, judged: Judged, places: Numbers, holders: Numbers, normal: Flags) -> None:
+        """Let rows repeat the row of their holder, if there is one; ``holders`` are its groups."""
+        others = normal.copy()
+        others[places] = False
+        rows = np.flatnonzero(others)
+        known, firsts = np.unique(judged.groups[rows], return_index=True)
+        at = np.minimum(np.searchsorted(known, holders), max(0, len(known) - 1))
+        found = known[at] == holders if len(known) else np.zeros(len(holders), np.bool_)
+        own, at = places[found], at[found]
+        judged.kinds[own] = _REPEAT
+        judged.groups[own] = known[at]
+        lines = np.concatenate(self._rows)
+        judged.others[own] = lines[rows[firsts[at]]]
 
     def _compare(self, judged: Judged, together: Numbers) -> None:
         """Judge the rows that are not alone in their group, some groups at a time."""

@@ -156,7 +156,7 @@ def _answer(one: AnswerLines) -> Iterator[Line]:
     if one.kind == "asset-fact":
         yield "about", one.account
     if one.subject != one.account:
-        yield "resolved to", f"{one.subject}, as the chain knows the account {one.account}"
+        yield "resolved to", f"{one.subject}, another name or the owner of {one.account}"
     if one.gap:
         yield "gap", f"{one.gap}: {sentence(one.gap)} {one.detail}".rstrip()
     else:

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from chains.addresses.bech32 import BECH32, bytes_to_digits, digits_to_bech32
-from crawler.counting.validity import row_validity
+from crawler.counting.validity import Subjects, row_validity
 from crawler.examining.ownership import EXAMINED
-from tests.unit.ledger_rows import ACCOUNT_A, ACCOUNT_B, B, claim, examined
+from tests.unit.ledger_rows import ACCOUNT_A, ACCOUNT_B, A, B, C, claim, examined
 
 pytestmark = pytest.mark.unit
 
@@ -183,3 +183,42 @@ def test_a_huge_group_is_judged_in_linear_time() -> None:
     verdicts = row_validity(many)[0].to_pylist()
     assert verdicts == ["conflict:2"] * count + ["conflict:1"]
     assert time.process_time() - started < 3
+
+
+def contained(rows: list[dict[str, Any]], holders: list[bytes | None]) -> list[str]:
+    """Return the validity of rows, taken in one by one; some belong to the account of another."""
+    subjects = Subjects()
+    for row, holder in zip(rows, holders, strict=True):
+        of = pa.array([holder], pa.binary())
+        subjects.add(examined([row])[0], None, of if holder else None)
+    return subjects.judge().texts(0, len(rows)).to_pylist()
+
+
+def test_what_belongs_to_the_account_of_another_row_repeats_it_whatever_the_amounts() -> None:
+    rows = [claim(1, ACCOUNT_A, amount="1"), claim(2, ACCOUNT_B, amount="7")]
+    assert contained(rows, [B, None]) == ["repeat-of:2", "valid"]
+    assert contained(rows, [None, A]) == ["valid", "repeat-of:1"]
+    assert contained(rows, [C, None]) == ["valid", "valid"]
+
+
+def test_what_belongs_to_another_is_no_conflict_with_itself_but_two_claims_of_its_holder_are() -> (
+    None
+):
+    own = [claim(1, ACCOUNT_A, amount="1"), claim(2, ACCOUNT_A, amount="2")]
+    holder = claim(3, ACCOUNT_B, amount="7")
+    assert contained([*own, holder], [B, B, None]) == ["repeat-of:3", "repeat-of:3", "valid"]
+    assert contained(own, [B, B]) == ["conflict:2", "conflict:1"]
+    both = contained([own[0], holder, claim(4, ACCOUNT_B, amount="8")], [B, None, None])
+    assert both == ["repeat-of:3", "conflict:4", "conflict:3"]
+
+
+def test_two_that_belong_to_each_other_both_count() -> None:
+    rows = [claim(1, ACCOUNT_A), claim(2, ACCOUNT_B)]
+    assert contained(rows, [B, A]) == ["valid", "valid"]
+
+
+def test_a_holder_of_another_asset_or_without_a_readable_amount_holds_nothing() -> None:
+    rows = [claim(1, ACCOUNT_A, asset="USDT"), claim(2, ACCOUNT_B, asset="ETH")]
+    assert contained(rows, [B, None]) == ["valid", "valid"]
+    rows = [claim(1, ACCOUNT_A), claim(2, ACCOUNT_B, amount="many")]
+    assert contained(rows, [B, None]) == ["valid", "bad-amount"]

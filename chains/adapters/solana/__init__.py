@@ -107,6 +107,7 @@ class Adapter(AccountAdapter):
         requests_a_batch=2,
         pinning=5,
         efforts=_EFFORTS,
+        subject_holds=True,
         how={
             Method.STATE: "while the node's newest final slot is the slot itself",
             Method.UNTOUCHED: "read later, of accounts without a transaction since the slot",

@@ -1,10 +1,10 @@
 """SPL tokens of an owner at a slot: the associated token account and all others of the mint.
 
 Per group of owners one endpoint is asked for the mint, the owners' accounts (a list may name a
-token account itself: then that alone is read) and their associated accounts under both token
-programs; for the owners' token accounts of the mint (``getTokenAccountsByOwner``), a holder that
-is no part of the list among them; and, unless all that was for the slot itself, for the newest
-transaction of every owner and token account.
+token account itself: then that alone is read, and its owner is the answer's subject) and their
+associated accounts under both token programs; for the owners' token accounts of the mint
+(``getTokenAccountsByOwner``), a holder that is no part of the list among them; and, unless all that
+was for the slot itself, for the newest transaction of every owner and token account.
 
 Tokens move only by transactions that name the token account, so ``rules`` hold for it as they do
 for a wallet. That no other account of the owner existed at the slot is shown by the owner's own
@@ -285,7 +285,8 @@ class Group:
         """Answer one owner; raises ``Halt`` or ``Need``."""
         itself = self._itself(owner)
         if itself is not None:
-            return self._sum(owner, {owner: itself}, roll=roll)
+            held = self._sum(owner, {owner: itself}, roll=roll)
+            return msgspec.structs.replace(held, subject=base58_to_bytes(itself.owner))
         listed = self._lists.by_owner.get(owner, Gap("not-answered"))
         doubt = self._lists.doubt.get(owner)
         if isinstance(listed, Gap):
