@@ -58,13 +58,16 @@ def read_bytes(path: Path, file: str) -> bytes:
 
 
 def parse(raw: bytes, file: str) -> dict[str, Any]:
-    """Parse TOML bytes; raises ``ConfigError`` for bad syntax (with its line) and for floats."""
+    """Parse TOML bytes; raises ``ConfigError`` for bad syntax (with its line) and for floats.
+
+    A byte order mark at the start, as some editors write it, is no part of the text.
+    """
     endless = _ENDLESS_KEY.search(raw)
     if endless is not None:
         line = raw[: endless.start()].count(b"\n") + 1
         raise fault(file, "", f"line {line}: a key of more than 64 parts")
     try:
-        table = tomllib.loads(raw.decode("utf-8"))
+        table = tomllib.loads(raw.decode("utf-8-sig"))
         with_a_point = next(_floats(table, ""), None)
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1

@@ -133,9 +133,9 @@ def _messages_for(
 
 
 def _messages(path: str) -> tuple[str, ...]:
-    """Read expected texts, one a line, exactly as they stand."""
+    """Read expected texts, one a line, exactly as they stand; a byte order mark is none of them."""
     try:
-        text = declarations.read_bytes(Path(path), path).decode("utf-8").replace("\r\n", "\n")
+        text = declarations.read_bytes(Path(path), path).decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: cannot be read as UTF-8 text ({error})") from error
     lines = tuple(line for line in text.split("\n") if line)

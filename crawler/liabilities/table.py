@@ -135,5 +135,5 @@ def _toml_entries(raw: bytes, file: str) -> Iterator[tuple[str, _Entry]]:
 
 def _entry_lines(raw: bytes) -> list[int]:
     """Return the lines of the ``[[liabilities]]`` headers; TOML itself forgets them."""
-    text = raw.decode("utf-8")
+    text = raw.decode("utf-8-sig")
     return [text[: match.start()].count("\n") + 1 for match in _ENTRY.finditer(text)]

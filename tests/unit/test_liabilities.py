@@ -46,6 +46,12 @@ def write(tmp_path: Path, text: str, name: str) -> Path:
     return path
 
 
+def test_a_byte_order_mark_does_not_shift_the_places(tmp_path: Path) -> None:
+    text = "\ufeff" + ARRAY.partition("\n\n")[2].replace("\n\n", '\nsource = "page"\n\n')
+    found = load_liabilities(write(tmp_path, text, "l.toml"))
+    assert [item.place for item in found.values()] == ["line 1", "line 8"]
+
+
 @pytest.mark.parametrize(("text", "name"), [(CSV, "l.csv"), (FLAT, "l.toml"), (ARRAY, "l.toml")])
 def test_the_three_forms_say_the_same(tmp_path: Path, text: str, name: str) -> None:
     found = load_liabilities(write(tmp_path, text, name))

@@ -11,6 +11,7 @@ import pytest
 from chains.errors import ConfigError
 from chains.model import ChainId
 from crawler import declarations
+from crawler.inputs import Options, open_inputs
 from crawler.liabilities.table import load_liabilities
 from crawler.settings import (
     Heights,
@@ -187,6 +188,23 @@ def test_keys_of_a_few_parts_and_texts_with_points_are_read(tmp_path: Path) -> N
     path.write_text('[heights]\n"c"."d" = 2\n')
     with pytest.raises(ConfigError, match=r"heights\.c"):
         load_heights(path)
+
+
+def test_a_byte_order_mark_at_the_start_is_not_part_of_the_text(tmp_path: Path) -> None:
+    marked, plain = tmp_path / "marked.toml", tmp_path / "plain.toml"
+    plain.write_bytes(b"[heights]\nETH = 1\n")
+    marked.write_bytes(b"\xef\xbb\xbf" + plain.read_bytes())
+    assert load_heights(marked) == load_heights(plain) == Heights(at={"ETH": 1})
+    texts = tmp_path / "messages.txt"
+    texts.write_bytes("\ufeffI am the demo exchange\r\nsecond \ufeff\n".encode())
+    read = open_inputs(Options(list_path=str(one_row(tmp_path)), messages=str(texts))).reading
+    assert read.messages == ("I am the demo exchange", "second \ufeff")
+
+
+def one_row(tmp_path: Path) -> Path:
+    path = tmp_path / "list.csv"
+    path.write_text("network,address\nETH,0x26c276de5882a78629da62dbc89c9b606e1a6bc2\n")
+    return path
 
 
 def test_text_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:
