@@ -1,10 +1,11 @@
 """Which rows may count: repeats, conflicts, unusable amounts, signer rows.
 
 Two rows are about the same thing when asset and account are the same *bytes*, in whatever
-spelling; an address that does not decode is compared by its text. Equal amounts: the later row is
-``repeat-of:N``. Unequal amounts: every row of that account and asset is ``conflict:N``, N being
-another of them, whatever their order. A row about an account that belongs to the account of row N,
-whose balance contains it, is ``repeat-of:N`` whatever the amounts.
+spelling; an address that does not decode is compared by its text. Equal amounts: the row with the
+best proof of ownership counts, of several the first; every other one is ``repeat-of:N``. Unequal
+amounts: every row of that account and asset is ``conflict:N``, N being another of them, whatever
+their order. A row about an account that belongs to the account of row N, whose balance contains it,
+is ``repeat-of:N`` whatever the amounts.
 """
 
 from __future__ import annotations
@@ -71,21 +72,22 @@ class Subjects:
         self._rows: list[Numbers] = []
         self._claims: list[Numbers] = []
         self._kinds: list[Numbers] = []
-        self._proven: list[Flags] = []
+        self._proofs: list[Numbers] = []
         self._contained: list[tuple[Numbers, Halves]] = []
         """Places of rows whose account belongs to another, and the subject of rows about that."""
 
     def add(
         self,
         claims: pa.Table,
-        proven: Sequence[bool] | Flags | None = None,
+        proofs: Sequence[int] | Numbers | None = None,
         holders: pa.Array | None = None,
     ) -> None:
         """Take in rows of ``ownership.EXAMINED``, accounts as the chain resolved them.
 
-        Of equal rows the first that is ``proven`` to be owned counts, so that a bare repeat does
-        not hide a proof. ``holders`` are the accounts to whose balances the rows' own belong, null
-        where that is nobody.
+        Of equal rows the first with the best of ``proofs`` (small numbers, 0 for none) counts, so
+        that neither a bare repeat nor one over a text that nobody expects hides a proof.
+        ``holders`` are the accounts to whose balances the rows' own belong, null where that is
+        nobody.
         """
         count = claims.num_rows
         kinds, units = whole(claims["kind"]), whole(claims["units"])
@@ -106,7 +108,7 @@ class Subjects:
             about = claims.set_column(at, "account", holders).take(pa.array(places))
             self._contained.append((places + before, self._digest(_subjects(about))))
         self._claims.append(_marks(units, self._digest))
-        self._proven.append(np.zeros(count, np.bool_) if proven is None else np.array(proven, bool))
+        self._proofs.append(np.zeros(count, np.int8) if proofs is None else np.array(proofs, "i1"))
         self._digests.append(self._digest(_subjects(claims)))
 
     def judge(self) -> Judged:
@@ -127,7 +129,7 @@ class Subjects:
         self._compare(judged, np.flatnonzero(several[numbered] & normal))
         if places:
             self._contain(judged, np.concatenate(places), holders, normal)
-        self._rows, self._claims, self._proven = [], [], []
+        self._rows, self._claims, self._proofs = [], [], []
         return judged
 
     def _contain(self, judged: Judged, places: Numbers, holders: Numbers, normal: Flags) -> None:
@@ -135,6 +137,7 @@ class Subjects:
         others = normal.copy()
         others[places] = False
         rows = np.flatnonzero(others)
+        rows = rows[np.argsort(judged.kinds[rows] != _VALID, kind="stable")]  # what counts first
         known, firsts = np.unique(judged.groups[rows], return_index=True)
         at = np.minimum(np.searchsorted(known, holders), max(0, len(known) - 1))
         found = known[at] == holders if len(known) else np.zeros(len(holders), np.bool_)
@@ -150,7 +153,7 @@ class Subjects:
         own = judged.groups[together]
         columns = [
             np.concatenate([np.zeros(0, np.int64), *column])
-            for column in (self._rows, self._claims, self._proven)
+            for column in (self._rows, self._claims, self._proofs)
         ]
         start = 0
         while start < len(together):
@@ -160,12 +163,12 @@ class Subjects:
             start = end
 
     def _compare_some(self, judged: Judged, together: Numbers, columns: list[Numbers]) -> None:
-        rows, claims, proven = (column[together].tolist() for column in columns)
+        rows, claims, proofs = (column[together].tolist() for column in columns)
         units = [claim or None for claim in claims]
         codes = np.unique(judged.groups[together], return_inverse=True)[1]
         for places in members(codes):
             own = places.tolist()
-            ordered = [*(i for i in own if proven[i]), *own]
+            ordered = sorted(own, key=lambda i: -proofs[i])
             first = next((i for i in ordered if units[i] is not None), ordered[0])
             for i, (kind, other) in _judge_group(own, first, units).items():
                 judged.kinds[together[i]] = kind
@@ -200,11 +203,11 @@ def _steps(column: Numbers, order: Numbers) -> Flags:
 
 
 def row_validity(
-    claims: pa.Table, proven: Sequence[bool] | Flags | None = None
+    claims: pa.Table, proofs: Sequence[int] | Numbers | None = None
 ) -> tuple[pa.Array, pa.Array]:
     """Return, per row of one table, its validity text and its group."""
     subjects = Subjects()
-    subjects.add(claims, proven)
+    subjects.add(claims, proofs)
     judged = subjects.judge()
     return judged.texts(0, claims.num_rows), pa.array(judged.groups)
 

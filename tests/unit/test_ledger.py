@@ -257,6 +257,19 @@ def test_a_bare_repeat_does_not_hide_the_row_that_is_proven(status: str) -> None
     assert found["validity"].to_pylist() == expected
 
 
+@pytest.mark.parametrize("status", ["bound", "controlled"])
+def test_a_repeat_over_an_unexpected_text_does_not_hide_the_row_that_is_proven(status: str) -> None:
+    claims, signatures = examined([claim(1), claim(2), claim(3)])
+    statuses = {
+        0: ("unsigned", "no-signature"),
+        1: (status, "message-not-pinned"),
+        2: ("bound", "key-derives-address"),
+    }
+    signatures = with_signatures(signatures, statuses)
+    found, _ = build(WORLD, claims, signatures, [balances(ETH, {A: 5})], {})
+    assert found["validity"].to_pylist() == ["repeat-of:3", "repeat-of:3", "valid"]
+
+
 def test_a_row_says_where_its_evidence_lies() -> None:
     entry, asked, merged = balances(ETH, {A: 5})
     (row,) = ledger(claim(1), shards=[(entry, asked, merged)])

@@ -117,23 +117,27 @@ def test_a_row_without_an_amount_repeats_the_one_that_has_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("proven", "expected"),
+    ("proofs", "expected"),
     [
-        ([False] * 3, ["valid", "repeat-of:1", "repeat-of:1"]),
-        ([True] * 3, ["valid", "repeat-of:1", "repeat-of:1"]),
-        ([False, True, True], ["repeat-of:2", "valid", "repeat-of:2"]),
-        ([False, False, True], ["repeat-of:3", "repeat-of:3", "valid"]),
+        ([0, 0, 0], ["valid", "repeat-of:1", "repeat-of:1"]),
+        ([2, 2, 2], ["valid", "repeat-of:1", "repeat-of:1"]),
+        ([0, 2, 2], ["repeat-of:2", "valid", "repeat-of:2"]),
+        ([0, 0, 1], ["repeat-of:3", "repeat-of:3", "valid"]),
+        ([1, 0, 2], ["repeat-of:3", "repeat-of:3", "valid"]),
+        ([0, 1, 1], ["repeat-of:2", "valid", "repeat-of:2"]),
     ],
 )
-def test_of_equal_rows_the_first_proven_one_counts(proven: list[bool], expected: list[str]) -> None:
+def test_of_equal_rows_the_first_of_the_best_proof_counts(
+    proofs: list[int], expected: list[str]
+) -> None:
     table, _ = examined([claim(1), claim(2), claim(3)])
-    assert row_validity(table, proven)[0].to_pylist() == expected
+    assert row_validity(table, proofs)[0].to_pylist() == expected
 
 
 def test_a_proof_resolves_no_conflict() -> None:
     table, _ = examined([claim(1), claim(2), claim(3, amount="2")])
-    for proven in ([True, False, False], [False, True, False], [False, False, True]):
-        found = row_validity(table, proven)[0].to_pylist()
+    for proofs in ([1, 0, 0], [0, 1, 0], [0, 0, 2]):
+        found = row_validity(table, proofs)[0].to_pylist()
         assert [text.partition(":")[0] for text in found] == ["conflict"] * 3
 
 
