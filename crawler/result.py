@@ -57,8 +57,9 @@ class AssetLine(msgspec.Struct, frozen=True, kw_only=True):
     ``claimed``: valid rows, repeats once, conflicts and bad amounts left out.
     ``observed``: what the chains hold for those rows. ``owned``: the part of ``observed``
     whose rows are valid and bound or controlled; both are null where no row was observed.
-    ``unobserved``: claimed amount of rows
-    that could not be looked at. ``coverage``: observed rows' share of the claimed amount.
+    ``unobserved``: claimed amount of rows that could not be looked at. ``excluded``: that of rows
+    that do not count, repeats or in conflict. ``coverage``: observed rows' share of the claimed
+    amount.
     ``sources``: the observed amount by who answered and how (``quorum/state``, …).
     ``verdict``: ``stands``, ``shortfall``, ``surplus``, ``incomplete`` or ``not-looked-at``.
     """
@@ -155,9 +156,10 @@ class StatementCheck(msgspec.Struct, frozen=True, kw_only=True):
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of thing that a reader must know.
 
-    ``about``: ``exchange`` (the list or the chains contradict it), ``recount`` (we could not
-    look) or ``note``. ``code`` is ``kind`` or ``kind:reason``. ``rows`` are physical lines,
-    the first hundred; ``count`` is all of them. ``amounts`` maps coin to amount.
+    ``about``: ``exchange`` (the list or the chains contradict it; an equal repeat, ``repeat-of``,
+    as well, though it proves nothing), ``recount`` (we could not look) or ``note``. ``code`` is
+    ``kind`` or ``kind:reason``. ``rows`` are physical lines, the first hundred; ``count`` is all of
+    them. ``amounts`` maps coin to amount.
     """
 
     about: str

@@ -1,7 +1,8 @@
 """What a reader must know: findings by kind, and every row that does not stand.
 
 ``about`` keeps two things apart in every table: ``exchange`` (we looked, and the list or the
-chain contradicts the claim) and ``recount`` (we could not look). ``note`` is neither.
+chain contradicts the claim) and ``recount`` (we could not look). ``note`` is neither. An equal
+repeat is the list's own doing, so of the exchange, but proves nothing (``proven``).
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
+from crawler.counting.findings import proven
 from crawler.reports import charts, display, summary
 from crawler.result import AssetLine, EvidencePointer, RatioLine, Report
 
@@ -30,12 +31,13 @@ _RECONCILIATION = ("shortfall", "unobserved", "surplus", "match")
 
 
 class AssetView(msgspec.Struct, frozen=True):
-    """One asset of the first screen: its line, its bar, the bar in words, its ratio."""
+    """One asset: its line, its bar, the bar in words, its ratio, what of it was left out."""
 
     line: AssetLine
     bar: Markup
     words: str
     ratio: RatioLine | None
+    left_out: str
 
 
 def render(report: Report) -> str:
@@ -43,7 +45,8 @@ def render(report: Report) -> str:
     result = report.result
     first = summary.first_ratios(result)
     views = [
-        _asset_view(line, first.get(line.asset)) for line in summary.worst_first(result.assets)
+        _asset_view(line, first.get(line.asset), summary.left_out(result, line.asset))
+        for line in summary.worst_first(result.assets)
     ]
     ratios = [Fraction(v) for line in result.ratios for _, v in _ratio_values(line)]
     shown = result.discrepancies[:SHOWN_DISCREPANCIES]
@@ -174,14 +177,14 @@ def _digest(value: str) -> str:
 def _tone(report: Report) -> str:
     """Return which of four page colours the verdict has: bad, gaps, good or none."""
     verdicts = {line.verdict for line in report.result.assets}
-    if "shortfall" in verdicts or any(f.about == "exchange" for f in report.result.findings):
+    if "shortfall" in verdicts or proven(report.result.findings):
         return "bad"
     if not verdicts or verdicts - {"stands", "surplus"}:
         return "gaps"
     return "good"
 
 
-def _asset_view(line: AssetLine, ratio: RatioLine | None) -> AssetView:
+def _asset_view(line: AssetLine, ratio: RatioLine | None, left_out: str) -> AssetView:
     segments = summary.claim_segments(line)
     claim = Fraction(line.claimed)
     words = summary.in_words(segments, claim)
@@ -190,6 +193,7 @@ def _asset_view(line: AssetLine, ratio: RatioLine | None) -> AssetView:
         bar=charts.stacked_bar(segments, f"Of the claimed amount: {words}", claim=claim),
         words=words,
         ratio=ratio,
+        left_out=left_out,
     )
 
 

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import msgspec
 
+from crawler.counting.findings import EXCHANGE, NOTE, proven
 from crawler.reports import display
 from crawler.result import AssetLine, Discrepancy, Finding, RatioLine, Result, SnapshotLine
 
@@ -151,7 +152,7 @@ def headline(result: Result) -> str:
     short = groups.get("shortfall", [])
     if short:
         return f"{display.names(short)} {_verb('shortfall', len(short))} of what the list claims."
-    contradictions = [f for f in result.findings if f.about == "exchange"]
+    contradictions = proven(result.findings)
     if contradictions:
         return (
             "No asset falls short where we could look, but the list does not stand as "
@@ -225,11 +226,22 @@ def _verb(verdict: str, number: int) -> str:
 
 
 def grouped_findings(findings: Iterable[Finding]) -> dict[str, tuple[Finding, ...]]:
-    """Group findings by whose matter they are, in the order of ``display.ABOUT``."""
+    """Group findings by whose matter they are, in the order of ``display.ABOUT``.
+
+    What contradicts nothing, an equal repeat, stands with the notes.
+    """
     groups: dict[str, tuple[Finding, ...]] = dict.fromkeys(display.ABOUT, ())
     for finding in findings:
-        groups[finding.about] = (*groups.get(finding.about, ()), finding)
+        about = NOTE if finding.about == EXCHANGE and not proven([finding]) else finding.about
+        groups[about] = (*groups.get(about, ()), finding)
     return {about: items for about, items in groups.items() if items}
+
+
+def left_out(result: Result, asset: str) -> str:
+    """Name the kinds of rows behind what does not count of an asset, "" where none is known."""
+    codes = {f.code for f in result.findings if f.amounts.get(asset, "0").strip("0.")}
+    words = {"repeat-of": "repeats", "conflict": "conflicts"}
+    return " and ".join(word for code, word in words.items() if code in codes)
 
 
 def spread(snapshots: Sequence[SnapshotLine]) -> Spread:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from html.parser import HTMLParser
@@ -12,9 +13,11 @@ import msgspec
 import pytest
 from report_samples import result, sample
 from report_variants import HOSTILE, all_good, empty, hostile, many, twenty_two, with_result
+from rich.console import Console
 
-from crawler.reports import display, document, html
-from crawler.result import EvidencePointer, Report
+from crawler.reasons import sentence
+from crawler.reports import display, document, html, summary, terminal
+from crawler.result import EvidencePointer, Finding, Report
 
 pytestmark = pytest.mark.unit
 
@@ -192,6 +195,57 @@ def test_a_flawless_list_says_so_and_that_no_ratio_is_known() -> None:
     assert "--liabilities FILE" in text
     assert "No statement was given" in text
     assert "Ratio" not in text.partition("Findings")[0]
+
+
+REPEAT, CONFLICT = (
+    Finding(about="exchange", code=code, sentence=sentence(code), count=1, rows=(9,),
+            amounts={"DOGE": amount})
+    for code, amount in (("repeat-of", "3"), ("conflict", "4"))
+)  # fmt: skip
+
+
+def test_an_equal_repeat_contradicts_nothing() -> None:
+    good = all_good().result
+    (line,) = good.assets
+    changes = {
+        "assets": (msgspec.structs.replace(line, excluded="3"),),
+        "findings": (REPEAT,),
+        "outcome": good.outcome,
+        "discrepancies": (),
+    }
+    repeated = with_result(ratios=(), shares=(), statement=(), totals=(), **changes)
+    assert summary.headline(repeated.result) == summary.headline(good)
+    text = page(repeated).text
+    assert "DOGE stands: the chains hold the claim." in text
+    assert "left out (repeats): 3" in text
+    assert "repeat-of" in text.partition(display.ABOUT["note"])[2]
+    assert display.ABOUT["exchange"] not in text
+    told = printed(repeated)
+    assert display.ABOUT["exchange"] not in told
+    assert "(repeat-of)" in told.partition(display.ABOUT["note"])[2]
+
+
+@pytest.mark.parametrize(
+    ("findings", "words"),
+    [
+        ((CONFLICT,), "left out (conflicts): 7"),
+        ((CONFLICT, REPEAT), "left out (repeats and conflicts): 7"),
+        ((), "left out: 7"),
+    ],
+)
+def test_what_is_left_out_of_an_asset_says_why(findings: tuple[Finding, ...], words: str) -> None:
+    (line,) = all_good().result.assets
+    line = msgspec.structs.replace(line, excluded="7")
+    found = with_result(assets=(line,), findings=findings, discrepancies=())
+    assert words in page(found).text
+    expected = CONFLICT in findings
+    assert ("1 kind of contradiction" in summary.headline(found.result)) is expected
+
+
+def printed(report: Report) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    terminal.render(report, console)
+    return console.file.getvalue()
 
 
 def test_an_empty_report_claims_nothing() -> None:
