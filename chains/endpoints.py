@@ -32,6 +32,7 @@ DEFAULT_RATE = "5"
 HIDDEN = "***"
 
 _TEMPLATE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_BEGINS_TEMPLATE = "${"
 _SHORTEST_KEY = 12
 _SHORTEST_SECRET = 6
 """Shorter texts are words; hiding each of them would hide the message."""
@@ -80,9 +81,10 @@ class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return urlsplit(self.url).scheme in STREAM_SCHEMES
 
     def resolved_url(self, env: Mapping[str, str] | None = None) -> str:
-        """Return the URL with its secrets; raises ``ConfigError`` for a variable not set.
+        """Return the URL with its secrets; raises ``ConfigError`` for one that is not there.
 
-        ``env`` is the process environment where absent. The result must not be logged.
+        Also for a placeholder that is none. ``env`` is the process environment where absent. The
+        result must not be logged.
         """
         return self._fill(self.url, env)
 
@@ -113,6 +115,11 @@ class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     def _fill(self, text: str, env: Mapping[str, str] | None) -> str:
         known = os.environ if env is None else env
+        if _BEGINS_TEMPLATE in _TEMPLATE.sub("", text):
+            raise ConfigError(
+                f"endpoint {self.name}: a '${{' without a name and '}}' behind it; a name is of "
+                "letters, digits and underscores"
+            )
         return _TEMPLATE.sub(lambda match: _secret(match[1], known, self.name), text)
 
     def redacted(self) -> dict[str, object]:
@@ -193,9 +200,15 @@ def _hide_key(segment: str) -> str:
 
 def _secret(name: str, env: Mapping[str, str], endpoint: str) -> str:
     """Return the value of ``name``, or the contents of the file that ``name_FILE`` names."""
-    if name in env:
-        return env[name]
     pointer = f"{name}_FILE"
+    value = env[name] if name in env else _in_file(pointer, name, env, endpoint)
+    if not value.strip():
+        where = f"{name} is set in the environment, but" if name in env else f"what {pointer} names"
+        raise ConfigError(f"endpoint {endpoint}: {where} is empty")
+    return value
+
+
+def _in_file(pointer: str, name: str, env: Mapping[str, str], endpoint: str) -> str:
     if pointer not in env:
         raise ConfigError(
             f"endpoint {endpoint}: neither {name} nor {pointer} is set in the environment"

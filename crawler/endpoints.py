@@ -3,9 +3,9 @@
 The public endpoints of the shipped example file stand there as comments, so that a copy of the file
 asks nobody. ``load_public`` reads them, for ``--public-endpoints`` alone.
 
-Every mistake is found here, before anything is asked: unknown keys, unset secrets, a URL of an
-unknown kind, one URL declared twice (it cannot be its own witness), a third party without a
-rate, plain HTTP to a third party.
+Every mistake is found here, before anything is asked: unknown keys and protocols, placeholders that
+are none, secrets that are unset or empty, a URL of an unknown kind, one URL declared twice (it
+cannot be its own witness), a third party without a rate, plain HTTP to a third party.
 """
 
 from __future__ import annotations
@@ -17,17 +17,26 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+import msgspec
+
 from chains.endpoints import DEFAULT_RATE, EndpointSpec
 from chains.errors import ConfigError
 from chains.model import ChainId
 from chains.stream import STREAM_SCHEMES
 from crawler import declarations
-from crawler.declarations import fault
+from crawler.declarations import fault, quoted
 from crawler.settings import config_root
 
 SCHEMES = ("http", "https", "file", *STREAM_SCHEMES)
 PLAIN = {"http": "https", "tcp": "ssl"}
 """Schemes without encryption, each with the one to use instead."""
+PROTOCOLS = {
+    "": SCHEMES,
+    "rpc": ("http", "https"),
+    "dump": ("file",),
+    "electrum": STREAM_SCHEMES,
+}
+"""Node protocols, each with the schemes over which it is spoken; "" is what the scheme says."""
 PUBLIC = "public"
 """Stands for a path: the public endpoints of the shipped example file."""
 PUBLIC_RATE = "1"
@@ -35,6 +44,9 @@ PUBLIC_CONCURRENCY = 1
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PUBLIC_LINE = re.compile(r"# ([-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}) (https://[^\s]+)(?: \((.+)\))?")
+_HEADER_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa1-\xff]*")
+"""Spec: https://www.rfc-editor.org/rfc/rfc9110#section-5.5"""
 _RANGES = {
     "concurrency": (1, 1024),
     "timeout_s": (1, 3600),
@@ -140,6 +152,9 @@ def _endpoint(entry: Any, file: str, key: str) -> EndpointSpec:
         value = getattr(spec, field)
         if not low <= value <= high:
             raise fault(file, f"{key}.{field}", f"is {value}; allowed: {low} to {high}")
+    if spec.protocol not in PROTOCOLS:
+        known = ", ".join(name for name in PROTOCOLS if name)
+        raise fault(file, f"{key}.protocol", f"is {spec.protocol!r}; known protocols: {known}")
     if spec.per_second == 0 and not spec.own_node:
         raise fault(file, f"{key}.rate", "is 0 (unlimited), which only an own node may have")
     return spec
@@ -155,21 +170,21 @@ def _check_stream(url: str, parts: SplitResult, has_headers: bool, file: str, ke
 
 def _resolved_url(spec: EndpointSpec, env: Mapping[str, str], file: str, key: str) -> str:
     """Check the URL with its secrets filled in and return it; no message shows it."""
-    try:
-        url, headers = spec.resolved_url(env), spec.resolved_headers(env)
-    except ConfigError as error:
-        raise fault(file, f"{key}.url or .headers", str(error)) from error
+    url, headers = _filled(spec, env, file, key)
+    if any(c.isspace() or not c.isprintable() for c in url):
+        raise fault(file, f"{key}.url", "contains white space or a control character")
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
         _ = parts.port, host.encode("idna")
     except ValueError as error:
         raise fault(file, f"{key}.url", "is not a URL") from error
-    if parts.scheme not in SCHEMES:
+    if parts.scheme not in SCHEMES:  # which may be the beginning of a secret
+        raise fault(file, f"{key}.url", f"has none of the schemes {', '.join(SCHEMES)}")
+    if parts.scheme not in PROTOCOLS[spec.protocol]:
+        spoken = " or ".join(PROTOCOLS[spec.protocol])
         raise fault(
-            file,
-            f"{key}.url",
-            f"has the scheme {parts.scheme!r}; allowed: {', '.join(SCHEMES)}",
+            file, f"{key}.protocol", f"is {spec.protocol!r}, but the URL's scheme is not {spoken}"
         )
     if parts.scheme == "file":
         if host not in ("", "localhost") or not parts.path:
@@ -190,9 +205,34 @@ def _resolved_url(spec: EndpointSpec, env: Mapping[str, str], file: str, key: st
             file, f"{key}.headers", "has Authorization, and the URL has credentials too; keep one"
         )
     for name, text in headers.items():
-        if any(c in "\r\n\0" for c in name + text):
-            raise fault(file, f"{key}.headers.{name}", "contains a line break")
+        _check_header(name, text, file, f"{key}.headers.{quoted(name)}")
     return url
+
+
+def _filled(
+    spec: EndpointSpec, env: Mapping[str, str], file: str, key: str
+) -> tuple[str, dict[str, str]]:
+    """Return URL and headers with their secrets filled in."""
+    place = f"{key}.url"
+    try:
+        url, headers = spec.resolved_url(env), dict[str, str]()
+        for name, text in spec.headers.items():
+            place = f"{key}.headers.{quoted(name)}"
+            one = msgspec.structs.replace(spec, headers={name: text})
+            headers |= one.resolved_headers(env)
+    except ConfigError as error:
+        raise fault(file, place, str(error)) from error
+    return url, headers
+
+
+def _check_header(name: str, text: str, file: str, key: str) -> None:
+    """Refuse what HTTP cannot carry; the value may be a secret and is not shown."""
+    if any(c in "\r\n\0" for c in name + text):
+        raise fault(file, key, "contains a line break")
+    if _HEADER_NAME.fullmatch(name) is None:
+        raise fault(file, key, "is not the name of a header")
+    if _HEADER_VALUE.fullmatch(text) is None:
+        raise fault(file, key, "has characters that are neither printable ASCII nor Latin-1")
 
 
 def is_loopback(host: str) -> bool:

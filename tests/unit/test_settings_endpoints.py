@@ -35,7 +35,7 @@ chain = "eip155:1"
 url = "http://127.0.0.1:8545"
 own_node = true
 """
-ENV = {"KEY": SECRET, "TOKEN": "t0ken"}
+ENV = {"KEY": SECRET, "TOKEN": "t0ken", "EMPTY": ""}
 
 
 def load(tmp_path: Path, text: str, env: dict[str, str] | None = None) -> tuple[EndpointSpec, ...]:
@@ -129,6 +129,33 @@ def test_a_secret_file_that_is_missing_is_not_named_by_path(tmp_path: Path) -> N
     assert str(tmp_path) not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_a_secret_file_without_a_secret_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "key").write_text(text)
+    with pytest.raises(ConfigError, match=r"\(hosted\)\.url: .*what KEY_FILE names is empty"):
+        load(tmp_path, GOOD, {"KEY_FILE": str(tmp_path / "key"), "TOKEN": "t"})
+
+
+@pytest.mark.parametrize(
+    ("url", "protocol"),
+    [
+        ("https://a.example", "rpc"),
+        ("http://127.0.0.1", "rpc"),
+        ("file:///dump.dat", "dump"),
+        ("ssl://a.example:50002", "electrum"),
+        ("file:///dump.dat", ""),
+    ],
+)
+def test_a_protocol_that_fits_is_read(tmp_path: Path, url: str, protocol: str) -> None:
+    text = f'[[endpoints]]\nname="a"\nchain="eip155:1"\nurl="{url}"\nprotocol="{protocol}"'
+    assert load(tmp_path, text)[0].protocol == protocol
+
+
+def test_a_header_may_hold_latin_letters_and_dollars(tmp_path: Path) -> None:
+    headers = 'headers = { "X-Key" = "caf\u00e9 $5 $x {y}", Empty = "" }'
+    assert load(tmp_path, ONE + headers)[0].headers["Empty"] == ""
+
+
 LINE = '[[endpoints]]\nname = "a"\nchain = "eip155:1"\nurl = "ssl://a.example:50002"\n'
 ONE = '[[endpoints]]\nname = "a"\nchain = "eip155:1"\nurl = "https://a.example/${KEY}"\n'
 
@@ -159,6 +186,25 @@ ONE = '[[endpoints]]\nname = "a"\nchain = "eip155:1"\nurl = "https://a.example/$
         (ONE.replace("a.example", ""), "url", "no host"),
         (ONE.replace("https://a.example/${KEY}", "file://elsewhere/x"), "url", "this machine"),
         (ONE.replace("a.example", "a.example:port"), "url", "not a URL"),
+        (ONE.replace("https://", "${KEY}:"), "url", "none of the schemes"),
+        (ONE.replace("${KEY}", "${KEY-ID}"), "(a).url", "'${' without a name"),
+        (ONE.replace("${KEY}", "${NO KEY}"), "(a).url", "'${' without a name"),
+        (ONE.replace("${KEY}", "${}"), "(a).url", "'${' without a name"),
+        (ONE.replace("${KEY}", "${KEY}${KEY"), "(a).url", "'${' without a name"),
+        (ONE + 'headers = { "X-Key" = "${KEY" }', "(a).headers.X-Key", "'${' without a name"),
+        (ONE.replace("KEY", "EMPTY"), "(a).url", "EMPTY is set in the environment, but is empty"),
+        (ONE + 'headers = { A = "${EMPTY}" }', "(a).headers.A", "EMPTY is set"),
+        (ONE + 'protocol = "rcp"', "(a).protocol", "known protocols: rpc, dump, electrum"),
+        (ONE + 'protocol = "dump"', "(a).protocol", "scheme is not file"),
+        (ONE + 'protocol = "electrum"', "(a).protocol", "scheme is not tcp or ssl"),
+        (LINE + 'protocol = "rpc"', "(a).protocol", "scheme is not http or https"),
+        (ONE.replace("${KEY}", "${KEY} "), "(a).url", "white space"),
+        (ONE.replace("https", " https"), "(a).url", "white space"),
+        (ONE.replace("${KEY}", "\\u0007${KEY}"), "(a).url", "control character"),
+        (ONE.replace("${KEY}", "\\u200b${KEY}"), "(a).url", "control character"),
+        (ONE + 'headers = { A = "\\u2026${KEY}" }', "(a).headers.A", "printable ASCII"),
+        (ONE + 'headers = { A = "\\u0007" }', "(a).headers.A", "printable ASCII"),
+        (ONE + 'headers = { "A B" = "x" }', '(a).headers."A B"', "name of a header"),
         (ONE.replace('"a"', '"a b"'), "name", "letters"),
         (ONE.replace('"a"', "[]"), "endpoints[0].name", "str"),
         (ONE + ONE, "endpoints[1] (a).name", "earlier endpoint"),
