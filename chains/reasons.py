@@ -41,6 +41,7 @@ GAPS: dict[str, str] = {
     "asset-mismatch": "The asset's decimals or symbol on chain differ from our configuration.",
     "asset-unconfirmed": "The asset's decimals and symbol could not be read on chain.",
     "no-height": "The list gives no height for this row.",
+    "bad-height": "The list's height for this row cannot be read.",
     "not-answered": "The adapter ended without answering this question.",
     "adapter-error": "The adapter failed on this answer; this is a defect of recount.",
     "rate-unread": "What a share of this token is worth was not read on chain at this height.",

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from chains.endpoints import EndpointSpec
 from crawler.asking.controllers import controllers_asked
 from crawler.asking.forecast import Forecast, forecast
-from crawler.asking.plan import questions
+from crawler.asking.plan import questions, unread_heights
 from crawler.asking.rounds import crawl
 from crawler.cluster.coordinator import Cluster
 from crawler.counting import recount as pure
@@ -53,7 +53,7 @@ from crawler.watching.progress import Progress
 
 CLAIM_COLUMNS = [
     "row", "kind", "network", "asset", "address", "amount", "chain", "asset_id", "counts_as",
-    "asset_class", "decimals", "account", "units", "at_height", "message",
+    "asset_class", "decimals", "account", "units", "height", "at_height", "message",
 ]  # fmt: skip
 """What the recount needs of a claim; signatures and keys stay on disk."""
 SIGNATURE_COLUMNS = ["status", "reason", "scheme", "signers", "pinned", "silent", "asked"]
@@ -177,9 +177,17 @@ def planned(options: Options, progress: Progress) -> Forecast:
     opened = open_inputs(options)
     world = opened.inputs.world
     specs = endpoint_specs(options, world)
-    asked = questions(world, examined(options, opened, progress), options.proofs)
+    unread = []
+
+    def parts() -> Parts:
+        for claims, signatures in examined(options, opened, progress):
+            unread.append(int(unread_heights(claims).sum()))
+            yield claims, signatures
+
+    asked = questions(world, parts(), options.proofs)
     certain = [(q, len(q.accounts)) for q in asked]
-    return forecast(world, certain, list(controllers_asked(world, asked)), specs)
+    found = forecast(world, certain, list(controllers_asked(world, asked)), specs)
+    return msgspec.structs.replace(found, unread_heights=sum(unread))
 
 
 def examined(

@@ -50,6 +50,9 @@ CLAIMS = pa.schema(
 )
 """One record per physical row of the detail section. No column is ever null."""
 
+NO_HEIGHT = ("", "-")
+"""Texts of ``height`` that give none; any other is a plain whole number or cannot be read."""
+
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """One row of ``CLAIMS`` as a record."""

@@ -95,6 +95,7 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     """The whole run. ``seconds`` is the time of the slowest endpoint, ``late_seconds`` if late.
 
     ``unasked``: chains of which something would be asked and that have no endpoint.
+    ``unread_heights``: rows that are not asked about because the list's height cannot be read.
     """
 
     questions: tuple[AskedGroup, ...]
@@ -103,6 +104,7 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     late_seconds: int
     answer_ms: int = ANSWER_MS
     unasked: tuple[str, ...] = ()
+    unread_heights: int = 0
 
 
 def forecast(

@@ -27,9 +27,9 @@ from chains.model import AssetId, ChainId, ChainSpec, QueryKind, Questions
 from chains.packed import Packed
 from crawler.asking.control import AWAITING
 from crawler.counting.shares import rate_call
-from crawler.model import RowKind
+from crawler.model import NO_HEIGHT, RowKind
 from crawler.settings import World
-from crawler.tables.columns import distinct, flags, members
+from crawler.tables.columns import Flags, distinct, flags, members
 
 DECODER_VERSION = "4"
 """Raise it when a decoder changes its reading, so that old answers are not mixed with new ones."""
@@ -70,8 +70,20 @@ def is_token(asset: AssetId) -> bool:
     return asset_namespace(asset) not in ("slip44", "native")
 
 
-def why_not(world: World, chain: str, asset: str, height: int | None) -> str:
-    """Return why a row's balance cannot be asked, as a reason code, or ``""`` when it can."""
+def unread_heights(claims: pa.Table) -> Flags:
+    """Tell of each row whether the list gives it a height that cannot be read."""
+    texts = pc.utf8_trim_whitespace(claims["height"])
+    given = pc.invert(pc.is_in(texts, value_set=pa.array(NO_HEIGHT)))
+    return flags(pc.and_(pc.is_null(claims["at_height"]), given))
+
+
+def why_not(
+    world: World, chain: str, asset: str, height: int | None, *, unread: bool = False
+) -> str:
+    """Return why a row's balance cannot be asked, as a reason code, or ``""`` when it can.
+
+    ``unread``: the list does give a height, see ``unread_heights``.
+    """
     spec = world.chains.get(ChainId(chain))
     if spec is None:
         return "unknown-network"
@@ -82,7 +94,7 @@ def why_not(world: World, chain: str, asset: str, height: int | None) -> str:
     if asset_namespace(AssetId(asset)) not in capabilities(spec).assets:
         return "asset-unsupported"
     if height is None:
-        return "no-height"
+        return "bad-height" if unread else "no-height"
     return ""
 
 

@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 from crawler.asking.forecast import EndpointLoad, Forecast
+from crawler.reasons import sentence
+from crawler.reports import display
 from crawler.support.networks import HISTORY
 
 MINUTE, HOUR = 60, 3600
@@ -19,6 +21,13 @@ NOTHING = (
 
 def render(found: Forecast, console: Console) -> None:
     """Print the forecast."""
+    if found.unread_heights:
+        console.print(
+            f"{display.count(found.unread_heights, 'row')} would not be asked about: "
+            f"{sentence('bad-height')} (bad-height)",
+            highlight=False,
+            soft_wrap=True,
+        )
     if not found.questions:
         console.print(NOTHING, highlight=False, soft_wrap=True)
         return

@@ -19,7 +19,14 @@ from chains.model import AssetId, ChainId, QueryKind, Questions
 from chains.packed import Packed
 from crawler.asking.control import AWAITING
 from crawler.asking.controllers import Answered, Known, judge_row
-from crawler.asking.plan import ControlQuestion, Moment, capabilities, is_token, why_not
+from crawler.asking.plan import (
+    ControlQuestion,
+    Moment,
+    capabilities,
+    is_token,
+    unread_heights,
+    why_not,
+)
 from crawler.counting.shares import Rate, rate_of
 from crawler.counting.standing import ANSWERED, STANDING, STORED, Standing
 from crawler.counting.unified import unified
@@ -200,21 +207,30 @@ def _unasked(world: World, claims: pa.Table) -> pa.Array:
     """Return, per row, why there is no answer about it, as far as the row itself says why."""
     names = ("kind", "chain", "asset_id", "at_height")
     has_account = flags(pc.greater(pc.binary_length(claims["account"]), 0))
-    codes, firsts = distinct([*(claims[name] for name in names), has_account])
-    columns = (claims[name].take(firsts).to_pylist() for name in names)
+    unread = unread_heights(claims)
+    codes, firsts = distinct([*(claims[name] for name in names), has_account, unread])
+    columns = [claims[name].take(firsts).to_pylist() for name in names]
+    columns += [has_account[firsts].tolist(), unread[firsts].tolist()]
     reasons = [
-        _why_unasked(world, *row, has_account=account)
-        for *row, account in zip(*columns, has_account[firsts].tolist(), strict=True)
+        _why_unasked(world, *row, has_account=account, unread=no_number)
+        for *row, account, no_number in zip(*columns, strict=True)
     ]
     return pa.array(reasons, pa.string()).take(pa.array(codes))
 
 
 def _why_unasked(
-    world: World, kind: str, chain: str, asset: str, height: int | None, *, has_account: bool
+    world: World,
+    kind: str,
+    chain: str,
+    asset: str,
+    height: int | None,
+    *,
+    has_account: bool,
+    unread: bool,
 ) -> str:
     if kind != RowKind.CLAIM:
         return "not-a-claim"
-    blocked = why_not(world, chain, asset, height)
+    blocked = why_not(world, chain, asset, height, unread=unread)
     return blocked or ("not-answered" if has_account else "no-account")
 
 

@@ -17,7 +17,7 @@ from chains import reasons
 from chains.endpoints import EndpointSpec
 from chains.model import ChainId, Method
 from crawler import jobs
-from crawler.asking.plan import questions, why_not
+from crawler.asking.plan import questions, unread_heights, why_not
 from crawler.doctor.probing import CONTRADICTING, Probe, Trial, common_head, probe, trial_of
 from crawler.errors import EnvironmentFault, UsageError
 from crawler.inputs import Options, open_inputs
@@ -131,11 +131,15 @@ def _blocked(world: World, claims: pa.Table, height: int | None) -> list[tuple[s
     """Return (chain, asset, reason) of the claims that cannot be asked about."""
     chosen = claims.filter(pc.equal(claims["kind"], RowKind.CLAIM.value))
     names = ("chain", "asset_id", "network", "asset", "at_height")
-    _, firsts = distinct([chosen[name] for name in names])
-    rows = zip(*(chosen[name].take(firsts).to_pylist() for name in names), strict=True)
+    unread = unread_heights(chosen)
+    _, firsts = distinct([*(chosen[name] for name in names), unread])
+    columns = [chosen[name].take(firsts).to_pylist() for name in names]
     found = []
-    for chain, asset, network, label, own in rows:
-        reason = why_not(world, chain, asset, height if own is None else own)
+    for chain, asset, network, label, own, no_number in zip(
+        *columns, unread[firsts].tolist(), strict=True
+    ):
+        at = height if own is None else own
+        reason = why_not(world, chain, asset, at, unread=no_number)
         if reason:
             found.append((chain or network, asset or label, reason))
     return found

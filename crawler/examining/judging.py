@@ -17,7 +17,7 @@ import pyarrow as pa
 from chains import addresses, signatures
 from chains.model import ChainSpec, Ownership
 from crawler.examining.labels import Resolved, chain_named, resolve, resolve_generic
-from crawler.model import CLAIMS, Asset, Exchange, RowKind
+from crawler.model import CLAIMS, NO_HEIGHT, Asset, Exchange, RowKind
 from crawler.settings import Heights, World
 from crawler.tables.memory import collect_rarely
 
@@ -150,7 +150,7 @@ class Meanings:
         published = int(text) if usable else None
         if published is not None and not self._reading.heights.replaces:
             return published
-        if text not in ("", "-") and not usable and not self._reading.heights.replaces:
+        if text not in NO_HEIGHT and not usable and not self._reading.heights.replaces:
             return None  # the list does say a height, in a form that we cannot read
         given = self._given_height(network, asset, meaning)
         return published if given is None else given

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from chains.workings import Clock, Rule
+from crawler.model import NO_HEIGHT
 from crawler.reasons import sentence
 from crawler.reports import display
 from crawler.reports.display import visible
@@ -102,8 +103,14 @@ def _meaning(view: RowView) -> Iterator[Line]:
         yield "", f"place {one.decimals} behind the point, which no chain knows"
     yield "account", one.account or "the address does not decode"
     yield from _given([("in canonical text", one.address)])
-    yield "height", "none" if one.height is None else str(one.height)
+    yield "height", _height(one.height, view.published.height)
     yield "claimed", _amount(one.claimed, "no usable amount")
+
+
+def _height(height: int | None, published: str) -> str:
+    if height is not None:
+        return str(height)
+    return "none" if published.strip() in NO_HEIGHT else f"{published}: {sentence('bad-height')}"
 
 
 def _amount(amount: Amount | None, missing: str = "not known") -> str:

@@ -165,6 +165,20 @@ def test_a_coin_that_was_taken_back_shows_tip_and_transactions(made: Made):
     assert any(one.names_account for one in view.answers[0].evidence.exchanges)  # type: ignore[union-attr]
 
 
+def test_a_height_that_cannot_be_read_is_named(made: Made):
+    view = view_of(made, "untouched coin")
+    replace = msgspec.structs.replace
+    unread = replace(
+        view,
+        published=replace(view.published, height="20000000.0"),
+        meaning=replace(view.meaning, height=None),
+    )
+    shown = " ".join(rendering.render(unread).split())
+    assert "height 20000000.0: The list's height for this row cannot be read." in shown
+    empty = replace(unread, published=replace(view.published, height="-"))
+    assert "height none" in " ".join(rendering.render(empty).split())
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [

@@ -158,10 +158,14 @@ def examined(
     messages: tuple[str, ...] | None = None,
     batch: int = 0,
     heights: Mapping[str, int] | None = None,
+    replaces: bool = False,
 ) -> tuple[pa.Table, pa.Table]:
     """Examine rows as the workers do; returns what the recount reads of them."""
     reading = Reading(
-        world=WORLD, exchange=exchange, messages=messages, heights=Heights(at=heights or {})
+        world=WORLD,
+        exchange=exchange,
+        messages=messages,
+        heights=Heights(at=heights or {}, replaces=replaces),
     )
     step = batch or max(len(claims), 1)
     source = [

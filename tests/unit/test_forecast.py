@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from rich.console import Console
 
@@ -10,6 +12,9 @@ from chains.model import AssetId, ChainId, QueryKind, Questions
 from crawler import settings
 from crawler.asking.forecast import Forecast, forecast
 from crawler.cli.plan_summary import render, span
+from crawler.inputs import Options
+from crawler.jobs import planned
+from crawler.watching.progress import Silent
 
 pytestmark = pytest.mark.unit
 
@@ -160,3 +165,18 @@ def test_a_plan_that_asks_nothing_says_so(capsys: pytest.CaptureFixture[str]) ->
     render(told(to=[endpoint("node", ETHEREUM)]), Console(width=200))
     said = capsys.readouterr().out
     assert said.startswith("Nothing would be asked: no row of the list can be asked about.")
+
+
+def test_a_plan_says_that_heights_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "list.csv"
+    heights = ("20000000.0", "-5", "20000000", "")
+    rows = [f"eip155:1,0x{i:040x},ETH,1,{height}\n" for i, height in enumerate(heights, 1)]
+    path.write_text("network,address,asset,amount,height\n" + "".join(rows))
+    found = planned(Options(list_path=str(path)), Silent())
+    assert found.unread_heights == 2
+    render(found, Console(width=200))
+    said = capsys.readouterr().out
+    assert said.startswith("2 rows would not be asked about: The list's height for this row ca")
+    assert "Nothing would be asked" not in said

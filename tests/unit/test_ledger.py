@@ -108,6 +108,22 @@ def test_a_balance_at_another_height_is_not_taken() -> None:
     assert told(rows) == [(None, "not-answered")]
 
 
+UNREADABLE = ("20000000.0", "-5", "1e3", "9223372036854775808", "block 7", "1,000")
+
+
+def test_a_file_replaces_a_height_that_cannot_be_read_and_does_not_complete_it() -> None:
+    row = claim(1, height=UNREADABLE[0])
+    shards = [balances(ETH, {A: 5})]
+    for label, replaces, expected in (
+        ("ETH", False, (None, "bad-height")),
+        ("ETH", True, ("5", "")),
+        ("BTC", True, (None, "bad-height")),
+    ):
+        parts = examined([row], heights={label: HEIGHT}, replaces=replaces)
+        found, _ = build(WORLD, *parts, shards, {})
+        assert told(found.to_pylist()) == [expected]
+
+
 @pytest.mark.parametrize(
     ("more", "gap"),
     [
@@ -116,6 +132,8 @@ def test_a_balance_at_another_height_is_not_taken() -> None:
         ({"network": "COSMOS", "asset": "ATOM"}, "no-adapter"),
         ({"asset": "CAT"}, "asset-unsupported"),
         ({"height": ""}, "no-height"),
+        ({"height": " - "}, "no-height"),
+        *(({"height": text}, "bad-height") for text in UNREADABLE),
         ({"address": "0xNO"}, "no-account"),
         ({"kind": "signer", "amount": "", "height": ""}, "not-a-claim"),
         ({"kind": "malformed", "problem": "broken"}, "not-a-claim"),

@@ -19,6 +19,7 @@ from crawler.asking.plan import (
     is_token,
     shard_digest,
     shards,
+    unread_heights,
     why_not,
 )
 from tests.unit.ledger_rows import (
@@ -249,6 +250,14 @@ def test_a_digest_is_that_of_earlier_releases(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_why_a_row_cannot_be_asked(chain: str, asset: str, height: int | None, reason: str) -> None:
     assert why_not(WORLD, chain, asset, height) == reason
+
+
+def test_a_height_that_cannot_be_read_is_told_from_none() -> None:
+    texts = ["1", "", "-", " ", "20000000.0", "-5"]
+    claims, _ = examined([claim(i, height=text) for i, text in enumerate(texts)])
+    assert unread_heights(claims).tolist() == [False] * 4 + [True] * 2
+    assert why_not(WORLD, EVM, ETH, None, unread=True) == "bad-height"
+    assert why_not(WORLD, EVM, ETH, 1, unread=True) == ""
 
 
 def test_parts_of_an_asset_id() -> None:
