@@ -19,6 +19,8 @@ BLOCK_SIZE = 4 << 20
 """Bytes read at a time."""
 MAX_LINE = 1 << 20
 """Bytes that one physical line may have. Real lines stay below 10,000."""
+GZIP_MAGIC = b"\x1f\x8b"
+"""Spec: https://www.rfc-editor.org/rfc/rfc1952#section-2.3.1"""
 _LINE_FEED = 10
 _COUNTED = 1 << 16
 """Bytes looked at together: what is made of them stays in the processor's cache."""
@@ -127,6 +129,11 @@ def _check_lines(data: bytes, name: str, line: int) -> None:
 def _check_utf8(data: bytes, name: str, line: int, offset: int) -> None:
     if data.isascii():
         return
+    if offset == 0 and data.startswith(GZIP_MAGIC):
+        raise ListError(
+            f"{name}: is packed by gzip, which is not read; unpack it (gunzip) and give the list "
+            "as plain text in UTF-8, or as a zip of .csv files"
+        )
     try:
         data.decode()
     except UnicodeDecodeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import stat
 import zipfile
@@ -160,6 +161,13 @@ def test_bytes_that_are_not_utf8_are_named(tmp_path: Path) -> None:
         list(open_list(path).batches())
     path.write_bytes(MAIN.decode().encode("utf-16"))
     with pytest.raises(ListError, match=r"line 1: byte 0 .* looks like UTF-16"):
+        open_list(path)
+
+
+def test_a_list_packed_by_gzip_is_named_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv.gz"
+    path.write_bytes(gzip.compress(MAIN, mtime=0))
+    with pytest.raises(ListError, match=r"list\.csv\.gz: is packed by gzip.*gunzip.*zip of \.csv"):
         open_list(path)
 
 
