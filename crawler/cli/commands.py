@@ -261,7 +261,7 @@ def verify(
         reuse = seen.end() if seen is not None and number else None
         summary = verify_summary.summarise(result, reuse)
         summaries.append(summary)
-        worst = max(worst, summary.exit_code)
+        worst = verify_summary.worse(worst, summary.exit_code)
         if not as_json:
             verify_summary.render(summary, result, Console())
     if as_json and summaries:

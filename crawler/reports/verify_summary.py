@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Console
 
 from crawler.asking.control import AWAITING
-from crawler.counting.outcome import DISCREPANT
+from crawler.counting.outcome import DISCREPANT, INCOMPLETE
 from crawler.counting.units import fraction_text
 from crawler.examining.hygiene import Reuse
 from crawler.reasons import sentence
@@ -88,9 +88,20 @@ def summarise(result: Result, reuse: Reuse | None = None) -> VerifySummary:
         },
         messages=result.messages,
         reuse=reuse,
-        # nobody was asked, so that nothing is incomplete
-        exit_code=DISCREPANT if result.outcome.exit_code == DISCREPANT else 0,
+        exit_code=_exit_code(result),
     )
+
+
+def _exit_code(result: Result) -> int:
+    """Nobody was asked, so that no balance can be missing; but of no rows nothing was judged."""
+    if result.outcome.exit_code == DISCREPANT:
+        return DISCREPANT
+    return 0 if any(result.list.validity.values()) else INCOMPLETE
+
+
+def worse(one: int, other: int) -> int:
+    """Return which of the exit codes of two lists the command ends with."""
+    return max(one, other, key=(0, INCOMPLETE, DISCREPANT).index)
 
 
 def render(summary: VerifySummary, result: Result, console: Console) -> None:
@@ -101,6 +112,8 @@ def render(summary: VerifySummary, result: Result, console: Console) -> None:
         markup=False,
         highlight=False,
     )
+    if summary.exit_code == INCOMPLETE:
+        console.print("The list holds no row: nothing was judged.", highlight=False)
     terminal.ownership_table(result.assets, console)
     console.print("\nAll rows")
     for status in STATUSES:

@@ -154,6 +154,11 @@ async def _(night: Night) -> Ended:
     return await night.gives("verify", night.listed, "--policy", night.listed)
 
 
+@case("verify", 3)
+async def _(night: Night) -> Ended:
+    return await night.gives("verify", night.files.listed(), *night.world)
+
+
 @case("verify", 4)
 async def _(night: Night) -> Ended:
     place = str(night.files.path / "no/such/v.csv")

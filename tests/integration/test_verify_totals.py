@@ -8,7 +8,7 @@ import pytest
 
 from crawler import jobs
 from crawler.inputs import Options
-from crawler.reports.verify_summary import VerifySummary, summarise
+from crawler.reports.verify_summary import VerifySummary, summarise, worse
 from crawler.watching.progress import Silent
 
 pytestmark = pytest.mark.integration
@@ -53,3 +53,7 @@ def test_two_amounts_of_one_account_fail(tmp_path: Path) -> None:
     summary = verified(tmp_path, "5", (FIRST, "5"), (FIRST, "4"))
     assert summary.validity == {"conflict": 2}
     assert summary.exit_code == 1
+
+
+def test_a_discrepancy_of_one_list_outranks_another_list_without_rows() -> None:
+    assert [worse(1, 3), worse(3, 1), worse(0, 3), worse(0, 1), worse(0, 0)] == [1, 1, 3, 1, 0]
