@@ -10,7 +10,7 @@ from chains import reasons as chain_reasons
 ROWS: dict[str, str] = {
     "shortfall": "The chain holds less than the row claims.",
     "surplus": "The chain holds more than the row claims.",
-    "repeat-of": "The row repeats another row's account and asset, or part of it; it counts once.",
+    "repeat-of": "The row repeats another row's account and asset, or part of it; they count once.",
     "conflict": "Rows claim different amounts for the same account and asset; none counts.",
     "bad-amount": "The amount is not a plain decimal number that the asset can have.",
     "malformed-row": "The row could not be read.",
