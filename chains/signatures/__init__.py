@@ -20,7 +20,14 @@ from types import ModuleType
 import msgspec
 
 from chains.model import Ownership
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import (
+    NotApplicable,
+    Outcome,
+    Refused,
+    Scheme,
+    SignedAddress,
+    Unsupported,
+)
 
 __all__ = [
     "ALIASES",
@@ -156,8 +163,9 @@ def judge(row: SignedAddress) -> Outcome:
     """Return what the signatures of ``row`` show by the first candidate scheme that verifies.
 
     Raises ``Unsupported`` where a candidate is not known or cannot be checked and no other
-    one verifies, and otherwise the most telling ``Refused``. A row without signatures is
-    ``Refused`` with the code ``no-signature``.
+    one verifies, and otherwise the most telling ``Refused``. A candidate that is not for
+    this kind of address counts only where all are such. A row without signatures is ``Refused``
+    with the code ``no-signature``.
     """
     if not any(row.signatures):
         raise Refused("no-signature", "the row carries no signature")
@@ -165,32 +173,37 @@ def judge(row: SignedAddress) -> Outcome:
         row = msgspec.structs.replace(row, owners=_without_empty_end(row.owners))
     refusal: Refused | None = None
     gap: Unsupported | None = None
+    foreign: NotApplicable | None = None
     for name in _candidates(row.schemes):
-        check = _JUDGES.get(name)
-        if check is None:
-            gap = gap or Unsupported(
-                "unsupported-scheme", f"the scheme {name!r} is not supported yet"
-            )
-            continue
-        if not SCHEMES[name].origin:
-            gap = gap or Unsupported(
-                "unconfirmed-scheme", f"no vector that others made confirms the scheme {name!r}"
-            )
-            continue
         try:
-            return check(row, name)
+            return _check(name)(row, name)
         except Refused as error:
             if refusal is None or _rank(error) < _rank(refusal):
                 refusal = error
+        except NotApplicable as error:
+            foreign = foreign or error
         except Unsupported as error:
             gap = gap or error
         except UnicodeEncodeError:
             raise Refused("malformed-row", "the message is not Unicode text") from None
-    if gap is not None:
-        raise gap
-    if refusal is not None:
-        raise refusal
-    raise Unsupported("unknown-scheme", "no candidate scheme is named for this row")
+    raise (
+        gap
+        or refusal
+        or foreign
+        or Unsupported("unknown-scheme", "no candidate scheme is named for this row")
+    )
+
+
+def _check(name: str) -> Callable[[SignedAddress, str], Outcome]:
+    """Return what judges by a scheme; raises ``Unsupported`` where nothing does yet."""
+    check = _JUDGES.get(name)
+    if check is None:
+        raise Unsupported("unsupported-scheme", f"the scheme {name!r} is not supported yet")
+    if not SCHEMES[name].origin:
+        raise Unsupported(
+            "unconfirmed-scheme", f"no vector that others made confirms the scheme {name!r}"
+        )
+    return check
 
 
 def _without_empty_end(texts: tuple[str, ...]) -> tuple[str, ...]:

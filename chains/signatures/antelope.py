@@ -18,7 +18,14 @@ from chains.addresses import AddressError
 from chains.addresses.base58 import base58_to_bytes, bytes_to_base58
 from chains.model import Ownership
 from chains.signatures.digests import OKX_HEADER, frame
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import (
+    NotApplicable,
+    Outcome,
+    Refused,
+    Scheme,
+    SignedAddress,
+    Unsupported,
+)
 from chains.signatures.rows import given
 from chains.signatures.secp256k1 import HALF_ORDER, compressed, recover
 
@@ -47,11 +54,12 @@ class _TwoKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of an account name; at best its keys have signed."""
-    if row.spec.address != "antelope" or row.owners:
-        raise Unsupported(
-            "unsupported-scheme",
-            f"{scheme} has no rule for {row.spec.address!r} addresses, nor for their owners",
+    if row.spec.address != "antelope":
+        raise NotApplicable(
+            "unsupported-scheme", f"{scheme} has no rule for {row.spec.address!r} addresses"
         )
+    if row.owners:
+        raise Unsupported("unsupported-scheme", f"{scheme} has no rule for named owners")
     keys = parse_keys(row.public_key)
     signatures = row.signatures[: len(keys)]
     if len(signatures) < len(keys) or not all(signatures):

@@ -14,7 +14,7 @@ import re
 from chains.addresses import AddressError, decode
 from chains.signatures.aptos_keys import Authenticator, parse, signer
 from chains.signatures.envelopes import is_object, read_object, text_of
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import NotApplicable, Outcome, Refused, Scheme, SignedAddress
 from chains.signatures.rows import Signer, judge_row
 
 FAMILY = "ed25519"
@@ -60,7 +60,7 @@ ALIASES = {"aptos-fullMessage": "aptos-full-message"}
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row whose text was signed by an Aptos wallet."""
     if row.spec.address != "aptos":
-        raise Unsupported("unsupported-scheme", f"{scheme} is for Aptos addresses")
+        raise NotApplicable("unsupported-scheme", f"{scheme} is for Aptos addresses")
     return judge_row(row, scheme, _signed_raw if scheme == RAW else _signed)
 
 

@@ -13,7 +13,14 @@ from chains.signatures.bip322 import is_bitcoin
 from chains.signatures.bitcoin import _parse_base64
 from chains.signatures.bitcoin_spending import taproot_output
 from chains.signatures.digests import bitcoin_message
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import (
+    NotApplicable,
+    Outcome,
+    Refused,
+    Scheme,
+    SignedAddress,
+    Unsupported,
+)
 from chains.signatures.rows import Signer, judge_row
 from chains.signatures.secp256k1 import compressed, recover
 
@@ -35,14 +42,16 @@ ALIASES = {"bip137-on-p2tr(BIP86 key)": NAME}
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of a taproot address; the key must derive it by BIP-86."""
-    if row.spec.address != "bitcoin" or not is_bitcoin(row):
-        raise Unsupported("unsupported-scheme", f"{scheme} is for Bitcoin's taproot addresses")
+    if row.spec.address != "bitcoin":
+        raise NotApplicable("unsupported-scheme", f"{scheme} is for Bitcoin's taproot addresses")
     return judge_row(row, scheme, _signed)
 
 
 def _signed(row: SignedAddress, signature: str, account: bytes) -> Signer:
     if account[:2] != P2TR_HEAD or len(account) != 34:  # noqa: PLR2004 - a program of 32 bytes
-        raise Unsupported("unsupported-address-type", "only for taproot addresses")
+        raise NotApplicable("unsupported-address-type", "only for taproot addresses")
+    if not is_bitcoin(row):
+        raise Unsupported("unsupported-scheme", f"{NAME} is for Bitcoin's taproot addresses")
     header, body = _parse_base64(signature, END)
     if header < FIRST_COMPRESSED:
         raise Refused("bad-recovery-id", "the header says uncompressed, which taproot has not")

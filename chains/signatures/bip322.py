@@ -36,7 +36,14 @@ from chains.signatures.bitcoin_transaction import (
     tagged_hash,
 )
 from chains.signatures.digests import compact_size
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import (
+    NotApplicable,
+    Outcome,
+    Refused,
+    Scheme,
+    SignedAddress,
+    Unsupported,
+)
 from chains.signatures.rows import Signer, given, judge_owners
 from chains.signatures.secp256k1 import sha256d
 
@@ -78,7 +85,7 @@ class _Proof(msgspec.Struct, frozen=True):
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of Bitcoin by BIP-322; one signature is the whole proof."""
     if row.spec.address != "bitcoin":
-        raise Unsupported(
+        raise NotApplicable(
             "unsupported-scheme", f"{scheme} has no rule for {row.spec.address!r} addresses"
         )
     if not is_bitcoin(row):

@@ -26,7 +26,14 @@ from chains.addresses.bitcoin import (
 )
 from chains.model import ChainSpec, Ownership
 from chains.signatures.digests import bitcoin_message, okx_ecdsa
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import (
+    NotApplicable,
+    Outcome,
+    Refused,
+    Scheme,
+    SignedAddress,
+    Unsupported,
+)
 from chains.signatures.rows import Signer, given, judge_row
 from chains.signatures.scripts import LARGEST_P2SH_SCRIPT, Multisig, parse_multisig, script_bytes
 from chains.signatures.secp256k1 import compressed, hash160, parse_hex_signature, recover
@@ -166,10 +173,12 @@ def has_segwit(spec: ChainSpec) -> bool:
 
 def _signed(row: SignedAddress, signature: str, account: bytes, *, scheme: str) -> Signer:
     """Check one signature against the address of one key."""
-    if not (_is_p2pkh(account) or _is_p2wpkh(account) or _is_p2sh(account)):
-        raise Unsupported("unsupported-address-type", "no rule for signatures of this type yet")
     if scheme == CORE and not _is_p2pkh(account):
-        raise Unsupported("unsupported-address-type", "signmessage knows P2PKH addresses only")
+        raise NotApplicable("unsupported-address-type", "signmessage knows P2PKH addresses only")
+    if not (_is_p2pkh(account) or _is_p2wpkh(account) or _is_p2sh(account)):
+        if scheme == BIP137:
+            raise NotApplicable("unsupported-address-type", "BIP-137 ends before taproot")
+        raise Unsupported("unsupported-address-type", "no rule for signatures of this type yet")
     for key, header, detail in _recovered(row, signature, scheme):
         serialised = _serialised(row, key, account, _admitted(header, scheme))
         if serialised is not None:

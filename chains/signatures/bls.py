@@ -24,8 +24,16 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
+from chains.addresses import filecoin
 from chains.signatures.digests import okx_evm
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import (
+    NotApplicable,
+    Outcome,
+    Refused,
+    Scheme,
+    SignedAddress,
+    Unsupported,
+)
 from chains.signatures.rows import Signer, judge_row
 
 KEY_LENGTH, SIGNATURE_LENGTH = 48, 96
@@ -37,7 +45,6 @@ PRIME = int(
 """Spec: https://datatracker.ietf.org/doc/html/draft-irtf-cfrg-bls-signature (BLS12-381)"""
 FILECOIN_TAG = b"BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_NUL_"
 """Spec: https://spec.filecoin.io/algorithms/crypto/signatures"""
-F3_PROTOCOL = 3
 _COMPRESSED, _INFINITY, _SIGN = 0x80, 0x40, 0x20
 _REMEMBERED = 1 << 12
 
@@ -64,8 +71,12 @@ def judge(row: SignedAddress, scheme: str) -> Outcome:
         if row.spec.address != "bls":
             raise _no_rule(row, scheme)
         return judge_row(row, scheme, _validator_signed)
-    if row.spec.address != "filecoin" or row.account[:1] != bytes([F3_PROTOCOL]):
+    if row.spec.address != "filecoin":
         raise _no_rule(row, scheme)
+    if row.account[0] != filecoin.BLS:
+        if row.account[0] == filecoin.SECP256K1 or row.account.startswith(filecoin.ETHEREUM):
+            raise _no_rule(row, scheme)
+        raise Unsupported("unsupported-scheme", f"{scheme} reads no other account than f3")
     return judge_row(row, scheme, _f3_signed)
 
 
@@ -169,7 +180,7 @@ def _is_point(raw: bytes) -> bool:
     )
 
 
-def _no_rule(row: SignedAddress, scheme: str) -> Unsupported:
-    return Unsupported(
+def _no_rule(row: SignedAddress, scheme: str) -> NotApplicable:
+    return NotApplicable(
         "unsupported-scheme", f"{scheme} has no rule for this kind of {row.spec.address!r} address"
     )

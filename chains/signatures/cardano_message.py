@@ -17,7 +17,7 @@ import msgspec
 
 from chains.signatures.ed25519 import KEY_LENGTH, SIGNATURE_LENGTH, parse_key, signer, verify
 from chains.signatures.envelopes import is_object, read_object, text_of
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import NotApplicable, Outcome, Refused, Scheme, SignedAddress
 from chains.signatures.rows import Signer, judge_row
 
 FAMILY = "ed25519"
@@ -56,7 +56,7 @@ class Signed(msgspec.Struct, frozen=True):
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of Cardano signed by a wallet."""
     if row.spec.address != "cardano":
-        raise Unsupported("unsupported-scheme", f"{scheme} is for Cardano addresses")
+        raise NotApplicable("unsupported-scheme", f"{scheme} is for Cardano addresses")
     return judge_row(row, scheme, _signed)
 
 

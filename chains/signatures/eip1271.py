@@ -11,7 +11,14 @@ from __future__ import annotations
 
 from chains.model import Ownership
 from chains.signatures.digests import personal_sign
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import (
+    NotApplicable,
+    Outcome,
+    Refused,
+    Scheme,
+    SignedAddress,
+    Unsupported,
+)
 
 ACCOUNT = 20
 DIGEST = 32
@@ -30,10 +37,10 @@ SCHEMES = (
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Check the form; whether the contract accepts the signature, only the chain says."""
-    if row.spec.address != "evm" or row.spec.namespace != "eip155" or row.owners:
-        raise Unsupported(
-            "unsupported-scheme", "only contracts of EVM chains without named owners are asked"
-        )
+    if row.spec.address != "evm" or row.spec.namespace != "eip155":
+        raise NotApplicable("unsupported-scheme", "only contracts of EVM chains are asked")
+    if row.owners:
+        raise Unsupported("unsupported-scheme", "only contracts without named owners are asked")
     if len([text for text in row.signatures if text]) != 1:
         raise Refused("extra-signature", "a contract is asked about exactly one signature")
     signature = _signature(next(filter(None, row.signatures)))

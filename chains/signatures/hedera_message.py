@@ -18,7 +18,14 @@ from coincurve import PublicKey
 from chains.protobuf import BadMessage, fields
 from chains.signatures import trace
 from chains.signatures.ed25519 import SIGNATURE_LENGTH, signer, verify
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import (
+    NotApplicable,
+    Outcome,
+    Refused,
+    Scheme,
+    SignedAddress,
+    Unsupported,
+)
 from chains.signatures.rows import Signer, judge_row
 from chains.signatures.secp256k1 import compressed, keccak256, recover
 
@@ -43,7 +50,7 @@ _HEX_LENGTH = 2 * SIGNATURE_LENGTH
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of Hedera signed by a wallet."""
     if row.spec.address != "hedera":
-        raise Unsupported("unsupported-scheme", f"{scheme} is for Hedera accounts")
+        raise NotApplicable("unsupported-scheme", f"{scheme} is for Hedera accounts")
     return judge_row(row, scheme, _signed)
 
 

@@ -81,3 +81,7 @@ class Unsupported(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class NotApplicable(Unsupported):
+    """The scheme can never sign for this kind of address: beside another's refusal it is no gap."""

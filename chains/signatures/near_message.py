@@ -14,7 +14,7 @@ from chains.addresses import AddressError
 from chains.addresses.base58 import base58_to_bytes
 from chains.signatures.ed25519 import KEY_LENGTH, key_of, parse_key, parse_signature, signer, verify
 from chains.signatures.envelopes import bytes_of, read_object, text_of
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import NotApplicable, Outcome, Refused, Scheme, SignedAddress
 from chains.signatures.rows import Signer, judge_row
 
 FAMILY = "ed25519"
@@ -38,7 +38,7 @@ SCHEMES = (
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of NEAR signed by a wallet."""
     if row.spec.address != "near":
-        raise Unsupported("unsupported-scheme", f"{scheme} is for NEAR accounts")
+        raise NotApplicable("unsupported-scheme", f"{scheme} is for NEAR accounts")
     return judge_row(row, scheme, _signed)
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from chains.addresses import AddressError, decode, encode
 from chains.model import Ownership
-from chains.signatures.model import Outcome, Refused, SignedAddress
+from chains.signatures.model import NotApplicable, Outcome, Refused, SignedAddress, Unsupported
 
 
 class Signer(msgspec.Struct, frozen=True):
@@ -74,7 +74,7 @@ def judge_owners(row: SignedAddress, scheme: str, signed: Signed) -> Outcome:
         )
     if count > len(accounts):
         raise Refused("extra-signature", "there are more signatures than named owners")
-    signers = [signed(row, *pair) for pair in zip(signatures, accounts, strict=True)]
+    signers = _owners_signed(row, tuple(zip(signatures, accounts, strict=True)), signed)
     if accounts == [row.account] or not all(signer.is_account for signer in signers):
         return _outcome(signers, scheme)
     return Outcome(
@@ -85,6 +85,25 @@ def judge_owners(row: SignedAddress, scheme: str, signed: Signed) -> Outcome:
         signers=tuple(encode(row.spec, account) for account in accounts),
         detail=signers[0].detail,
     )
+
+
+def _owners_signed(
+    row: SignedAddress, pairs: tuple[tuple[str, bytes], ...], signed: Signed
+) -> list[Signer]:
+    """Check a signature by each owner; owners of whom only some are of the scheme's kind are a gap.
+
+    Each may have signed in the way of its own kind, and no scheme refutes what they do together.
+    """
+    signers: list[Signer] = []
+    foreign: NotApplicable | None = None
+    for signature, account in pairs:
+        try:
+            signers.append(signed(row, signature, account))
+        except NotApplicable as error:
+            foreign = error
+    if foreign is None:
+        return signers
+    raise Unsupported(foreign.code, foreign.message) if signers else foreign
 
 
 def _outcome(signers: list[Signer], scheme: str) -> Outcome:

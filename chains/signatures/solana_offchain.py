@@ -8,7 +8,14 @@ of the length) has no public vector: a signature in that form is said to be unco
 from __future__ import annotations
 
 from chains.signatures.ed25519 import key_of, parse_signature, signer, verify
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import (
+    NotApplicable,
+    Outcome,
+    Refused,
+    Scheme,
+    SignedAddress,
+    Unsupported,
+)
 from chains.signatures.rows import Signer, judge_row
 
 FAMILY = "ed25519"
@@ -32,7 +39,7 @@ SCHEMES = (
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row whose text was signed as an off-chain message."""
     if row.spec.address != "solana":
-        raise Unsupported("unsupported-scheme", f"{scheme} is for Solana addresses")
+        raise NotApplicable("unsupported-scheme", f"{scheme} is for Solana addresses")
     return judge_row(row, scheme, _signed)
 
 

@@ -9,7 +9,14 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import (
+    NotApplicable,
+    Outcome,
+    Refused,
+    Scheme,
+    SignedAddress,
+    Unsupported,
+)
 from chains.signatures.rows import Signer, judge_row
 from chains.signatures.secp256k1 import keccak256
 from chains.signatures.stark_curve import PRIME, is_signed, pedersen_array, y_of
@@ -41,7 +48,7 @@ SCHEMES = (
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of Starknet. The best outcome is ``signer-only``: see the module."""
     if row.spec.address != "starknet":
-        raise Unsupported(
+        raise NotApplicable(
             "unsupported-scheme", f"{scheme} has no rule for {row.spec.address!r} addresses"
         )
     return judge_row(row, scheme, _signed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from chains.signatures.ed25519 import key_of, parse_signature, signer, verify
-from chains.signatures.model import Outcome, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import NotApplicable, Outcome, Scheme, SignedAddress
 from chains.signatures.rows import Signer, judge_row
 
 FAMILY = "ed25519"
@@ -28,7 +28,7 @@ SCHEMES = (
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of Stellar or a chain like it."""
     if row.spec.address != "stellar":
-        raise Unsupported("unsupported-scheme", f"{scheme} is for Stellar addresses")
+        raise NotApplicable("unsupported-scheme", f"{scheme} is for Stellar addresses")
     return judge_row(row, scheme, _signed)
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from hashlib import blake2b
 
 from chains.signatures.ed25519 import parse_signature, verify
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import NotApplicable, Outcome, Refused, Scheme, SignedAddress
 from chains.signatures.rows import Signer, judge_row
 from chains.signatures.secp256k1 import (
     PLAIN_OR_ELECTRUM,
@@ -48,7 +48,7 @@ ALIASES = {"substrate-sr25519-<Bytes>": "substrate-sr25519"}
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of a Substrate network by one of these schemes."""
     if row.spec.address != "ss58":
-        raise Unsupported("unsupported-scheme", f"{scheme} is for SS58 addresses")
+        raise NotApplicable("unsupported-scheme", f"{scheme} is for SS58 addresses")
     return judge_row(row, scheme, partial(_signed, check=_CHECKS[scheme]))
 
 

@@ -13,7 +13,14 @@ from hashlib import blake2b
 
 from chains.signatures.bcs import uleb128
 from chains.signatures.ed25519 import parse_key
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import (
+    NotApplicable,
+    Outcome,
+    Refused,
+    Scheme,
+    SignedAddress,
+    Unsupported,
+)
 from chains.signatures.rows import Signer, judge_row
 from chains.signatures.sui_keys import (
     ED25519,
@@ -49,7 +56,7 @@ SCHEMES = (
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of Sui signed as a personal message."""
     if row.spec.address != "sui":
-        raise Unsupported("unsupported-scheme", f"{scheme} is for Sui addresses")
+        raise NotApplicable("unsupported-scheme", f"{scheme} is for Sui addresses")
     return judge_row(row, scheme, _signed)
 
 

@@ -22,7 +22,14 @@ from chains.signatures.ed25519 import (
     verify,
 )
 from chains.signatures.envelopes import bytes_of, check_members, read_object, text_of
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import (
+    NotApplicable,
+    Outcome,
+    Refused,
+    Scheme,
+    SignedAddress,
+    Unsupported,
+)
 from chains.signatures.rows import Signed, Signer, judge_row
 
 FAMILY = "ed25519"
@@ -71,7 +78,7 @@ ALIASES = {
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of TON signed for an application."""
     if row.spec.address != "ton":
-        raise Unsupported("unsupported-scheme", f"{scheme} is for TON addresses")
+        raise NotApplicable("unsupported-scheme", f"{scheme} is for TON addresses")
     return judge_row(row, scheme, _SIGNED[scheme])
 
 

@@ -12,7 +12,7 @@ from hashlib import sha512
 
 from chains.addresses import xrpl
 from chains.signatures.ed25519 import verify
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import NotApplicable, Outcome, Refused, Scheme, SignedAddress
 from chains.signatures.rows import Signer, judge_row
 from chains.signatures.secp256k1 import HALF_ORDER, hash160
 from chains.signatures.secp_accounts import link_one_of
@@ -47,7 +47,7 @@ ALIASES = {
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of the XRP Ledger by one of these schemes."""
     if row.spec.address != "xrpl":
-        raise Unsupported(
+        raise NotApplicable(
             "unsupported-scheme", f"{scheme} has no rule for {row.spec.address!r} addresses"
         )
     return judge_row(row, scheme, _SIGNED[scheme])

@@ -352,7 +352,7 @@ def test_old_form_by_the_key_of_bip86():
     assert outcome.status is Ownership.BOUND
     assert outcome.detail == "bip86"
     assert judged(old_form(CHAINKIT[0], CHAINKIT[1] + " ", CHAINKIT[2])) == ("Refused", "wrong-key")
-    assert judged(old_form(ADDRESS, *CHAINKIT[1:])) == ("Unsupported", "unsupported-address-type")
+    assert judged(old_form(ADDRESS, *CHAINKIT[1:])) == ("NotApplicable", "unsupported-address-type")
 
 
 def test_old_form_needs_the_tweak_and_a_compressed_header():

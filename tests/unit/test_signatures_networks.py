@@ -7,11 +7,22 @@ test names a test network's address, the address here is the main network's of t
 
 from __future__ import annotations
 
-import pytest
+from base64 import b64encode
+from hashlib import blake2b, sha256
+from typing import Any
 
-from chains.addresses import decode
+import msgspec
+import pytest
+from coincurve import PrivateKey
+
+from chains.addresses import decode, encode
 from chains.model import ChainSpec, Ownership
-from chains.signatures import Refused, SignedAddress, judge
+from chains.signatures import Refused, SignedAddress, Unsupported, judge
+from chains.signatures.bitcoin_spending import taproot_output
+from chains.signatures.digests import bitcoin_message
+from chains.signatures.secp256k1 import hash160
+from chains.signatures.secp_wallets import filecoin_message
+from crawler.examining.labels import resolve_generic
 from crawler.settings import load_world
 
 pytestmark = pytest.mark.unit
@@ -88,3 +99,78 @@ def test_a_network_signs_under_its_own_header(network: str, message: str) -> Non
     with pytest.raises(Refused) as error:
         judge(row(network, address, message + " ", signature))
     assert error.value.code in ("wrong-key", "wrong-signature")
+
+
+# ---------------------------------------------------------------- the candidates of generic tables
+
+OWNER, STRANGER = (PrivateKey(sha256(name).digest()) for name in (b"owner", b"stranger"))
+KEY = OWNER.public_key.format()
+PROGRAM = b"\x00\x14" + hash160(KEY)
+ACCOUNTS = {
+    "P2PKH": ("Bitcoin", b"\x76\xa9\x14" + hash160(KEY) + b"\x88\xac"),
+    "P2WPKH": ("Bitcoin", PROGRAM),
+    "P2SH-P2WPKH": ("Bitcoin", b"\xa9\x14" + hash160(PROGRAM) + b"\x87"),
+    "P2TR": ("Bitcoin", b"\x51\x20" + taproot_output(KEY[1:])[0]),
+    "Litecoin's P2WPKH": ("Litecoin", PROGRAM),
+    "f1": ("Filecoin", b"\x01" + blake2b(OWNER.public_key.format(False), digest_size=20).digest()),
+}
+"""A key's address of each kind."""
+OUTSIDE = {
+    "P2PKH": (ACCOUNTS["P2PKH"], "pofAQID"),  # a proof of funds
+    "f2": (("Filecoin", b"\x02" + bytes(20)), "00" * 96),
+    "taproot of a chain without vectors": (("Litecoin", ACCOUNTS["P2TR"][1]), "AAAA"),
+}
+"""What one candidate or another might be for and has no rule for yet."""
+
+
+def generic(network: str, account: bytes, *signatures: str, **other: Any) -> SignedAddress:
+    world = load_world()
+    resolved = resolve_generic(world, "", network)
+    assert resolved.chain is not None
+    return SignedAddress(
+        spec=world.chains[resolved.chain],
+        address="",
+        account=account,
+        message=CORES,
+        signatures=signatures,
+        schemes=resolved.schemes,
+        **other,
+    )
+
+
+def sign(network: str, key: PrivateKey) -> str:
+    if network == "Filecoin":
+        return bytes(key.sign_recoverable(filecoin_message(CORES), hasher=None)).hex()
+    raw = key.sign_recoverable(bitcoin_message(network, CORES), hasher=None)
+    return b64encode(bytes((31 + raw[64],)) + raw[:64]).decode()
+
+
+@pytest.mark.parametrize("kind", ACCOUNTS)
+def test_no_candidate_for_other_addresses_hides_that_a_row_is_refuted(kind: str) -> None:
+    network, account = ACCOUNTS[kind]
+    outcome = judge(generic(network, account, sign(network, OWNER)))
+    assert outcome.status is Ownership.BOUND
+    for signature, code in ((sign(network, STRANGER), "wrong-key"), ("AAAA", "bad-signature")):
+        with pytest.raises(Refused) as error:
+            judge(generic(network, account, signature))
+        assert error.value.code == code
+
+
+@pytest.mark.parametrize("kind", OUTSIDE)
+def test_a_form_without_a_rule_stays_our_gap_beside_refusals(kind: str) -> None:
+    (network, account), signature = OUTSIDE[kind]
+    with pytest.raises(Unsupported):
+        judge(generic(network, account, signature))
+
+
+def test_owners_of_two_kinds_are_not_refuted_by_what_is_for_one_of_them() -> None:
+    network, first = ACCOUNTS["P2PKH"]
+    second = ACCOUNTS["P2TR"][1]
+    spec = spec_of(network)
+    owners = tuple(encode(spec, account) for account in (first, second))
+    for order in (owners, owners[::-1]):
+        row = generic(network, PROGRAM, *[sign(network, OWNER)] * 2, owners=order)
+        with pytest.raises(Unsupported):
+            judge(row)
+        with pytest.raises(Refused):
+            judge(msgspec.structs.replace(row, signatures=("AAAA", "AAAA")))

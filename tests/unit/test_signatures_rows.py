@@ -284,7 +284,14 @@ def test_the_first_candidate_that_verifies_wins():
 
 
 def test_without_a_match_a_gap_of_ours_outweighs_a_refusal():
-    case = row(EVM, OWNER_2, SIGNED_1, scheme=("okx-evm", "okx-bls"))
+    case = row(EVM, OWNER_2, SIGNED_1, scheme=("okx-evm", "eip712"))
+    assert code_of(case, Unsupported) == "unsupported-scheme"
+
+
+def test_a_candidate_of_another_kind_of_address_hides_no_refusal():
+    for order in (("okx-evm", "okx-bls"), ("okx-bls", "cip8", "okx-evm")):
+        assert code_of(row(EVM, OWNER_2, SIGNED_1, scheme=order)) == "wrong-key"
+    case = row(EVM, OWNER_2, SIGNED_1, scheme=("okx-bls", "cip8"))
     assert code_of(case, Unsupported) == "unsupported-scheme"
 
 
