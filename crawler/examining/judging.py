@@ -16,7 +16,13 @@ import pyarrow as pa
 
 from chains import addresses, signatures
 from chains.model import ChainSpec, Ownership
-from crawler.examining.labels import Resolved, chain_named, resolve, resolve_generic
+from crawler.examining.labels import (
+    Resolved,
+    chain_named,
+    resolve,
+    resolve_generic,
+    resolve_generic_of,
+)
 from crawler.model import CLAIMS, NO_HEIGHT, Asset, Exchange, RowKind
 from crawler.settings import Heights, World
 from crawler.tables.memory import collect_rarely
@@ -114,15 +120,14 @@ class Meanings:
 
     def _find(self, exchange: str, network: str, asset: str, row_type: str) -> Meaning:
         whose = self._exchange(exchange)
-        if not self._reading.exchange:
+        is_generic = not self._reading.exchange
+        if whose is not None:
+            resolve_row = resolve_generic_of if is_generic else resolve
+            resolved = resolve_row(self._world, whose, asset, network, row_type)
+        elif is_generic:
             resolved = resolve_generic(self._world, asset, network)
-            if whose is not None:
-                named = resolve(self._world, whose, asset, network, row_type)
-                resolved = resolved if named.chain is None else named
-        elif whose is None:
-            resolved = Resolved(reason="unknown-network")
         else:
-            resolved = resolve(self._world, whose, asset, network, row_type)
+            resolved = Resolved(reason="unknown-network")
         known = self._world.assets.get(resolved.asset) if resolved.asset else None
         spec = self._world.chains.get(resolved.chain) if resolved.chain else None
         expected = self._reading.messages

@@ -86,6 +86,25 @@ def resolve_generic(world: World, asset_text: str, network_text: str) -> Resolve
     return Resolved(chain=found, asset=asset, schemes=schemes)
 
 
+def resolve_generic_of(
+    world: World, exchange: Exchange, asset_text: str, network_text: str, row_type: str = ""
+) -> Resolved:
+    """Resolve a row of a generic table that names its exchange: its labels, or the generic texts.
+
+    A network that is no label of the exchange is read as in any generic table, with the exchange's
+    schemes for that chain, where it has any. So is an asset that none of its labels names.
+    """
+    own = resolve(world, exchange, asset_text, network_text, row_type)
+    if own.chain is None:
+        found = resolve_generic(world, asset_text, network_text)
+        schemes = _plain_schemes(exchange, found.chain) or found.schemes
+        return msgspec.structs.replace(found, schemes=schemes)
+    if own.asset is None and not any(_named(exchange, asset_text)):
+        found = resolve_generic(world, asset_text, own.chain)
+        return msgspec.structs.replace(own, asset=found.asset, reason=found.reason)
+    return own
+
+
 def chain_named(world: World, text: str) -> ChainId | None:
     """Return the chain that a CAIP-2 id or one of the declared names means, else ``None``."""
     chain = ChainId(text.strip())
@@ -98,13 +117,18 @@ def _by_label_alone(world: World, exchange: Exchange, asset_label: str, row_type
         return Resolved(reason=UNKNOWN_LABEL)
     asset = ids.pop()
     chain = world.assets[asset].chain
+    return Resolved(chain=chain, asset=asset, schemes=_plain_schemes(exchange, chain))
+
+
+def _plain_schemes(exchange: Exchange, chain: ChainId | None) -> tuple[str, ...]:
+    """Return the schemes of an exchange on a chain, save those of one row type or asset."""
     schemes = [
         scheme
         for rule in exchange.networks
         if rule.chain == chain and not rule.type and not rule.asset
         for scheme in rule.schemes
     ]
-    return Resolved(chain=chain, asset=asset, schemes=tuple(dict.fromkeys(schemes)))
+    return tuple(dict.fromkeys(schemes))
 
 
 def _network_rule(

@@ -131,6 +131,12 @@ def test_a_generic_row_that_names_its_exchange_is_held_to_its_texts() -> None:
     assert verdict({**row, "message": "I am"}, exchange="") == ("refuted", "unexpected-message")
 
 
+def test_a_generic_row_is_held_to_its_exchanges_schemes_whatever_names_the_network() -> None:
+    for network in ("ETH", "eip155:1"):
+        row = signed(network=network, exchange="acme")
+        assert verdict(row, exchange="") == ("bound", "key-derives-address")
+
+
 def test_given_messages_replace_those_of_the_exchange() -> None:
     assert verdict(signed(), messages=("other",)) == ("refuted", "unexpected-message")
     assert verdict(signed(), messages=(MESSAGE,)) == ("bound", "key-derives-address")

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from chains.model import AssetId, ChainId
-from crawler.examining.labels import Resolved, chain_named, resolve, resolve_generic
+from crawler.examining.labels import (
+    Resolved,
+    chain_named,
+    resolve,
+    resolve_generic,
+    resolve_generic_of,
+)
 from crawler.model import Exchange, plain
 from crawler.settings import World, load_world
 
@@ -174,6 +181,38 @@ def test_generic_unknowns(world: World) -> None:
     assert resolve_generic(world, "NOPE", "TRON") == unknown
     assert resolve_generic(world, "usdt", "TRON") == unknown, "symbols are compared exactly"
     assert resolve_generic(world, USDT, "TRON") == unknown, "the asset is of another chain"
+
+
+@pytest.mark.parametrize("network", ["ETH", "eip155:1", "Ethereum", "ERC20"])
+@pytest.mark.parametrize("asset", ["ETH", "", "eip155:1/slip44:60", USDT])
+def test_a_generic_row_that_names_its_exchange_has_its_schemes(
+    world: World, okx: Exchange, htx: Exchange, network: str, asset: str
+) -> None:
+    found = resolve_generic(world, asset, network)
+    for exchange, schemes in ((okx, ("okx-evm",)), (htx, ("htx-evm",))):
+        expected = msgspec.structs.replace(found, schemes=schemes if found.chain else ())
+        assert resolve_generic_of(world, exchange, asset, network) == expected
+
+
+def test_a_generic_row_of_an_exchange_without_rules_has_the_chains_schemes(
+    world: World, htx: Exchange
+) -> None:
+    binance = world.exchanges["binance"]
+    for exchange in (htx, binance):
+        found = resolve_generic_of(world, exchange, "", "Aptos")
+        assert found == resolve_generic(world, "", "Aptos")
+    assert resolve_generic_of(world, binance, "ETH", "eip155:1").schemes == ("eip191",)
+    assert resolve_generic_of(world, htx, USDT, "").schemes == ("htx-evm",)
+
+
+def test_a_generic_row_keeps_to_labels_that_its_exchange_has(world: World, okx: Exchange) -> None:
+    assert resolve_generic_of(world, okx, "ETH", "BETH", "").chain == BEACON
+    assert resolve_generic_of(world, okx, "", "beacon:1").schemes == ("okx-bls",)
+    for asset in ("USDT", "USDC"):
+        assert resolve_generic_of(world, okx, asset, "ARBITRUM").reason == "unknown-label"
+    unknown = Resolved(chain=TRON, schemes=("okx-tron",), reason="unknown-label")
+    assert resolve_generic_of(world, okx, USDT, "TRX") == unknown, "the asset is of another chain"
+    assert resolve_generic_of(world, okx, "ETH", "Nowhere") == Resolved(reason="unknown-network")
 
 
 def test_a_symbol_that_two_assets_share_is_unknown(tmp_path: Path) -> None:
