@@ -17,7 +17,7 @@ import msgspec
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
-from chains.addresses import AddressError, cardano, near
+from chains.addresses import AddressError, cardano, near, stellar
 from chains.addresses.base58 import base58_to_bytes, bytes_to_base58
 from chains.signatures import trace
 from chains.signatures.digests import OKX_HEADER, frame
@@ -81,6 +81,11 @@ def _aptos_name(key: bytes) -> str:
     Spec: https://aptos.dev/network/blockchain/accounts#single-signer-authentication
     """
     return f"0x{sha3_256(key + bytes(1)).hexdigest()}"
+
+
+def _stellar_name(key: bytes) -> str:
+    """Spec: https://developers.stellar.org/docs/learn/fundamentals/transactions/signatures-multisig."""
+    return stellar.encode(key, {})
 
 
 def _hex_name(key: bytes) -> str:
@@ -149,7 +154,7 @@ RULES: Mapping[str, AddressRule] = {
     "sui": AddressRule(_sui),
     "aptos": AddressRule(_aptos, may_obey=_perhaps, name=_aptos_name),
     "ton": AddressRule(_ton, may_obey=_perhaps, name=_hex_name),
-    "stellar": AddressRule(same, _itself, _perhaps),
+    "stellar": AddressRule(same, _itself, _perhaps, _stellar_name),
     "algorand": AddressRule(same, _itself, _perhaps),
     "near": AddressRule(_near, near.implicit_key, _perhaps, _near_name),
     "cardano": AddressRule(_cardano, may_obey=_cardano_may_obey),

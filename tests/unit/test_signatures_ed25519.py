@@ -10,7 +10,15 @@ from nacl.exceptions import BadSignatureError
 from chains.addresses import decode, encode
 from chains.addresses.base58 import bytes_to_base58
 from chains.model import AssetId, ChainId, ChainSpec, Ownership
-from chains.signatures import Refused, SignedAddress, Unsupported, digests, ed25519, judge
+from chains.signatures import (
+    Refused,
+    SignedAddress,
+    Unsupported,
+    digests,
+    ed25519,
+    judge,
+    stellar_message,
+)
 from chains.signatures.ton_wallets import accounts as ton_accounts
 
 pytestmark = pytest.mark.unit
@@ -32,7 +40,7 @@ def chain(address, **params):
 
 
 SOL, APTOS, SUI, TON = chain("solana"), chain("aptos"), chain("sui"), chain("ton")
-DOT = chain("ss58", prefix=0)
+DOT, STELLAR = chain("ss58", prefix=0), chain("stellar")
 
 
 def raw_signature(text=TEXT):
@@ -131,6 +139,17 @@ def test_addresses_that_are_keys_need_no_key_column_and_others_do():
         assert judge(row(spec, PUBLIC, given)).status is Ownership.BOUND
     for spec, account in ((SUI, PUBLIC), (APTOS, PUBLIC), (TON, b"\0" + PUBLIC)):
         assert code_of(row(spec, account, given)) == "missing-key"
+
+
+@pytest.mark.parametrize("scheme", ["okx-ed25519", "sep53"])
+def test_another_signer_of_a_stellar_account_is_named_as_the_chain_names_it(scheme):
+    framed = digests.frame(digests.OKX_HEADER, TEXT)
+    payload = stellar_message.digest(TEXT.encode()) if scheme == "sep53" else framed
+    account = crypto_sign_seed_keypair(b"\x06" * 32)[0]
+    given = crypto_sign(payload, SECRET)[:64].hex()
+    outcome = judge(row(STELLAR, account, given, key=PUBLIC.hex(), scheme=scheme))
+    assert (outcome.status, outcome.reason) == (Ownership.SIGNER_ONLY, "link-unobserved")
+    assert outcome.signers == (encode(STELLAR, PUBLIC),)
 
 
 def test_ton_wallets_of_a_key_and_their_names():
