@@ -48,7 +48,8 @@ def split_line(text: str) -> list[str]:
 def split_signatures(text: str) -> list[str]:
     """Cut a column that holds any number of signatures: a JSON array, or ``a;b;c``.
 
-    Empty texts are left out. Raises ``SplitError`` when a bracket opens no array of texts.
+    Empty texts are left out. Raises ``SplitError`` when a bracket opens no array of texts, or
+    when a text is none in Unicode: JSON can escape half a surrogate pair.
     """
     if not text.lstrip(" ").startswith("["):
         return [part for part in text.split(";") if part]
@@ -58,6 +59,10 @@ def split_signatures(text: str) -> list[str]:
         parts = None
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
         raise SplitError("signatures is neither a JSON array of texts nor texts joined by ';'")
+    try:
+        "".join(parts).encode()
+    except UnicodeEncodeError:
+        raise SplitError("a signature holds half a surrogate pair") from None
     return [part for part in parts if part]
 
 

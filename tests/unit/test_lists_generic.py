@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,27 @@ def test_decimals_in_parquet_are_written_out(tmp_path: Path) -> None:
     assert (rows[1]["kind"], rows[1]["problem"]) == ("malformed", "no address")
 
 
+@pytest.mark.parametrize("half", ['"\\ud800"', '"s", "t\\udc00"', '"\\ud83d", "\\ude00"'])
+def test_half_a_surrogate_pair_spoils_its_own_line_alone(tmp_path: Path, half: str) -> None:
+    doubled = half.replace('"', '""')
+    table, lines = tmp_path / "table.csv", tmp_path / "table.jsonl"
+    table.write_text(f'network,address,signatures\nBTC,a,[{half}]\nBTC,b,"[{doubled}]"\nBTC,c,s\n')
+    start = '{"network": "BTC", "address": "a", "signatures": '
+    texts = (f"[{half}]", json.dumps(f"[{half}]"), '["s"]')
+    lines.write_text("".join(f"{start}{text}}}\n" for text in texts))
+    for path in (table, lines):
+        rows = rows_of(path)
+        assert [row["kind"] for row in rows] == ["malformed", "malformed", "claim"]
+        assert {row["problem"] for row in rows[:2]} == {"a signature holds half a surrogate pair"}
+        assert rows[2]["signatures"] == ["s"]
+
+
+def test_a_whole_surrogate_pair_is_one_character(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text('network,address,signatures\nBTC,a,["\\ud83d\\ude00"]\n')
+    assert rows_of(path)[0]["signatures"] == ["\U0001f600"]
+
+
 def test_a_broken_array_of_signatures_is_malformed(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text('network,address,signatures\nBTC,a,[1]\nBTC,b,"[""s"""\nBTC,c,s;;t\n')
@@ -112,6 +134,11 @@ def test_a_broken_array_of_signatures_is_malformed(tmp_path: Path) -> None:
     [
         ('{"network": "a", "address": "b", "address": "c"}', "is not JSON"),
         ('{"network": "a", "address": "\\ud800"}', "half a surrogate pair"),
+        ('{"network": "a", "address": "b", "script": "\\ud800"}', "half a surrogate pair"),
+        ('{"network": "a", "address": "b", "owner1": "\\ud800"}', "half a surrogate pair"),
+        ('{"network": "a", "address": "b", "public_key": "\\udfff"}', "half a surrogate pair"),
+        ('{"network": "a", "address": "b", "signatures": ["\\ud800"]}', "half a surrogate pair"),
+        ('{"network": "a", "address": "b", "signatures": "[\\"\\\\ud800\\"]"}', "half a surrogate"),
         ('{"network": "a", "address": ["b"]}', "address is neither a text nor a number"),
         ('{"network": "a", "address": true}', "address is neither a text nor a number"),
         ('{"network": "", "address": "b"}', "no network"),
