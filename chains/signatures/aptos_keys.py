@@ -10,9 +10,11 @@ Spec: https://github.com/aptos-foundation/AIPs/blob/main/aips/aip-55.md
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha3_256
 
 import msgspec
+from coincurve import PublicKey
 
 from chains.signatures.bcs import Reader, uleb128
 from chains.signatures.ecdsa import verify_secp256k1
@@ -63,10 +65,14 @@ def parse(column: str) -> Authenticator:
     raw = _from_hex(column, "bad-key", "the public key")
     if len(raw) == KEY_LENGTH:
         return Authenticator(_LEGACY, ((ED25519, raw),), 1, raw)
+    forms: tuple[Callable[[bytes], Authenticator], ...] = (_single_key, _multi_key, _multi_ed25519)
     if len(raw) == _LENGTHS[SECP256K1] and raw[0] == _UNCOMPRESSED:
-        raw = bytes((SECP256K1,)) + uleb128(len(raw)) + raw
+        if _is_point(raw):
+            raw = bytes((SECP256K1,)) + uleb128(len(raw)) + raw
+        else:  # two Ed25519 keys and a threshold are as long
+            forms = (_multi_ed25519,)
     unread = ""
-    for read in (_single_key, _multi_key, _multi_ed25519):
+    for read in forms:
         try:
             return read(raw)
         except _UnreadError as error:
@@ -76,6 +82,14 @@ def parse(column: str) -> Authenticator:
     if unread:
         raise Unsupported("unsupported-scheme", unread)
     raise Refused("bad-key", "not a key of Aptos, or not in its own serialisation")
+
+
+def _is_point(raw: bytes) -> bool:
+    try:
+        PublicKey(raw)
+    except ValueError:
+        return False
+    return True
 
 
 def signer(

@@ -1,7 +1,10 @@
 """Aptos: keys of every kind, several keys, and what their forms refuse."""
 
+from hashlib import sha3_256
+
 import msgspec
 import pytest
+from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
 
 from chains.addresses import decode
 from chains.model import AssetId, ChainId, ChainSpec, Ownership
@@ -221,9 +224,27 @@ def test_multi_ed25519():
         assert caught.value.code == code
 
 
+@pytest.mark.parametrize("first", range(8))
+@pytest.mark.parametrize("threshold", [1, 2])
+def test_two_ed25519_keys_are_no_secp256k1_key_whatever_they_begin_with(first, threshold):
+    pairs = (crypto_sign_seed_keypair(sha3_256(b"%d" % at).digest()) for at in range(1 << 14))
+    keys = [
+        next(pair for pair in pairs if pair[0][0] == first),
+        crypto_sign_seed_keypair(bytes(32)),
+    ]
+    raw = b"".join(public for public, _ in keys) + bytes((threshold,))
+    text = "I am an OKX address"
+    signed = b"".join(crypto_sign(text.encode(), secret)[:64] for _, secret in keys)
+    account = "0x" + sha3_256(raw + b"\1").hexdigest()
+    outcome = judge(aptos_row(account, raw.hex(), signed.hex() + "c0000000", text))
+    assert (outcome.status, outcome.reason) == (Ownership.BOUND, "key-derives-address")
+    assert outcome.detail == "multi-ed25519, 2 of 2 keys"
+
+
 @pytest.mark.parametrize(
     ("key", "kind", "code"),
     [
+        ("04" + "11" * 64, Refused, "bad-key"),
         ("00" * 31, Refused, "bad-key"),
         (ED25519[1] + "00", Refused, "bad-key"),
         ("zz" * 32, Refused, "bad-key"),
