@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from chains import signatures
 from chains.errors import ConfigError
 from chains.model import AssetId, ChainId, ChainSpec
 from crawler import declarations
@@ -249,6 +250,7 @@ class _Builder:
             key = f"schemes.{namespace}"
             self._claim("schemes", namespace, file, key, replaces=replaces)
             self.schemes[namespace] = declarations.convert(names, tuple[str, ...], file, key)
+            _check_schemes(self.schemes[namespace], file, key)
         for i, entry in enumerate(declarations.array_of(table, "exchanges", file)):
             self._exchange(entry, file, f"exchanges[{i}]", replaces=replaces)
 
@@ -349,6 +351,7 @@ class _Builder:
             key = f"networks[{i}] ({rule.network or rule.chain})"
             if rule.chain not in self.chains:
                 raise fault(file, f"{key}.chain", f"{rule.chain} is not a declared chain")
+            _check_schemes(rule.schemes, file, f"{key}.schemes")
             place = (plain(rule.network) or rule.chain, rule.type, plain(rule.asset))
             if place in seen:
                 raise fault(file, key, f"repeats {seen[place]}")
@@ -362,6 +365,12 @@ class _Builder:
             other = asset_at.setdefault((plain(label.asset), chain), label.id)
             if other != label.id:
                 raise fault(file, f"{key}.id", f"the label already means {other} on {chain}")
+
+
+def _check_schemes(names: Sequence[str], file: str, key: str) -> None:
+    for name in names:
+        if not signatures.is_known(name):
+            raise fault(file, key, f"recount knows no scheme {name!r}")
 
 
 def _digest(files: Sequence[tuple[str, bytes]]) -> str:

@@ -38,6 +38,7 @@ __all__ = [
     "Scheme",
     "SignedAddress",
     "Unsupported",
+    "is_known",
     "judge",
 ]
 
@@ -132,6 +133,12 @@ _FAMILY_OF = {
 }
 
 
+def is_known(name: str) -> bool:
+    """Tell whether a name is that of a scheme, whether or not recount can check it yet."""
+    stable = ALIASES.get(name, name)
+    return stable in SCHEMES or stable in KNOWN_UNSUPPORTED
+
+
 def family_of(scheme: str) -> str | None:
     """Return the module of this package that judges a scheme, by its stable name."""
     return _FAMILY_OF.get(scheme)
@@ -221,8 +228,7 @@ def _candidates(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return stable names; raises ``Unsupported`` for a name that nobody knows."""
     resolved: list[str] = []
     for name in names:
-        stable = ALIASES.get(name, name)
-        if stable not in SCHEMES and stable not in KNOWN_UNSUPPORTED:
+        if not is_known(name):
             raise Unsupported("unknown-scheme", f"recount knows no scheme {name!r}")
-        resolved.append(stable)
+        resolved.append(ALIASES.get(name, name))
     return tuple(dict.fromkeys(resolved))

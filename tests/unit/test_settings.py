@@ -301,6 +301,11 @@ def test_an_extra_file_may_hold_an_exchange(tmp_path: Path) -> None:
         ),
         ('name = "made-up"', 'name = "okx"', "is already declared in config/exchanges/okx.toml"),
         ("schemes =", "scheme =", "has the key 'scheme'"),
+        (
+            'schemes = ["eip191"]',
+            'schemes = ["okx-evm-owner", "eip712", "EIP191"]',
+            "networks[0] (ETH).schemes: recount knows no scheme 'EIP191'",
+        ),
     ],
 )
 def test_a_bad_exchange_is_refused(tmp_path: Path, old: str, new: str, what: str) -> None:
@@ -308,6 +313,11 @@ def test_a_bad_exchange_is_refused(tmp_path: Path, old: str, new: str, what: str
     message = refusal(tmp_path, EXCHANGE.replace(old, new))
     assert message.startswith("extra.toml: ")
     assert what in message
+
+
+def test_a_scheme_that_nobody_knows_is_refused_for_generic_tables_too(tmp_path: Path) -> None:
+    message = refusal(tmp_path, '[schemes]\nlocal = ["eip191", "no-such-scheme"]\n')
+    assert message == "extra.toml: schemes.local: recount knows no scheme 'no-such-scheme'"
 
 
 def test_one_file_cannot_replace_its_own(tmp_path: Path) -> None:
