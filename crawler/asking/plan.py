@@ -72,6 +72,8 @@ def is_token(asset: AssetId) -> bool:
 
 def unread_heights(claims: pa.Table) -> Flags:
     """Tell of each row whether the list gives it a height that cannot be read."""
+    if not claims["at_height"].null_count:
+        return np.zeros(claims.num_rows, np.bool_)
     texts = pc.utf8_trim_whitespace(claims["height"])
     given = pc.invert(pc.is_in(texts, value_set=pa.array(NO_HEIGHT)))
     return flags(pc.and_(pc.is_null(claims["at_height"]), given))
