@@ -48,6 +48,7 @@ from crawler.cli.options import (
     print_json,
     text_of,
 )
+from crawler.cli.outputs import given_before, keep_apart
 from crawler.cli.public import chosen_before, say_if_public, whom
 from crawler.crawling import capture
 from crawler.errors import INTERRUPTED, EnvironmentFault, came_of_interrupt
@@ -134,6 +135,7 @@ def run(
         proofs=proofs,
         processes=processes,
     )
+    keep_apart("--metrics", [metrics] if metrics else [], [options])
     with attended(log, metrics) as watched:
         path: RunPlace = run_path or inputs.default_run_path(options, Path("runs"))
         again = storage_at(path).holds("manifest.json")
@@ -168,6 +170,10 @@ def resume(
 ) -> None:
     """Continue a run: finished work stays, retryable gaps are asked again."""
     workers = cluster_of(cluster, plain=cluster_plain)
+    if metrics is not None:
+        keep_apart(
+            "--metrics", [metrics], [*given_before(run_path), options_of(None, endpoints=endpoints)]
+        )
     with attended(log, metrics) as watched:
         asked = whom(text_of(endpoints), public=public_endpoints)
         say_if_public(asked or chosen_before(run_path))
@@ -232,13 +238,8 @@ def verify(
     quiet: Quiet = False,
 ) -> None:
     """Judge signatures only, offline: opens no socket."""
-    if verdicts is not None:
-        check_suffix(verdicts)
-    worst = 0
-    summaries = []
-    seen = Seen() if len(lists) > 1 else None
-    for number, list_path in enumerate(lists):
-        options = options_of(
+    given = [
+        options_of(
             list_path,
             companion=companion,
             config=config,
@@ -248,15 +249,25 @@ def verify(
             exchange=exchange,
             processes=processes,
         )
+        for list_path in lists
+    ]
+    paths: list[Path] = []
+    if verdicts is not None:
+        check_suffix(verdicts)
+        paths = [verdict_path(verdicts, path, i, len(lists)) for i, path in enumerate(lists)]
+        keep_apart("--verdicts", paths, given)
+    worst = 0
+    summaries = []
+    seen = Seen() if len(lists) > 1 else None
+    for number, options in enumerate(given):
         if explain_row is not None:
             steps = explain.explain(options, explain_row)
             print_json(steps) if as_json else sys.stdout.write(explain.render(steps))
             continue
         with Live(quiet=quiet) as progress, ExitStack() as stack:
             keep = None
-            if verdicts is not None:
-                path = verdict_path(verdicts, list_path, number, len(lists))
-                keep = stack.enter_context(verdict_file(path))
+            if paths:
+                keep = stack.enter_context(verdict_file(paths[number]))
             result = jobs.verify(options, progress, seen, keep)
         reuse = seen.end() if seen is not None and number else None
         summary = verify_summary.summarise(result, reuse)

@@ -21,6 +21,7 @@ from crawler.cli.options import (
     options_of,
     print_json,
 )
+from crawler.cli.outputs import keep_apart
 from crawler.crawling import capture
 from crawler.doctor import diagnosis
 from crawler.watching.live import Live
@@ -88,6 +89,7 @@ def doctor(
         exchange=exchange,
         processes=processes,
     )
+    keep_apart("--write", [write] if write else [], [options])
     with Live(quiet=quiet) as progress:
         found = diagnosis.diagnose(options, at, progress)
     if write is not None:

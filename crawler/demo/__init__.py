@@ -78,6 +78,8 @@ def run(
     with contextlib.ExitStack() as stack:
         directory = target.with_name(f"{target.name}-inputs")
         if keep:
+            if directory.is_dir() and any(directory.iterdir()):
+                raise UsageError(f"{directory} is not empty; choose another --run directory")
             directory.mkdir(parents=True, exist_ok=True)
         else:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recount-")))
@@ -154,6 +156,6 @@ def serving(
 
 def _free_path(root: Path) -> Path:
     number = 1
-    while (root / f"demo-{number}").exists():
+    while any((root / f"demo-{number}{more}").exists() for more in ("", "-inputs")):
         number += 1
     return root / f"demo-{number}"

@@ -19,8 +19,9 @@ from chains.model import ChainId, Method
 from crawler import jobs
 from crawler.asking.plan import questions, unread_heights, why_not
 from crawler.doctor.probing import CONTRADICTING, Probe, Trial, common_head, probe, trial_of
-from crawler.errors import EnvironmentFault, UsageError
+from crawler.errors import UsageError
 from crawler.inputs import Options, open_inputs
+from crawler.keeping.storage import put_in_place
 from crawler.model import RowKind
 from crawler.reports.display import visible
 from crawler.settings import World, load_world
@@ -193,10 +194,8 @@ def write_found(diagnosis: Diagnosis, path: Path) -> None:
         lines += ["", f'[found."{one.name}"]', f'rate = "{one.rate}"']
         if one.batch and one.batch < one.tried:
             lines.append(f"batch = {one.batch}")
-    try:
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise EnvironmentFault(f"cannot write {path}: {error.strerror}") from error
+    with put_in_place(path, "then probe again") as beside:
+        beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def sentence(one: Probe) -> str:

@@ -180,12 +180,16 @@ def safe_name(name: str) -> bool:
     return bool(parts) and not name.startswith("/") and ".." not in parts
 
 
+RESUME = "then resume: nothing that was finished is lost"
+"""How sentences end about what stopped a run and can be mended."""
+
+
 @contextlib.contextmanager
-def _beside(target: Path) -> Iterator[Path]:
+def _beside(target: Path, then: str = RESUME) -> Iterator[Path]:
     """Give a path beside ``target`` that nobody else has, on whatever machine; remove it after."""
     beside = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
-        with environment_faults(target):
+        with environment_faults(target, then):
             yield beside
     finally:
         with contextlib.suppress(OSError):
@@ -193,13 +197,31 @@ def _beside(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """Give a path beside ``target``; sync it and rename it when the block succeeds."""
-    with _beside(target) as beside:
+def replacing(target: Path, then: str = RESUME) -> Iterator[Path]:
+    """Give a path beside ``target``; sync it and rename it when the block succeeds.
+
+    ``then`` is what the user is to do after a failure has been mended.
+    """
+    with _beside(target, then) as beside:
         yield beside
         sync(beside)
         beside.rename(target)
         sync(target.parent)
+
+
+@contextlib.contextmanager
+def put_in_place(target: Path, then: str) -> Iterator[Path]:
+    """Do as ``replacing`` for a place that the user names.
+
+    What a link leads to is replaced, not the link; pipes and devices are written to as they are.
+    """
+    is_special = target.exists() and not target.is_file()
+    if is_special or target.absolute().is_relative_to("/dev"):
+        with environment_faults(target, then):
+            yield target
+        return
+    with replacing(Path(os.path.realpath(target)), then) as beside:
+        yield beside
 
 
 @contextlib.contextmanager
@@ -236,10 +258,6 @@ def links(path: Path) -> bool:
                 raise
             return False
         return True
-
-
-RESUME = "then resume: nothing that was finished is lost"
-"""How sentences end about what stopped a run and can be mended."""
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from crawler.counting.ledger import LEDGER
 from crawler.errors import UsageError
-from crawler.keeping.storage import environment_faults
+from crawler.keeping.storage import put_in_place
 from crawler.reports.display import visible
 from crawler.tables.columns import records
 
@@ -42,10 +42,14 @@ def check_suffix(path: Path) -> None:
 def verdict_file(path: Path) -> Iterator[Callable[[pa.Table], None]]:
     """Give what takes a ledger part by part and writes its verdicts.
 
+    The file is there when the block succeeds; until then what was there before stays.
     Raises ``UsageError`` for another suffix, ``EnvironmentFault`` where the disk is full.
     """
     check_suffix(path)
-    with environment_faults(path, "then verify again"), WRITERS[path.suffix.lower()](path) as take:
+    with (
+        put_in_place(path, "then verify again") as beside,
+        WRITERS[path.suffix.lower()](beside) as take,
+    ):
         yield lambda ledger: take(ledger.select(COLUMNS))
 
 
