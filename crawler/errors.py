@@ -3,7 +3,8 @@
     RecountError
     ├── UsageError        wrong arguments, unreadable list or config     → exit 2
     │   └── ListError     a published file that no dialect can read
-    └── EnvironmentFault  disk, damaged run directory, endpoints disagree → exit 4
+    ├── EnvironmentFault  disk, damaged run directory, endpoints disagree → exit 4
+    └── NobodyReads       stdout was closed before everything was written → exit 141
 
 Faults of single questions are never exceptions here: they are ``Gap``s.
 """
@@ -37,6 +38,13 @@ class EnvironmentFault(RecountError):
     """The surroundings failed: disk, run directory, endpoints that contradict each other."""
 
     exit_code = 4
+
+
+class NobodyReads(RecountError):
+    """Whoever read stdout has gone, as ``head`` does: no failure, and nothing more to say."""
+
+    exit_code = 141
+    """What a shell makes of SIGPIPE."""
 
 
 def came_of_interrupt(error: BaseException | None) -> bool:

@@ -1,7 +1,8 @@
 """The commands, one thin function each, and how errors become exit codes.
 
 stdout carries the result, stderr the progress. Exit codes: 0, 1 a proven discrepancy or policy
-failed, 2 usage, 3 incomplete, 4 environment; the first that applies of 4, 2, 1, 3.
+failed, 2 usage, 3 incomplete, 4 environment; the first that applies of 4, 2, 1, 3. 130 where
+interrupted, 141 where nobody reads stdout.
 """
 
 from __future__ import annotations
@@ -50,8 +51,9 @@ from crawler.cli.options import (
 )
 from crawler.cli.outputs import given_before, keep_apart
 from crawler.cli.public import chosen_before, say_if_public, whom
+from crawler.cli.streams import guarded
 from crawler.crawling import capture
-from crawler.errors import INTERRUPTED, EnvironmentFault, came_of_interrupt
+from crawler.errors import INTERRUPTED, EnvironmentFault, NobodyReads, came_of_interrupt
 from crawler.examining.hygiene import Seen
 from crawler.keeping.storage import RunPlace, storage_at
 from crawler.reports import document, terminal, verify_summary
@@ -77,15 +79,27 @@ def main() -> None:
     STDERR.reset()
     heed_signals()
     collect_rarely()
+    with guarded():
+        code = _ended()
+    sys.exit(code)
+
+
+def _ended() -> int:
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()
     except (typer.Abort, KeyboardInterrupt, CancelledError):
         code = INTERRUPTED
+    except NobodyReads as error:
+        code = error.exit_code
+    except SystemExit as error:  # so the parser ends where a pipe breaks; which is not stdout's
+        broken = error.__context__
+        code = told(broken) if isinstance(broken, OSError) else error.code
     except Exception as error:  # noqa: BLE001 - the last resort
         code = INTERRUPTED if came_of_interrupt(error) else told(error)
     if code == INTERRUPTED:  # the parser, too, makes this of an interrupt
         err("recount: interrupted; nothing that was finished is lost", "error")
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 @app.command()
@@ -153,7 +167,8 @@ def run(
                 )
             else:
                 watched.report = jobs.start(options, path, progress, workers)
-    _show(watched.report, path, as_json=as_json)
+        _print(watched.report, path, as_json=as_json)
+    raise typer.Exit(watched.report.result.outcome.exit_code)
 
 
 @app.command()
@@ -179,7 +194,8 @@ def resume(
         say_if_public(asked or chosen_before(run_path))
         with watched.progress(run_path, quiet=quiet) as progress:
             watched.report = jobs.resume(run_path, progress, endpoints=asked, cluster=workers)
-    _show(watched.report, run_path, as_json=as_json)
+        _print(watched.report, run_path, as_json=as_json)
+    raise typer.Exit(watched.report.result.outcome.exit_code)
 
 
 @app.command()
@@ -365,9 +381,15 @@ def verdict_path(verdicts: Path, list_path: Path, number: int, count: int) -> Pa
 
 
 def _show(report: Report, path: RunPlace, *, as_json: bool) -> None:
+    _print(report, path, as_json=as_json)
+    raise typer.Exit(report.result.outcome.exit_code)
+
+
+def _print(report: Report, path: RunPlace, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(document.encode(report).decode())
     else:
         terminal.render(report, Console())
+    sys.stdout.flush()  # whatever the figures say of how it ended, it must have been written
+    if not as_json:
         err(f"report: {path / 'report.html'}")
-    raise typer.Exit(report.result.outcome.exit_code)

@@ -62,6 +62,12 @@ class Watched:
             self._stages = watch.seconds
             yield watch
 
+    def tell(self, exit_code: int) -> None:
+        """Tell, where stderr is JSON, that there is a report."""
+        if self.report is not None:
+            sentences = self.report.result.outcome.sentences
+            STDERR.event("finished", exit_code=exit_code, sentences=sentences)
+
     def ending(self, exit_code: int) -> metrics.Ending:
         """Return how it ended, now."""
         return metrics.Ending(
@@ -86,14 +92,16 @@ def attended(log: LogFormat, file: Path | None) -> Iterator[Watched]:
     try:
         yield watched
     except BaseException as error:
+        code = exit_code_of(error)
+        watched.tell(code)
         try:
-            _leave(file, watched.ending(exit_code_of(error)))
+            _leave(file, watched.ending(code))
         except EnvironmentFault as second:
             err(f"recount: {second}")
         raise
     if watched.report is not None:
         code = watched.report.result.outcome.exit_code
-        STDERR.event("finished", exit_code=code, sentences=watched.report.result.outcome.sentences)
+        watched.tell(code)
         _leave(file, watched.ending(code))
 
 

@@ -30,7 +30,7 @@ MOST_ASSETS = 300
 """Coins with figures of their own: a list that invents coins must not flood the database."""
 
 HELP: Mapping[str, str] = {
-    "recount_run_exit_code": "How the last run ended: 0, 1, 2, 3, 4, or 130 where interrupted.",
+    "recount_run_exit_code": "How the last run ended: 0 to 4, 130 interrupted, 141 unread.",
     "recount_run_end_timestamp_seconds": "When the last run ended, Unix time.",
     "recount_run_duration_seconds": "How long the last process took.",
     "recount_stage_seconds": "From the beginning of a stage to its last progress.",

@@ -72,8 +72,8 @@ def assert_ended(files: Files, ended: Ended, expected: int) -> list[dict[str, An
 
 async def test_exit_code_0(call: Any, files: Files) -> None:
     told = assert_ended(files, await crawl(call, files, row()), 0)
-    assert [line["event"] for line in told][-2:] == ["finished", "note"]
-    assert told[-2]["exit_code"] == 0
+    assert [line["event"] for line in told][-2:] == ["note", "finished"]
+    assert told[-1]["exit_code"] == 0
     assert {line["run"] for line in told} == {"run"}
     stages = {line["stage"]: line for line in told if line["event"] == "progress"}
     assert (stages["Ethereum (test)"]["done"], stages["Ethereum (test)"]["total"]) == (1, 1)
