@@ -135,12 +135,25 @@ def replay(path: RunPlace) -> Result:
 
 
 def stored_report(path: RunPlace) -> Report:
-    """Read a finished run's report."""
+    """Read a finished run's report.
+
+    Raises ``UsageError`` where there is none, ``EnvironmentFault`` where it is damaged.
+    """
     file = path / "report.json"
     try:
         with storage_at(path).reading(file.name) as found:
             return document.decode(found.read_bytes())
+    except document.NoReport as error:
+        raise EnvironmentFault(
+            f"{file} is damaged ({error}); run 'recount resume {path}' to make it again"
+        ) from error
     except OSError as error:
+        kind = RunDirectory.open(path, lock=False).manifest.kind
+        if kind != "run":
+            raise UsageError(
+                f"{path} is a {kind}, which has no report; show it with 'recount replay {path}', "
+                f"use it with 'recount run LIST --captured {path}'"
+            ) from error
         raise UsageError(
             f"{file} cannot be read ({error.strerror}); finish the run with 'recount resume {path}'"
         ) from error
@@ -366,9 +379,11 @@ def stored_inputs(run: RunDirectory) -> Inputs:
     try:
         return msgspec.json.decode(run.read(INPUTS), type=Inputs)
     except (OSError, ValueError, RecursionError) as error:
+        again = f"the list is not read twice: start a new {run.manifest.kind}"
+        if run.manifest.examined is None and run.manifest.kind == "run":
+            again = f"finish the run with 'recount resume {run.path}'"
         raise EnvironmentFault(
-            f"{run.path / INPUTS} is missing or damaged ({error}); continue the run with "
-            f"'recount resume {run.path}' or start a new one"
+            f"{run.path / INPUTS} is missing or damaged ({error}); {again}"
         ) from error
 
 

@@ -266,9 +266,11 @@ def environment_faults(place: Path, then: str = RESUME) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        mend = "free space or fix permissions"
+        if error.errno == errno.ENOENT and not place.parent.exists():
+            mend = f"make the directory {place.parent}"
         raise EnvironmentFault(
-            f"cannot write {place}: {error.strerror or error}; free space or fix permissions, "
-            f"{then}"
+            f"cannot write {place}: {error.strerror or error}; {mend}, {then}"
         ) from error
 
 

@@ -38,6 +38,10 @@ def canonical(record: msgspec.Struct) -> bytes:
     return msgspec.json.format(packed, indent=2) + b"\n"
 
 
+class NoReport(UsageError):
+    """These bytes are no report, of whatever version: damaged, or something else."""
+
+
 def encode(report: Report) -> bytes:
     """Return ``report.json``. Raises ``TypeError`` where the policy holds a float."""
     return canonical(report)
@@ -49,7 +53,7 @@ def encode_result(result: Result) -> bytes:
 
 
 def decode(data: bytes) -> Report:
-    """Read ``report.json``. Raises ``UsageError`` where it is none of ours."""
+    """Read ``report.json``. Raises ``UsageError``: ``NoReport``, or another version's."""
     try:
         report = msgspec.json.decode(data, type=Report, strict=False)
     except (ValueError, RecursionError) as error:
@@ -57,7 +61,7 @@ def decode(data: bytes) -> Report:
             f"this is not a recount report: {error}; expected the report.json of a run, "
             f"schema {SCHEMA}"
         )
-        raise UsageError(message) from error
+        raise NoReport(message) from error
     if report.result.schema != SCHEMA:
         message = (
             f"the report is of schema {report.result.schema!r}, this recount reads {SCHEMA!r}; "

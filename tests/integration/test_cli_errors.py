@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from command_line import Files, assert_one_error, call, files
+
+from crawler.errors import EnvironmentFault
+from crawler.keeping.runs import FORMAT, Manifest, RunDirectory
 
 pytestmark = pytest.mark.integration
 
@@ -112,7 +117,7 @@ def test_a_wrong_input_of_a_run_is_one_error_and_leaves_no_run(
         (("resume", "DIR/none"), ("DIR/none is no run directory", "manifest.json")),
         (("resume", "DIR"), ("DIR is no run directory", "manifest.json")),
         (("replay", "DIR/none"), ("DIR/none",)),
-        (("report", "DIR/none"), ("DIR/none", "recount resume")),
+        (("report", "DIR/none"), ("DIR/none is no run directory", "manifest.json")),
     ],
 )
 def test_wrong_usage_is_one_error_that_says_what_was_expected(
@@ -139,10 +144,59 @@ def test_a_damaged_run_directory_is_one_error_that_names_the_file(
         *("--config", str(files.path / "world.toml")),
     )
     (run / damage).write_bytes(content)
+    again = {"report.json": f"'recount resume {run}'"}.get(damage, "start a new run")
     command = "report" if damage == "report.json" else "resume"
     code, out, err = call(command, str(run))
-    assert (code, out) == (2 if damage == "report.json" else 4, "")
-    assert_one_error(err, "report" if damage == "report.json" else damage)
+    assert (code, out) == (4, "")
+    assert_one_error(err, str(run / damage), "damaged", *[again] * (damage != "manifest.json"))
+    assert err.count("recount resume") == (damage == "report.json")
+
+
+def test_a_damaged_report_is_made_again_as_the_sentence_says(call: Any, files: Files) -> None:
+    run, world = str(files.path / "run"), ("--config", str(files.path / "world.toml"), "--quiet")
+    given = ("run", str(files.path / "list.csv"), "--run", run, *world)
+    call(*given)
+    report = files.path / "run/report.json"
+    whole = report.read_bytes()
+    report.write_bytes(whole[:500])
+    for command in (given, ("report", run), ("report", run, "--row", "2"), ("replay", run)):
+        code, out, err = call(*command)
+        assert (code, out) == (4, "")
+        assert_one_error(err, f"{report} is damaged", f"'recount resume {run}' to make it again")
+    assert call("resume", run, "--quiet")[0] == 3
+    assert json.loads(report.read_bytes())["result"] == json.loads(whole)["result"]
+
+
+def test_a_capture_is_no_unfinished_run(call: Any, files: Files) -> None:
+    kept = str(files.path / "kept")
+    RunDirectory.create(
+        files.path / "kept",
+        Manifest(
+            format=FORMAT,
+            run="kept",
+            started="",
+            versions={},
+            inputs={},
+            options={},
+            config_sha256="",
+            kind="capture",
+        ),
+    ).close()
+    code, out, err = call("report", kept)
+    assert (code, out) == (2, "")
+    assert_one_error(err, f"{kept} is a capture", f"'recount replay {kept}'", "--captured")
+    assert "resume" not in err
+
+
+def test_a_directory_that_is_missing_is_named(call: Any, files: Files) -> None:
+    run = files.path / "run"
+    call(
+        *("run", str(files.path / "list.csv"), "--run", str(run), "--quiet"),
+        *("--config", str(files.path / "world.toml")),
+    )
+    shutil.rmtree(run / "shards")
+    with pytest.raises(EnvironmentFault, match=f"make the directory {run}/shards, then resume"):
+        RunDirectory.open(run, lock=False).write("shards/one", b"")
 
 
 def test_a_place_that_cannot_be_written_ends_with_4(call: Any, files: Files) -> None:
