@@ -262,7 +262,7 @@ def _finish(
     moments = captured.moments(pinned, taken)
     with (
         run.replacing("rows.parquet") as file,
-        pq.ParquetWriter(file, LEDGER, compression="zstd") as writer,
+        pq.ParquetWriter(file.absolute(), LEDGER, compression="zstd") as writer,
     ):
         result, places = pure.recount(inputs, parts, stored, moments, writer.write_table)
     return _report(run, result, places)

@@ -139,6 +139,8 @@ class _AssetTable(
 
 
 _CALL = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*\((uint256)?\)")
+HIGHEST = 2**63 - 1
+"""The highest height, and the last row: what tables hold."""
 MOST_DECIMALS = 77
 """10**77 is the largest power of ten below 2**256."""
 
@@ -218,6 +220,8 @@ def load_heights(path: Path) -> Heights:
         heights[label] = declarations.convert(height, int, file, key)
         if heights[label] < 0:
             raise fault(file, key, f"is {height}; it cannot be negative")
+        if heights[label] > HIGHEST:
+            raise fault(file, key, f"is {height}; no chain is higher than {HIGHEST}")
     return Heights(at=heights, replaces=replaces)
 
 

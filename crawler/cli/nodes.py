@@ -24,6 +24,7 @@ from crawler.cli.options import (
 from crawler.cli.outputs import keep_apart
 from crawler.crawling import capture
 from crawler.doctor import diagnosis
+from crawler.settings import HIGHEST
 from crawler.watching.live import Live
 
 
@@ -67,7 +68,9 @@ def doctor(
     list_path: Annotated[
         Path | None, typer.Argument(metavar="[LIST]", help="the list that is to be recounted")
     ] = None,
-    at: Annotated[int | None, typer.Option("--at", min=0, help="height to ask at")] = None,
+    at: Annotated[
+        int | None, typer.Option("--at", min=0, max=HIGHEST, help="height to ask at")
+    ] = None,
     write: Annotated[
         Path | None, typer.Option(help="write found rates and batches as TOML")
     ] = None,

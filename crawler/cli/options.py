@@ -12,7 +12,8 @@ import typer
 from crawler.cli.public import whom
 from crawler.cluster.coordinator import Cluster
 from crawler.inputs import Options, read_proofs
-from crawler.keeping.storage import place_of
+from crawler.keeping.storage import check_text, place_of
+from crawler.settings import HIGHEST
 from crawler.watching.logs import LogFormat
 
 ListPath = Annotated[Path, typer.Argument(help="the published wallet list: .csv, .zip, .jsonl, …")]
@@ -47,7 +48,9 @@ Exchange = Annotated[str, typer.Option(help="whose list it is, where the list do
 Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 Row = Annotated[
     int | None,
-    typer.Option("--row", min=1, help="the row at this line instead, with all that it rests on"),
+    typer.Option(
+        "--row", min=1, max=HIGHEST, help="the row at this line instead, with all that it rests on"
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress")]
 Metrics = Annotated[
@@ -115,5 +118,8 @@ def options_of(
 
 
 def text_of(path: Path | None) -> str:
-    """Return a path as absolute text, ``""`` where there is none."""
-    return "" if path is None else str(path.absolute())
+    """Return a path as absolute text, ``""`` where there is none.
+
+    Raises ``UsageError`` for one that is no text: neither a run nor a report can hold it.
+    """
+    return "" if path is None else check_text(path.absolute())

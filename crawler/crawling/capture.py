@@ -39,14 +39,13 @@ from crawler.inputs import Options, input_digests, open_inputs, versions
 from crawler.keeping.runs import FORMAT, Manifest, RunDirectory
 from crawler.keeping.storage import RunPlace
 from crawler.model import RowKind
-from crawler.settings import World
+from crawler.settings import HIGHEST, World
 from crawler.tables.columns import distinct
 from crawler.watching.progress import Progress
 
 NOW = "now"
 FIRST_PAUSE_S, SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 0.2, 30.0
 """Between two looks at a head, in seconds."""
-HIGHEST = 2**63 - 1
 INCOMPLETE = 3
 
 Parts = Iterable[tuple[pa.Table, pa.Table]]
@@ -98,9 +97,14 @@ def read_height(text: str) -> int | None:
     """Read ``--at``: ``now`` or a height; raises ``UsageError``."""
     if text == NOW:
         return None
-    if text.isascii() and text.isdigit() and int(text) <= HIGHEST:
+    if (
+        text.isascii()
+        and text.isdigit()
+        and len(text) <= len(str(HIGHEST))
+        and int(text) <= HIGHEST
+    ):
         return int(text)
-    raise UsageError(f"--at {text!r}: give a height, or 'now'")
+    raise UsageError(f"--at {text[:40]!r}: give a height up to {HIGHEST}, or 'now'")
 
 
 def is_capture(path: RunPlace) -> bool:

@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crawler.errors import EnvironmentFault, UsageError
-from crawler.keeping.storage import RunPlace, safe_name, storage_at
+from crawler.keeping.storage import RunPlace, check_text, safe_name, storage_at
 
 FORMAT = "recount/run/1"
 
@@ -102,6 +102,8 @@ class RunDirectory:
         """Make the directory; raises ``UsageError`` when it already holds something."""
         if isinstance(path, Path) and path.exists() and not path.is_dir():
             raise UsageError(f"{path} is no directory; choose another --run directory")
+        if isinstance(path, Path):
+            check_text(path)
         run = cls(path, manifest)
         if not run._never_begun():
             raise UsageError(

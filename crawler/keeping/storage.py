@@ -56,12 +56,27 @@ class Url:
 RunPlace = Path | Url
 
 
+def check_text(path: Path) -> str:
+    """Return a path as text; raises ``UsageError`` where it has bytes that are no UTF-8."""
+    text = str(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{text}: a name in it is not UTF-8; rename it, or link to it") from error
+    return text
+
+
 def place_of(text: str) -> RunPlace:
     """Read the place of a run as the user writes it; raises ``UsageError``.
 
     A path, ``file:///path``, or ``s3://bucket/name``. Credentials do not belong into it.
     """
     if "://" not in text:
+        if text.partition(":")[0] in ("file", *OBJECT_STORES) and ":" in text:
+            raise UsageError(
+                f"{text}: a path, file:///path or s3://bucket/name was expected; a directory of "
+                f"this name is ./{text}"
+            )
         return Path(text)
     parts = urlsplit(text)
     if parts.scheme == "file":
@@ -153,9 +168,14 @@ class Directory:
 
     def prepare(self, folders: Sequence[str]) -> None:
         """Make the folders."""
-        with environment_faults(self._path):
-            for folder in folders:
-                (self._path / folder).mkdir(parents=True, exist_ok=True)
+        try:
+            with environment_faults(self._path):
+                for folder in folders:
+                    (self._path / folder).mkdir(parents=True, exist_ok=True)
+        except RecursionError as error:
+            raise UsageError(
+                "too many directories would have to be made, one in another"
+            ) from error
 
     def lock(self) -> Callable[[], None]:
         """Take a POSIX lock, which ends with this process at the latest."""

@@ -85,7 +85,7 @@ def inert(value: object) -> object:
 @contextmanager
 def _parquet(path: Path) -> Iterator[Callable[[pa.Table], None]]:
     schema = pa.schema([LEDGER.field(name) for name in COLUMNS])
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(path.absolute(), schema, compression="zstd") as writer:
         yield writer.write_table
 
 

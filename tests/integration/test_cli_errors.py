@@ -206,3 +206,51 @@ def test_a_place_that_cannot_be_written_ends_with_4(call: Any, files: Files) -> 
     )
     assert code == 4
     assert_one_error(err, "cannot write", "v.csv", "then verify again")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("verify", "DIR/liste_\udce9.csv"), ("UTF-8", "rename it")),
+        (("run", "DIR/liste_\udce9.csv", "--run", "DIR/run"), ("UTF-8", "rename it")),
+        (("run", "LIST", "--run", "DIR/r\udce9"), ("UTF-8", "rename it")),
+        (("run", "LIST", "--run", "file:rel"), ("file:rel", "file:///path", "./file:rel")),
+        (("run", "LIST", "--run", "s3:rel"), ("s3:rel", "s3://bucket/name")),
+        (("run", "LIST", "--run", "d/" * 1500 + "run"), ("too many directories",)),
+        (("plan", "LIST", "--heights", "DIR/h.toml"), ("h.toml", "heights.ETH", "higher")),
+        (("verify", "LIST", "--heights", "DIR/h.toml"), ("h.toml", "heights.ETH", "higher")),
+        (("report", "DIR", "--row", "9" * 23), ("--row",)),
+        (("doctor", "--endpoints", "DIR/e.toml", "--at", str(2**63)), ("--at",)),
+        (("capture", "LIST", "--run", "c", "--endpoints", "e", "--at", "9" * 5000), ("--at",)),
+    ],
+)
+def test_what_no_table_or_report_can_hold_is_refused_before_anything_is_made(
+    call: Any,
+    files: Files,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: Sequence[str],
+    expected: Sequence[str],
+) -> None:
+    monkeypatch.chdir(files.path)
+    files.write("h.toml", f"[heights]\nETH = {2**63}\n")
+    files.write("liste_\udce9.csv", (files.path / "list.csv").read_bytes())
+    before = sorted(files.path.iterdir())
+    places = {"LIST": str(files.path / "list.csv")}
+    given = (places.get(one, one.replace("DIR", str(files.path))) for one in arguments)
+    code, out, err = call(*given)
+    assert (code, out) == (2, "")
+    assert_one_error(err, *expected)
+    assert len(err) < 600
+    assert sorted(one for one in files.path.iterdir() if one.name != "d") == before
+
+
+def test_a_run_may_lie_in_a_directory_with_a_colon(
+    call: Any, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(files.path)
+    for place in ("a:b", "./file:rel"):
+        given = ("run", "list.csv", "--run", place, "--config", "world.toml", "--quiet")
+        assert call(*given)[0] == 3
+        assert call("replay", place)[0] == 3
+    call("verify", "list.csv", "--verdicts", "v:1.parquet", "--quiet")
+    assert (files.path / "v:1.parquet").exists()
