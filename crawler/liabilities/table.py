@@ -12,6 +12,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from crawler.liabilities import Liability, Trust
 
 COLUMNS = ("asset", "amount", "as-of", "source")
 
+_DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})(?:-([0-9]{1,2}))?(?![0-9])")
 _ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*liabilities[ \t]*\]\]", re.MULTILINE)
 
 
@@ -65,6 +67,7 @@ def _liability(entry: _Entry, file: str, place: str) -> Liability:
     for name, text in (("as-of", entry.as_of), ("source", entry.source)):
         if not text:
             raise fault(file, place, f"{entry.asset} has no {name}")
+    _check_date(entry.as_of, file, f"{place}, as-of of {entry.asset}")
     return Liability(
         asset=entry.asset,
         amount=entry.amount,
@@ -73,6 +76,17 @@ def _liability(entry: _Entry, file: str, place: str) -> Liability:
         trust=Trust.ASSERTED,
         place=place,
     )
+
+
+def _check_date(text: str, file: str, place: str) -> None:
+    """Raise ``ConfigError`` for what is written as a date, or a month, that no calendar has."""
+    found = _DATE.match(text)
+    if found is not None:
+        year, month, day = (int(part or 1) for part in found.groups())
+        try:
+            date(year, month, day)
+        except ValueError as error:
+            raise fault(file, place, f"is {text!r}, which is no date ({error})") from error
 
 
 def _csv_entries(raw: bytes, file: str) -> Iterator[tuple[str, _Entry]]:
