@@ -27,6 +27,8 @@ CAIP_19 = re.compile(rf"({CAIP_2.pattern})/([-a-z0-9]{{3,8}}):([-.%a-zA-Z0-9]{{1
 
 LARGEST_FILE = 4 << 20
 """Bytes; what ships has a twentieth of that."""
+LONGEST_TEXT = 600
+"""Characters of a key or of what is wrong with it: lists of known keys are shorter."""
 _ENDLESS_KEY = re.compile(
     rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}"""
 )
@@ -39,8 +41,13 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 def fault(file: str, key: str, problem: str) -> ConfigError:
     """Return the one error shape of declarations: ``file: key: problem``."""
-    place = f"{file}: {key}" if key else file
-    return ConfigError(f"{place}: {problem}")
+    place = f"{file}: {_short(key)}" if key else file
+    return ConfigError(f"{place}: {_short(problem)}")
+
+
+def _short(text: str) -> str:
+    """Leave out the middle of an endless value; its beginning and what was expected stay."""
+    return text if len(text) <= LONGEST_TEXT else f"{text[:150]} … {text[-150:]}"
 
 
 def read_bytes(path: Path, file: str) -> bytes:

@@ -254,3 +254,14 @@ def test_a_run_may_lie_in_a_directory_with_a_colon(
         assert call("replay", place)[0] == 3
     call("verify", "list.csv", "--verdicts", "v:1.parquet", "--quiet")
     assert (files.path / "v:1.parquet").exists()
+
+
+def test_an_endless_value_is_not_repeated_in_full(call: Any, files: Files) -> None:
+    endless = "x" * 100_000
+    policy = files.write("p.toml", f'min_observed_share = "{endless}"\n')
+    heights = files.write("h.toml", f'[heights]\n"{endless}" = -1\n')
+    for option, path in (("--policy", policy), ("--heights", heights)):
+        code, _, err = call("verify", str(files.path / "list.csv"), option, path, "--quiet")
+        assert code == 2
+        assert_one_error(err, "xxx … ", "expected" if option == "--policy" else "negative")
+        assert len(err) < 700
