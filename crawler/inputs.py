@@ -20,6 +20,7 @@ from crawler.examining.earlier import PROGRAM
 from crawler.examining.ownership import Reading
 from crawler.examining.quick import make_ready
 from crawler.keeping.runs import canonical_digest, sha256_file
+from crawler.keeping.storage import is_stream
 from crawler.liabilities.table import load_liabilities
 from crawler.lists import open_list
 from crawler.settings import Heights, World, load_heights, load_policy, load_statement, load_world
@@ -169,6 +170,8 @@ def input_digests(options: Options) -> Mapping[str, Mapping[str, str]]:
 
 
 def _digest(path: Path) -> str:
+    if is_stream(path):
+        raise UsageError(f"{path}: must be a regular file, since it is read more than once")
     try:
         return sha256_file(path)
     except OSError as error:

@@ -66,6 +66,11 @@ def check_text(path: Path) -> str:
     return text
 
 
+def is_stream(path: Path) -> bool:
+    """Tell whether a path is a pipe, a socket or a device, which can be read but once if at all."""
+    return path.is_fifo() or path.is_socket() or path.is_char_device()
+
+
 def place_of(text: str) -> RunPlace:
     """Read the place of a run as the user writes it; raises ``UsageError``.
 

@@ -15,6 +15,7 @@ import msgspec
 import pyarrow as pa
 
 from crawler.errors import ListError
+from crawler.keeping.storage import is_stream
 from crawler.lists import okx
 from crawler.lists.archives import Source, reading, sources
 from crawler.lists.bitmex import proof_table
@@ -142,6 +143,8 @@ def open_list(path: Path, *, companions: Sequence[Path] = ()) -> PublishedList:
 
 def _tables_of(path: Path) -> tuple[list[Table], tuple[str, ...]]:
     """Open the tables of one file, the main one first."""
+    if is_stream(path):
+        raise ListError(f"{path}: a list must be a regular file, since it is read more than once")
     found, passed_over = sources(path)
     if found[0].member is None:
         return [_table(found[0])], passed_over

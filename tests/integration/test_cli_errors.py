@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from typing import Any
@@ -265,3 +266,18 @@ def test_an_endless_value_is_not_repeated_in_full(call: Any, files: Files) -> No
         assert code == 2
         assert_one_error(err, "xxx … ", "expected" if option == "--policy" else "negative")
         assert len(err) < 700
+
+
+def test_a_list_is_a_regular_file(call: Any, files: Files) -> None:
+    pipe = files.path / "pipe.csv"
+    os.mkfifo(pipe)
+    world = ("--config", str(files.path / "world.toml"))
+    for place in (str(pipe), "/dev/null"):
+        for command in ("verify", "run", "plan"):
+            code, out, err = call(command, place, *world, "--quiet")
+            assert (code, out) == (2, "")
+            assert_one_error(err, place, "must be a regular file")
+    listed = str(files.path / "list.csv")
+    code, _, err = call("verify", listed, "--companion", str(pipe), *world, "--quiet")
+    assert code == 2
+    assert_one_error(err, "pipe.csv", "must be a regular file")
