@@ -256,6 +256,7 @@ def _finish(
     )
     crawling = crawl(run, inputs.world, parts, engine, proofs=options.proofs)
     pinned, statistics, rejected = asyncio.run(crawling)
+    give_back()
     keep_circumstances(run, specs, statistics, rejected)
     taken = captured.stored(run)
     stored = captured.joined(pure.stored_shards(run, pinned), pinned, taken)

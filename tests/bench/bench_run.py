@@ -86,9 +86,9 @@ def run(rows: int, *, delay_s: float = 0.0) -> tuple[Measured, float, Slowest]:
                 raise SystemExit(f"exit code {took.code}: {took.err[-400:]}")
             report = json.loads((folder / "run/report.json").read_bytes())
             last = slowest(report, folder / "run", answers=bool(delay_s))
-    gaps = [one for one in report["result"]["findings"] if one["code"].startswith("gap:")]
-    if gaps:
-        raise SystemExit(f"not everything was answered: {gaps_of(folder / 'run')}")
+        gaps = [one for one in report["result"]["findings"] if one["code"].startswith("gap:")]
+        if gaps:
+            raise SystemExit(f"not everything was answered: {gaps_of(folder / 'run')}")
     return took, nodes, last
 
 
