@@ -99,7 +99,9 @@ def _ended() -> int:
         code = INTERRUPTED if came_of_interrupt(error) else told(error)
     if code == INTERRUPTED:  # the parser, too, makes this of an interrupt
         err("recount: interrupted; nothing that was finished is lost", "error")
-    return code if isinstance(code, int) else 0
+    if code is None:  # so a command ends that has nothing to say against its result
+        return 0
+    return code if isinstance(code, int) else EnvironmentFault.exit_code
 
 
 @app.command()

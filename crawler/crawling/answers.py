@@ -114,6 +114,8 @@ def _as_list(texts: Sequence[str | None] | Words) -> Sequence[str | None]:
 
 def _counted(parts: Sequence[Part]) -> tuple[Part, ...]:
     """Return the parts of which a balance is made; none where it is all liquid."""
+    if not parts:
+        return ()
     found = tuple(part for part in parts if part.counted)
     return () if [part.kind for part in found] == [PartKind.LIQUID] else found
 

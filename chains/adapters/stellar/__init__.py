@@ -241,7 +241,7 @@ def _why_not_zero(at: Snapshot, name: str, own: Mapping[Request, Exchange]) -> G
         return last
     if canary is None or canary < at.height:
         return Gap("no-record", detail="the history does not show the canary's transaction")
-    if isinstance(entry, horizon.Entry) and canary < entry.changed:
+    if not isinstance(entry, horizon.Entry) or canary < entry.changed:
         detail = "the history does not go as far as the state"
         return Gap("node-behind", retryable=True, detail=detail)
     if last is not None and last > at.height:
