@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,7 +26,7 @@ from crawler.asking.plan import (
     unread_heights,
     why_not,
 )
-from crawler.counting.shares import Rate, rate_of
+from crawler.counting.asset_facts import Key, asset_gaps, possible, read_rate, supplies
 from crawler.counting.standing import ANSWERED, STANDING, STORED, Standing
 from crawler.counting.unified import unified
 from crawler.counting.validity import Judged, Subjects
@@ -80,9 +79,6 @@ ALIKE = (
 )  # fmt: skip
 """Columns of texts of which a part has few different ones."""
 
-Key = tuple[str, int]
-"""Asset and height."""
-
 Shards = Iterable[tuple[ShardEntry, Questions, MergedShard | None]]
 """Shards with their answers; read once, so that they need not all be in memory."""
 
@@ -105,10 +101,10 @@ class Join:
         for (asset, height), proofs in _whole(others[QueryKind.PROOF]).items():
             self._balances[asset, height].confirm(proofs, coin=not is_token(AssetId(asset)))
         facts = _whole(others[QueryKind.ASSET_FACT])
-        self._asset_gaps = _asset_gaps(world, facts, self._balances)
-        self._supplies = _supplies(world, facts, self._asset_gaps)
+        self._asset_gaps = asset_gaps(world, facts, self._balances)
+        self._supplies = supplies(world, facts, self._asset_gaps)
         self._control = _known(others)
-        self.rates = {key: _rate(standing) for key, standing in facts.items()}
+        self.rates = {key: read_rate(standing) for key, standing in facts.items()}
         self._subjects = Subjects()
         self._judged: Judged | None = None
         self.places: dict[int, tuple[Place, ...]] = {}
@@ -123,7 +119,7 @@ class Join:
         where[flags(pc.not_equal(claims["kind"], RowKind.CLAIM.value))] = -1
         known = pa.array(where, mask=where < 0)
         found = {name: answers[name].take(known) for name in answers.column_names}
-        claims = _possible(claims, found["units"], self._supplies)
+        claims = possible(claims, found["units"], self._supplies)
         statuses, reasons, places = _verdicts(self._world, claims, signatures, self._control)
         self.places |= places
         at = claims.schema.get_field_index("account")
@@ -352,87 +348,5 @@ def _standing_shard(
     return pa.table(columns, schema=STANDING)
 
 
-def _rate(standing: pa.Table) -> Rate:
-    """Return what a token's facts say of its exchange rate, if it has any."""
-    gap = standing["gap"][0].as_py()
-    if gap:
-        return Rate(None, gap)
-    return rate_of(msgspec.json.decode(standing["facts"][0].as_py().encode()))
-
-
 def _repeated(value: object, field: pa.Field, accounts: pa.Array) -> pa.Array:
     return pa.array([value], field.type).take(pa.array(np.zeros(len(accounts), np.int64)))
-
-
-def _asset_gaps(
-    world: World,
-    facts_by_asset: Mapping[Key, pa.Table],
-    asked: Iterable[Key],
-) -> dict[Key, str]:
-    """For each token and height: why its balances may not be used, where that is so."""
-    found = {
-        (asset, height): "asset-unconfirmed"
-        for asset, height in asked
-        if is_token(AssetId(asset)) and (asset, height) not in facts_by_asset
-    }
-    for (asset, height), standing in facts_by_asset.items():
-        gap = standing["gap"][0].as_py()
-        if gap:
-            found[asset, height] = gap if gap == "no-contract" else "asset-unconfirmed"
-            continue
-        facts = msgspec.json.decode(standing["facts"][0].as_py().encode())
-        declared = world.assets[AssetId(asset)]
-        symbol = declared.symbol or facts.get("symbol")  # "" means: not confirmed, decimals only
-        if (facts.get("decimals"), facts.get("symbol")) != (declared.decimals, symbol):
-            found[asset, height] = "asset-mismatch"
-    return found
-
-
-def _supplies(
-    world: World,
-    facts_by_asset: Mapping[Key, pa.Table],
-    gaps: Mapping[Key, str],
-) -> dict[Key, str]:
-    """For each token and height: its total supply in base units, where the chain told that block's.
-
-    A chain that tells of its head only may have burnt since.
-    """
-    found = {}
-    for (asset, height), standing in facts_by_asset.items():
-        spec = world.chains[ChainId(asset.partition("/")[0])]
-        if gaps.get((asset, height)) or capabilities(spec).history != "exact":
-            continue
-        supply = msgspec.json.decode(standing["facts"][0].as_py().encode()).get("total_supply")
-        if supply is not None:
-            found[asset, height] = str(int(supply))
-    return found
-
-
-def _possible(
-    claims: pa.Table, observed: pa.ChunkedArray | pa.Array, supplies: Mapping[Key, str]
-) -> pa.Table:
-    """Return claims without the amounts that nobody can hold: above the token's supply.
-
-    Where the account itself holds all of it, rounding may have made more of it, and the balance
-    tells the rest.
-    """
-    codes, firsts = distinct([claims["asset_id"], claims["at_height"]])
-    keys = [claims[name].take(firsts).to_pylist() for name in ("asset_id", "at_height")]
-    known = [supplies.get(key) for key in zip(*keys, strict=True)]
-    if not any(known):
-        return claims
-    supply = pa.array(known, pa.string()).take(pa.array(codes))
-    is_beyond = pc.and_(
-        pc.fill_null(_is_more(whole(claims["units"]), supply), False),
-        pc.fill_null(_is_more(supply, whole(observed)), True),
-    )
-    at = claims.schema.get_field_index("units")
-    units = pc.if_else(is_beyond, pa.scalar(None, pa.string()), whole(claims["units"]))
-    return claims.set_column(at, claims.schema.field(at), units)
-
-
-def _is_more(one: pa.Array, other: pa.Array) -> pa.Array:
-    """Compare decimal texts without leading zeros; null where one of them is."""
-    longer, shorter = (pc.utf8_length(each) for each in (one, other))
-    same = pc.and_(pc.equal(longer, shorter), pc.greater(one, other))
-    return pc.or_(pc.greater(longer, shorter), same)
