@@ -183,7 +183,7 @@ def judge(row: SignedAddress) -> Outcome:
     foreign: NotApplicable | None = None
     for name in _candidates(row.schemes):
         try:
-            return _check(name)(row, name)
+            return _check(name, row.spec.address)(row, name)
         except Refused as error:
             if refusal is None or _rank(error) < _rank(refusal):
                 refusal = error
@@ -201,8 +201,8 @@ def judge(row: SignedAddress) -> Outcome:
     )
 
 
-def _check(name: str) -> Callable[[SignedAddress, str], Outcome]:
-    """Return what judges by a scheme; raises ``Unsupported`` where nothing does yet."""
+def _check(name: str, address: str) -> Callable[[SignedAddress, str], Outcome]:
+    """Return what judges addresses of a format by a scheme; raises ``Unsupported`` if nothing."""
     check = _JUDGES.get(name)
     if check is None:
         raise Unsupported("unsupported-scheme", f"the scheme {name!r} is not supported yet")
@@ -210,6 +210,10 @@ def _check(name: str) -> Callable[[SignedAddress, str], Outcome]:
         raise Unsupported(
             "unconfirmed-scheme", f"no vector that others made confirms the scheme {name!r}"
         )
+    formats = SCHEMES[name].addresses
+    if formats and address not in formats:
+        meant = ", ".join(sorted(formats))
+        raise NotApplicable("unsupported-scheme", f"{name} is for {meant} addresses, not {address}")
     return check
 
 

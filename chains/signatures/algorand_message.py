@@ -7,7 +7,7 @@ The letters keep a text from being a transaction. HTX's rows sign the bare text
 from __future__ import annotations
 
 from chains.signatures.ed25519 import key_of, parse_signature, signer, verify
-from chains.signatures.model import NotApplicable, Outcome, Scheme, SignedAddress
+from chains.signatures.model import Outcome, Scheme, SignedAddress
 from chains.signatures.rows import Signer, judge_row
 
 FAMILY = "ed25519"
@@ -18,6 +18,7 @@ SCHEMES = (
     Scheme(
         name="algorand-mx",
         family=FAMILY,
+        addresses=frozenset({"algorand"}),
         origin="algorand/java-algorand-sdk:src/test/java/com/algorand/algosdk/account/"
         "TestAccount.java@69d92ca7",
         description="The bytes of the text behind the letters MX.",
@@ -27,8 +28,6 @@ SCHEMES = (
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of Algorand signed by a wallet."""
-    if row.spec.address != "algorand":
-        raise NotApplicable("unsupported-scheme", f"{scheme} is for Algorand addresses")
     return judge_row(row, scheme, _signed)
 
 

@@ -19,7 +19,6 @@ from chains.addresses.base58 import base58_to_bytes, bytes_to_base58
 from chains.model import Ownership
 from chains.signatures.digests import OKX_HEADER, frame
 from chains.signatures.model import (
-    NotApplicable,
     Outcome,
     Refused,
     Scheme,
@@ -39,6 +38,7 @@ SCHEMES = (
     Scheme(
         name="okx-eos",
         family=FAMILY,
+        addresses=frozenset({"antelope"}),
         origin="okx/proof-of-reserves:example/test.csv@2962a89",
         description="OKX: SHA-256 of the framed text, SIG_K1, by keys named in the row.",
     ),
@@ -54,10 +54,6 @@ class _TwoKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of an account name; at best its keys have signed."""
-    if row.spec.address != "antelope":
-        raise NotApplicable(
-            "unsupported-scheme", f"{scheme} has no rule for {row.spec.address!r} addresses"
-        )
     if row.owners:
         raise Unsupported("unsupported-scheme", f"{scheme} has no rule for named owners")
     keys = parse_keys(row.public_key)

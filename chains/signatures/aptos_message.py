@@ -14,7 +14,7 @@ import re
 from chains.addresses import AddressError, decode
 from chains.signatures.aptos_keys import Authenticator, parse, signer
 from chains.signatures.envelopes import is_object, read_object, text_of
-from chains.signatures.model import NotApplicable, Outcome, Refused, Scheme, SignedAddress
+from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress
 from chains.signatures.rows import Signer, judge_row
 
 FAMILY = "ed25519"
@@ -43,12 +43,14 @@ SCHEMES = (
     Scheme(
         name="aptos-full-message",
         family=FAMILY,
+        addresses=frozenset({"aptos"}),
         origin="okx/go-wallet-sdk:coins/aptos/aptos_test.go",
         description="Aptos wallets' block of lines: address, application, chain, text, nonce.",
     ),
     Scheme(
         name=RAW,
         family=FAMILY,
+        addresses=frozenset({"aptos"}),
         origin="aptos-labs/aptos-ts-sdk:tests/unit/{helper,multiEd25519.test}.ts@82b31044; "
         "mrtnetwork/On_chain:test/aptos/signing_test.dart@f56635dd",
         description="The bytes of the text, by one or several keys of an Aptos account.",
@@ -59,8 +61,6 @@ ALIASES = {"aptos-fullMessage": "aptos-full-message"}
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row whose text was signed by an Aptos wallet."""
-    if row.spec.address != "aptos":
-        raise NotApplicable("unsupported-scheme", f"{scheme} is for Aptos addresses")
     return judge_row(row, scheme, _signed_raw if scheme == RAW else _signed)
 
 

@@ -33,6 +33,7 @@ SCHEMES = (
     Scheme(
         name=NAME,
         family=FAMILY,
+        addresses=frozenset({"bitcoin"}),
         origin="bizjs/chainkit:packages/bitcoin/tests/bitcoin-chaiin.test.ts",
         description="Old signmessage by the internal key of a BIP-86 taproot address.",
     ),
@@ -42,8 +43,6 @@ ALIASES = {"bip137-on-p2tr(BIP86 key)": NAME}
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of a taproot address; the key must derive it by BIP-86."""
-    if row.spec.address != "bitcoin":
-        raise NotApplicable("unsupported-scheme", f"{scheme} is for Bitcoin's taproot addresses")
     return judge_row(row, scheme, _signed)
 
 

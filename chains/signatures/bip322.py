@@ -37,7 +37,6 @@ from chains.signatures.bitcoin_transaction import (
 )
 from chains.signatures.digests import compact_size
 from chains.signatures.model import (
-    NotApplicable,
     Outcome,
     Refused,
     Scheme,
@@ -60,6 +59,7 @@ SCHEMES = (
     Scheme(
         name=NAME,
         family=FAMILY,
+        addresses=frozenset({"bitcoin"}),
         origin="bitcoin/bips:bip-0322/{basic,generated}-test-vectors.json@7fe0b034",
         description="BIP-322 simple and full: keys, multisig, taproot, scripts with time locks.",
     ),
@@ -84,10 +84,6 @@ class _Proof(msgspec.Struct, frozen=True):
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of Bitcoin by BIP-322; one signature is the whole proof."""
-    if row.spec.address != "bitcoin":
-        raise NotApplicable(
-            "unsupported-scheme", f"{scheme} has no rule for {row.spec.address!r} addresses"
-        )
     if not is_bitcoin(row):
         raise Unsupported("unconfirmed-scheme", f"{scheme} has vectors for Bitcoin only")
     if row.owners:

@@ -17,7 +17,7 @@ import msgspec
 
 from chains.signatures.ed25519 import KEY_LENGTH, SIGNATURE_LENGTH, parse_key, signer, verify
 from chains.signatures.envelopes import is_object, read_object, text_of
-from chains.signatures.model import NotApplicable, Outcome, Refused, Scheme, SignedAddress
+from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress
 from chains.signatures.rows import Signer, judge_row
 
 FAMILY = "ed25519"
@@ -35,6 +35,7 @@ SCHEMES = (
     Scheme(
         name="cip8",
         family=FAMILY,
+        addresses=frozenset({"cardano"}),
         origin="cardano-foundation/cardano-verify-datasignature:index.test.ts; "
         "okx/go-wallet-sdk:coins/cardano/message_test.go",
         description="CIP-8 and CIP-30: COSE_Sign1 over the address and the text.",
@@ -55,8 +56,6 @@ class Signed(msgspec.Struct, frozen=True):
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of Cardano signed by a wallet."""
-    if row.spec.address != "cardano":
-        raise NotApplicable("unsupported-scheme", f"{scheme} is for Cardano addresses")
     return judge_row(row, scheme, _signed)
 
 

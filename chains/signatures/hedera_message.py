@@ -19,7 +19,6 @@ from chains.protobuf import BadMessage, fields
 from chains.signatures import trace
 from chains.signatures.ed25519 import SIGNATURE_LENGTH, signer, verify
 from chains.signatures.model import (
-    NotApplicable,
     Outcome,
     Refused,
     Scheme,
@@ -33,6 +32,7 @@ SCHEMES = (
     Scheme(
         name="hedera-signed-message",
         family="ed25519",
+        addresses=frozenset({"hedera"}),
         origin="hashgraph/hedera-wallet-connect:"
         "test/reown/wallets/hip-820/wallet-methods.test.ts@25d7f0183a",
         description="Hedera wallets (HIP-820): header, length of the text, text.",
@@ -49,8 +49,6 @@ _HEX_LENGTH = 2 * SIGNATURE_LENGTH
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of Hedera signed by a wallet."""
-    if row.spec.address != "hedera":
-        raise NotApplicable("unsupported-scheme", f"{scheme} is for Hedera accounts")
     return judge_row(row, scheme, _signed)
 
 

@@ -56,11 +56,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Scheme(msgspec.Struct, frozen=True, kw_only=True):
     """A way of hashing and signing a text.
 
-    ``origin`` names the public source of the vectors that confirm it: not ours.
+    ``addresses`` are the formats (``ChainSpec.address``) it signs for, where they are few and
+    settled; empty where its judge has to look. ``origin`` names the public source of the vectors
+    that confirm it: not ours.
     """
 
     name: str
     family: str
+    addresses: frozenset[str] = frozenset()
     origin: str
     description: str
 

@@ -14,7 +14,7 @@ from chains.addresses import AddressError
 from chains.addresses.base58 import base58_to_bytes
 from chains.signatures.ed25519 import KEY_LENGTH, key_of, parse_key, parse_signature, signer, verify
 from chains.signatures.envelopes import bytes_of, read_object, text_of
-from chains.signatures.model import NotApplicable, Outcome, Refused, Scheme, SignedAddress
+from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress
 from chains.signatures.rows import Signer, judge_row
 
 FAMILY = "ed25519"
@@ -29,6 +29,7 @@ SCHEMES = (
     Scheme(
         name="nep413",
         family=FAMILY,
+        addresses=frozenset({"near"}),
         origin="near/intents:crates/signatures/nep413/src/lib.rs",
         description="NEP-413: SHA-256 over text, nonce, recipient and call-back.",
     ),
@@ -37,8 +38,6 @@ SCHEMES = (
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of NEAR signed by a wallet."""
-    if row.spec.address != "near":
-        raise NotApplicable("unsupported-scheme", f"{scheme} is for NEAR accounts")
     return judge_row(row, scheme, _signed)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from binascii import Error as BinasciiError
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from hashlib import blake2b, sha256
 
@@ -43,12 +43,14 @@ SCHEMES = (
     Scheme(
         name="cfx-personal-sign",
         family=FAMILY,
+        addresses=frozenset({"conflux"}),
         origin="Conflux-Chain/js-conflux-sdk:test/personalMessage.test.js",
         description="Conflux wallets (CIP-23): Keccak of header, length and text.",
     ),
     Scheme(
         name="fil-f1",
         family=FAMILY,
+        addresses=frozenset({"filecoin"}),
         origin="Consensys/web3signer:signing/src/test/java/tech/pegasys/web3signer/signing/"
         "FcSecpArtifactSignerTest.java@2fc711ac; "
         "hugomrdias/filecoin:packages/iso-filecoin/test/wallet.test.js@3508d54c",
@@ -57,12 +59,14 @@ SCHEMES = (
     Scheme(
         name="fil-frc102",
         family=FAMILY,
+        addresses=frozenset({"filecoin"}),
         origin="filecoin-project/lotus:cli/wallet_test.go (envelope); for the signature see fil-f1",
         description="Filecoin wallets (FRC-0102): header, length and text, signed as fil-f1.",
     ),
     Scheme(
         name="adr36",
         family=FAMILY,
+        addresses=frozenset({"cosmos"}),
         origin="near/intents:crates/signatures/adr36/src/lib.rs; "
         "cybercongress/cw-cybergift:contracts/cw-cyber-airdrop/testdata/cw-cybergift-data.md",
         description="Cosmos wallets (ADR-036): SHA-256 of an amino document around the text.",
@@ -70,6 +74,7 @@ SCHEMES = (
     Scheme(
         name="stacks-message",
         family=FAMILY,
+        addresses=frozenset({"stacks"}),
         origin="hirosystems/stacks.js:packages/encryption/tests/messageSignature.test.ts; "
         "fungible-systems/micro-stacks:packages/core/src/connect/message-signing/verify.test.ts",
         description="Stacks wallets: SHA-256 of header, length and text; also the first header.",
@@ -77,12 +82,14 @@ SCHEMES = (
     Scheme(
         name="substrate-ecdsa",
         family=FAMILY,
+        addresses=frozenset({"ss58"}),
         origin="polkadot-js/common:packages/util-crypto/src/signature/verify.spec.ts",
         description="Substrate: BLAKE2b-256 of the text, as it is or in <Bytes>.",
     ),
     Scheme(
         name="substrate-ethereum",
         family=FAMILY,
+        addresses=frozenset({"evm"}),
         origin="polkadot-js/common:packages/util-crypto/src/signature/verify.spec.ts",
         description="Substrate with Ethereum accounts: Keccak of the text, or in <Bytes>.",
     ),
@@ -190,13 +197,6 @@ class Reading(msgspec.Struct, frozen=True):
     digest: Callable[[str], bytes]
 
 
-class Variant(msgspec.Struct, frozen=True):
-    """One scheme: the address formats that it is of, and its readings in their order."""
-
-    address: str
-    readings: tuple[Reading, ...]
-
-
 def _parse_vrs(text: str) -> bytes:
     """Read v ‖ r ‖ s, as the first Stacks wallets wrote it."""
     digits = text.removeprefix("0x")
@@ -243,52 +243,41 @@ def exact_base64(text: str) -> bytes:
 _RSV = partial(parse_hex_signature, recovery_ids=PLAIN_OR_ELECTRUM, low_s=True)
 _RSV_ANY_S = partial(parse_hex_signature, recovery_ids=PLAIN_OR_ELECTRUM, low_s=False)
 
-VARIANTS = {
-    "cfx-personal-sign": Variant("conflux", (Reading("", _RSV, conflux_message),)),
-    "fil-f1": Variant("filecoin", (Reading("", _parse_lotus, filecoin_message),)),
-    "fil-frc102": Variant("filecoin", (Reading("", _parse_lotus, filecoin_personal_message),)),
-    "stacks-message": Variant(
-        "stacks",
-        (
-            Reading("", _RSV, stacks_message),
-            Reading("first-header", _RSV, stacks_first_message),
-            Reading("first-header-vrs", _parse_vrs, stacks_first_message),
-        ),
+READINGS: Mapping[str, tuple[Reading, ...]] = {
+    "cfx-personal-sign": (Reading("", _RSV, conflux_message),),
+    "fil-f1": (Reading("", _parse_lotus, filecoin_message),),
+    "fil-frc102": (Reading("", _parse_lotus, filecoin_personal_message),),
+    "stacks-message": (
+        Reading("", _RSV, stacks_message),
+        Reading("first-header", _RSV, stacks_first_message),
+        Reading("first-header-vrs", _parse_vrs, stacks_first_message),
     ),
-    "substrate-ecdsa": Variant(
-        "ss58",
-        (
-            Reading("", _RSV_ANY_S, substrate_hash),
-            Reading("bytes", _RSV_ANY_S, lambda text: substrate_hash(in_bytes(text))),
-        ),
+    "substrate-ecdsa": (
+        Reading("", _RSV_ANY_S, substrate_hash),
+        Reading("bytes", _RSV_ANY_S, lambda text: substrate_hash(in_bytes(text))),
     ),
-    "substrate-ethereum": Variant(
-        "evm",
-        (
-            Reading("", _RSV_ANY_S, bare_keccak),
-            Reading("bytes", _RSV_ANY_S, lambda text: bare_keccak(in_bytes(text))),
-        ),
+    "substrate-ethereum": (
+        Reading("", _RSV_ANY_S, bare_keccak),
+        Reading("bytes", _RSV_ANY_S, lambda text: bare_keccak(in_bytes(text))),
     ),
 }
+"""By scheme, in the order in which they are tried. ADR-036 signs another text for each address."""
 
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row signed by the wallet of its own chain."""
-    variant = VARIANTS.get(scheme)
-    if row.spec.address != (variant.address if variant else "cosmos"):
-        raise Unsupported(
-            "unsupported-scheme", f"{scheme} has no rule for {row.spec.address!r} addresses"
-        )
-    if variant is not None:
-        return judge_row(row, scheme, partial(_signed, variant=variant))
+    if scheme in READINGS:
+        return judge_row(row, scheme, partial(_signed, readings=READINGS[scheme]))
     if row.spec.address_params.keys() & _NOT_COSMOS:
         raise Unsupported("unconfirmed-scheme", "no vector shows how this chain's wallets sign")
     return judge_row(row, scheme, _adr36)
 
 
-def _signed(row: SignedAddress, signature: str, account: bytes, *, variant: Variant) -> Signer:
+def _signed(
+    row: SignedAddress, signature: str, account: bytes, *, readings: tuple[Reading, ...]
+) -> Signer:
     refusal: Refused | None = None
-    for reading in variant.readings:
+    for reading in readings:
         try:
             raw = reading.parse(signature)
             signer = link(row, recover(reading.digest(row.message), raw), account)

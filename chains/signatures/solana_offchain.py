@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from chains.signatures.ed25519 import key_of, parse_signature, signer, verify
 from chains.signatures.model import (
-    NotApplicable,
     Outcome,
     Refused,
     Scheme,
@@ -30,6 +29,7 @@ SCHEMES = (
     Scheme(
         name="sol-offchain-v0",
         family=FAMILY,
+        addresses=frozenset({"solana"}),
         origin="paulmillr/micro-sol-signer:test/offchain.test.ts",
         description="Solana's off-chain message, version 0, behind its own header.",
     ),
@@ -38,8 +38,6 @@ SCHEMES = (
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row whose text was signed as an off-chain message."""
-    if row.spec.address != "solana":
-        raise NotApplicable("unsupported-scheme", f"{scheme} is for Solana addresses")
     return judge_row(row, scheme, _signed)
 
 

@@ -10,7 +10,6 @@ import re
 from functools import lru_cache
 
 from chains.signatures.model import (
-    NotApplicable,
     Outcome,
     Refused,
     Scheme,
@@ -39,6 +38,7 @@ SCHEMES = (
     Scheme(
         name=SCHEME,
         family="starknet",
+        addresses=frozenset({"starknet"}),
         origin="okx/proof-of-reserves:example/test.csv@2962a89",
         description="OKX: typed data of the old form with the text as short string.",
     ),
@@ -47,10 +47,6 @@ SCHEMES = (
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of Starknet. The best outcome is ``signer-only``: see the module."""
-    if row.spec.address != "starknet":
-        raise NotApplicable(
-            "unsupported-scheme", f"{scheme} has no rule for {row.spec.address!r} addresses"
-        )
     return judge_row(row, scheme, _signed)
 
 

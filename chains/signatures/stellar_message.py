@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from chains.signatures.ed25519 import key_of, parse_signature, signer, verify
-from chains.signatures.model import NotApplicable, Outcome, Scheme, SignedAddress
+from chains.signatures.model import Outcome, Scheme, SignedAddress
 from chains.signatures.rows import Signer, judge_row
 
 FAMILY = "ed25519"
@@ -19,6 +19,7 @@ SCHEMES = (
     Scheme(
         name="sep53",
         family=FAMILY,
+        addresses=frozenset({"stellar"}),
         origin="stellar/stellar-protocol:ecosystem/sep-0053.md",
         description="SEP-53: SHA-256 over a header and the text.",
     ),
@@ -27,8 +28,6 @@ SCHEMES = (
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of Stellar or a chain like it."""
-    if row.spec.address != "stellar":
-        raise NotApplicable("unsupported-scheme", f"{scheme} is for Stellar addresses")
     return judge_row(row, scheme, _signed)
 
 

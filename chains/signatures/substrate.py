@@ -13,7 +13,7 @@ from functools import partial
 from hashlib import blake2b
 
 from chains.signatures.ed25519 import parse_signature, verify
-from chains.signatures.model import NotApplicable, Outcome, Refused, Scheme, SignedAddress
+from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress
 from chains.signatures.rows import Signer, judge_row
 from chains.signatures.secp256k1 import (
     PLAIN_OR_ELECTRUM,
@@ -32,12 +32,14 @@ SCHEMES = (
     Scheme(
         name="substrate-sr25519",
         family=FAMILY,
+        addresses=frozenset({"ss58"}),
         origin=_ORIGIN,
         description="sr25519 over the text, or over the text inside <Bytes>.",
     ),
     Scheme(
         name="substrate-any",
         family=FAMILY,
+        addresses=frozenset({"ss58"}),
         origin=_ORIGIN,
         description="Ed25519, sr25519 or secp256k1, whichever verifies.",
     ),
@@ -47,8 +49,6 @@ ALIASES = {"substrate-sr25519-<Bytes>": "substrate-sr25519"}
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of a Substrate network by one of these schemes."""
-    if row.spec.address != "ss58":
-        raise NotApplicable("unsupported-scheme", f"{scheme} is for SS58 addresses")
     return judge_row(row, scheme, partial(_signed, check=_CHECKS[scheme]))
 
 

@@ -14,7 +14,6 @@ from hashlib import blake2b
 from chains.signatures.bcs import uleb128
 from chains.signatures.ed25519 import parse_key
 from chains.signatures.model import (
-    NotApplicable,
     Outcome,
     Refused,
     Scheme,
@@ -45,6 +44,7 @@ SCHEMES = (
     Scheme(
         name="sui-personal-message",
         family=FAMILY,
+        addresses=frozenset({"sui"}),
         origin="trustwallet/wallet-core:tests/chains/Sui/MessageSignerTests.cpp; "
         "okx/go-wallet-sdk:coins/sui/sui_test.go; "
         "mrtnetwork/On_chain:test/sui/personal_sign_test.dart@f56635dd",
@@ -55,8 +55,6 @@ SCHEMES = (
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of Sui signed as a personal message."""
-    if row.spec.address != "sui":
-        raise NotApplicable("unsupported-scheme", f"{scheme} is for Sui addresses")
     return judge_row(row, scheme, _signed)
 
 

@@ -23,7 +23,6 @@ from chains.signatures.ed25519 import (
 )
 from chains.signatures.envelopes import bytes_of, check_members, read_object, text_of
 from chains.signatures.model import (
-    NotApplicable,
     Outcome,
     Refused,
     Scheme,
@@ -47,24 +46,28 @@ SCHEMES = (
     Scheme(
         name="ton-proof-v2",
         family=FAMILY,
+        addresses=frozenset({"ton"}),
         origin="okx/go-wallet-sdk:coins/ton/connect_test.go",
         description="TON Connect's proof of an address, with domain and time.",
     ),
     Scheme(
         name="ton-connect-sign-data-text",
         family=FAMILY,
+        addresses=frozenset({"ton"}),
         origin="near/intents:crates/signatures/ton-connect/src/lib.rs",
         description="TON Connect's signature of a text, with domain and time.",
     ),
     Scheme(
         name="ton-connect-sign-data-binary",
         family=FAMILY,
+        addresses=frozenset({"ton"}),
         origin="near/intents:crates/signatures/ton-connect/src/lib.rs",
         description="TON Connect's signature of bytes, with domain and time.",
     ),
     Scheme(
         name="ton-safe-sign-magic",
         family=FAMILY,
+        addresses=frozenset({"ton"}),
         origin="bizjs/chainkit:packages/tvm/tests/tvm-chain.test.ts",
         description="The text behind the mark of TON's older wallets.",
     ),
@@ -77,8 +80,6 @@ ALIASES = {
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of TON signed for an application."""
-    if row.spec.address != "ton":
-        raise NotApplicable("unsupported-scheme", f"{scheme} is for TON addresses")
     return judge_row(row, scheme, _SIGNED[scheme])
 
 

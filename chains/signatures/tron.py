@@ -12,7 +12,7 @@ from functools import partial
 import msgspec
 
 from chains.signatures.digests import tip191, tron_hashed, tron_legacy
-from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress, Unsupported
+from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress
 from chains.signatures.rows import Signer, judge_row
 from chains.signatures.secp256k1 import (
     ELECTRUM,
@@ -42,18 +42,21 @@ SCHEMES = (
     Scheme(
         name="okx-tron",
         family=FAMILY,
+        addresses=frozenset({"tron"}),
         origin="okx/proof-of-reserves:common/crypto_test.go@2962a89",
         description="OKX: TRON's header over the Keccak of the text, or TIP-191.",
     ),
     Scheme(
         name="htx-tron",
         family=FAMILY,
+        addresses=frozenset({"tron"}),
         origin="huobiapi/Tool-Node.js-VerifyAddress:snapshot/huobi_por*.csv",
         description="HTX: old TronWeb's header over the text or over its Keccak.",
     ),
     Scheme(
         name="tip191",
         family=FAMILY,
+        addresses=frozenset({"tron"}),
         origin="tronprotocol/tronweb:test/testcases/src/sign-message.ts",
         description="TronLink's signMessageV2 (TIP-191).",
     ),
@@ -62,10 +65,6 @@ SCHEMES = (
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of TRON by one of these schemes."""
-    if row.spec.address != "tron":
-        raise Unsupported(
-            "unsupported-scheme", f"{scheme} has no rule for {row.spec.address!r} addresses"
-        )
     return judge_row(row, scheme, _SIGNED[scheme])
 
 

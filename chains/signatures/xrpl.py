@@ -12,7 +12,7 @@ from hashlib import sha512
 
 from chains.addresses import xrpl
 from chains.signatures.ed25519 import verify
-from chains.signatures.model import NotApplicable, Outcome, Refused, Scheme, SignedAddress
+from chains.signatures.model import Outcome, Refused, Scheme, SignedAddress
 from chains.signatures.rows import Signer, judge_row
 from chains.signatures.secp256k1 import HALF_ORDER, hash160
 from chains.signatures.secp_accounts import link_one_of
@@ -28,12 +28,14 @@ SCHEMES = (
     Scheme(
         name="xrpl-secp256k1",
         family=FAMILY,
+        addresses=frozenset({"xrpl"}),
         origin="XRPLF/xrpl.js:packages/ripple-keypairs/test/fixtures/api.json@65ff85ad",
         description="XRPL: the first half of SHA-512 of the text, DER, secp256k1.",
     ),
     Scheme(
         name="xrpl-ed25519",
         family=FAMILY,
+        addresses=frozenset({"xrpl"}),
         origin="XRPLF/xrpl.js:packages/ripple-keypairs/test/fixtures/api.json@65ff85ad",
         description="XRPL: the text as it is, Ed25519, the key behind the byte ED.",
     ),
@@ -46,10 +48,6 @@ ALIASES = {
 
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row of the XRP Ledger by one of these schemes."""
-    if row.spec.address != "xrpl":
-        raise NotApplicable(
-            "unsupported-scheme", f"{scheme} has no rule for {row.spec.address!r} addresses"
-        )
     return judge_row(row, scheme, _SIGNED[scheme])
 
 

@@ -6,9 +6,11 @@ of them: docs/schemes.md.
 
 import re
 from hashlib import blake2b, sha3_256
+from importlib.util import find_spec
 from pathlib import Path
 
 import coincurve
+import msgspec
 import pyarrow as pa
 import pytest
 from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
@@ -233,6 +235,24 @@ def _row(chain, own, given, *, scheme, **other):
         schemes=(scheme,),
         **other,
     )
+
+
+FOR_SOME = sorted(scheme.name for scheme in SCHEMES.values() if scheme.addresses)
+
+
+@pytest.mark.parametrize("scheme", FOR_SOME)
+def test_a_scheme_of_other_addresses_says_so_and_hides_no_refusal(scheme):
+    for address in SCHEMES[scheme].addresses:
+        assert find_spec(f"chains.addresses.{address.replace('-', '_')}")
+    foreign = "solana" if "solana" not in SCHEMES[scheme].addresses else "evm"
+    row = _row(spec(foreign), b"\x11" * 32, ("00" * 65,), scheme=scheme)
+    with pytest.raises(Unsupported, match=f"{scheme} is for .* addresses, not {foreign}") as caught:
+        judge(row)
+    assert caught.value.code == "unsupported-scheme"
+    other = "ed25519-raw" if foreign == "solana" else "eip191"
+    for schemes in ((scheme, other), (other, scheme)):
+        with pytest.raises(Refused):
+            judge(msgspec.structs.replace(row, schemes=schemes))
 
 
 BTC = spec("bitcoin", p2pkh=[0], p2sh=[5], hrp="bc", message_header="Bitcoin")
