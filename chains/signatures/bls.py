@@ -35,6 +35,7 @@ from chains.signatures.model import (
     Unsupported,
 )
 from chains.signatures.rows import Signer, judge_row
+from chains.signatures.secp_wallets import filecoin_envelope
 
 KEY_LENGTH, SIGNATURE_LENGTH = 48, 96
 PRIME = int(
@@ -52,12 +53,14 @@ SCHEMES = (
     Scheme(
         name="okx-bls",
         family="bls",
+        addresses=frozenset({"bls"}),
         origin="okx/proof-of-reserves:common/crypto_test.go@2962a89",
         description="OKX: BLS of Ethereum's validators (POP) over OKX's EVM digest.",
     ),
     Scheme(
         name="fil-f3",
         family="bls",
+        addresses=frozenset({"filecoin"}),
         origin="filecoin-project/lotus:lib/sigs/bls/bls_test.go",
         description="Filecoin: BLS (NUL) over the text, by the key in an f3 address.",
     ),
@@ -68,14 +71,10 @@ ALIASES = {"fil-f3-bls(RO_NUL)": "fil-f3"}
 def judge(row: SignedAddress, scheme: str) -> Outcome:
     """Judge a row whose address carries a BLS key."""
     if scheme == "okx-bls":
-        if row.spec.address != "bls":
-            raise _no_rule(row, scheme)
         return judge_row(row, scheme, _validator_signed)
-    if row.spec.address != "filecoin":
-        raise _no_rule(row, scheme)
+    if row.account[0] == filecoin.SECP256K1 or row.account.startswith(filecoin.ETHEREUM):
+        raise NotApplicable("unsupported-scheme", f"{scheme} is not for f1 and f410 addresses")
     if row.account[0] != filecoin.BLS:
-        if row.account[0] == filecoin.SECP256K1 or row.account.startswith(filecoin.ETHEREUM):
-            raise _no_rule(row, scheme)
         raise Unsupported("unsupported-scheme", f"{scheme} reads no other account than f3")
     return judge_row(row, scheme, _f3_signed)
 
@@ -112,9 +111,12 @@ def _validator_signed(row: SignedAddress, signature: str, account: bytes) -> Sig
 
 def _f3_signed(row: SignedAddress, signature: str, account: bytes) -> Signer:
     key = account[1:]
-    if not _verify_nul(key, row.message.encode(), _checked(key, signature)):
-        raise Refused("wrong-signature", "the key of this address did not sign this text")
-    return Signer(key)
+    raw = _checked(key, signature)
+    if _verify_nul(key, row.message.encode(), raw):
+        return Signer(key)
+    if _verify_nul(key, filecoin_envelope(row.message), raw):
+        raise Unsupported("unconfirmed-scheme", "no public vector shows an f3 key sign FRC-0102")
+    raise Refused("wrong-signature", "the key of this address did not sign this text")
 
 
 def _checked(key: bytes, signature: str) -> bytes:
@@ -177,10 +179,4 @@ def _is_point(raw: bytes) -> bool:
     return all(
         int.from_bytes(numbers[start : start + KEY_LENGTH], "big") < PRIME
         for start in range(0, len(numbers), KEY_LENGTH)
-    )
-
-
-def _no_rule(row: SignedAddress, scheme: str) -> NotApplicable:
-    return NotApplicable(
-        "unsupported-scheme", f"{scheme} has no rule for this kind of {row.spec.address!r} address"
     )

@@ -158,6 +158,17 @@ def test_an_f3_address_of_another_key_or_kind_does_not_pass():
     assert refusal(msgspec.structs.replace(F3, message="potato ")) == "wrong-signature"
 
 
+def test_an_f3_key_that_signed_the_wallets_envelope_is_no_fault_of_the_row():
+    """FRC-0102 by a BLS key: right by its words, but no vector of others confirms it."""
+    envelope = b"\x19Filecoin Signed Message:\n6potato"
+    raw = G2Basic.Sign(5, envelope)
+    own = msgspec.structs.replace(F3, account=b"\x03" + G2Basic.SkToPk(5))
+    for schemes in (("fil-f3",), ("fil-f1", "fil-frc102", "fil-f3")):
+        row_of_both = msgspec.structs.replace(own, schemes=schemes)
+        assert refusal(with_signature(row_of_both, raw)) == "unconfirmed-scheme"
+    assert refusal(with_signature(own, G2Basic.Sign(6, envelope))) == "wrong-signature"
+
+
 @pytest.mark.parametrize("good", [BETH, F3])
 def test_lengths_encodings_and_infinity(good):
     raw = raw_of(good)
