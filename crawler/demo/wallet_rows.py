@@ -19,6 +19,8 @@ MAIN_SHARES = {"ETH": 1500, "USDT-ERC20": 1500, "USDC": 500, "TRX": 1200, "BTC":
 """Rows in about ten thousand of a wide world; the further networks have the rest."""
 WIDE_NUMBERS = 20_000_000
 """Wide worlds count from here where planted rows have numbers of their own."""
+RICH = 400_000
+"""Bitcoin wallets that hold up to 40 BTC; all others hold up to one. There are 21 million."""
 
 
 def part(numbers: range, *, sign: bool, wide: bool) -> MadeUp:
@@ -167,7 +169,8 @@ def bitcoin_row(world: MadeUp, number: int, *, sign: bool) -> None:
         address, pubkey_script = segwit(digest), b"\x00\x14" + digest
     several = form in (0, 2)
     signing = signers[:2] if several else signers[:1]
-    units = amount(10**6, 40 * 10**8, "bitcoin", number)
+    most = 40 if number < WIDE_NUMBERS + 10 * RICH else 1
+    units = amount(10**6, most * 10**8, "bitcoin", number)
     world.coins.extend(_coins(number, units, pubkey_script))
     world.rows.append(
         ListedRow(

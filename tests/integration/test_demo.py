@@ -11,8 +11,10 @@ import pytest
 from chains.simulated.anvil import find_anvil
 from crawler import demo, settings, sources
 from crawler.demo import making
+from crawler.demo.exchange import MadeUp
 from crawler.demo.families import FAMILIES
 from crawler.demo.networks import networks
+from crawler.demo.wallet_rows import WIDE_NUMBERS, bitcoin_row
 from crawler.errors import EnvironmentFault
 from crawler.watching.progress import Silent
 from tests.nodes import note
@@ -58,6 +60,16 @@ def test_a_wide_world_lists_no_account_twice_and_addresses_on_several_networks()
     assert max(listed.values()) == 1
     evm = Counter(row.address for row in world.rows if row.address.startswith("0x"))
     assert sum(count > 1 for count in evm.values()) > 300
+
+
+def test_there_are_never_more_bitcoin_than_there_can_be() -> None:
+    """A dump with more is refused, rightly: a list of ten million rows had 34 million."""
+    world, every, wallets = MadeUp(), 20_000, 17_000_000
+    for own in range(0, wallets, every):
+        bitcoin_row(world, WIDE_NUMBERS + own * 10, sign=False)
+    held = sum(row.units for row in world.rows)
+    assert 0 < held * every < 21 * 10**14
+    assert sum(coin.units for coin in world.coins) == held
 
 
 def test_the_nodes_are_of_the_recount_that_asks_wherever_it_is_started(
