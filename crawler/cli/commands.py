@@ -19,6 +19,7 @@ from rich.console import Console
 from crawler import inputs, jobs
 from crawler.cli import networks, nodes, plan_summary, pruning, repeat, rereading
 from crawler.cli.faults import heed_signals, told
+from crawler.cli.libraries import heard
 from crawler.cli.options import (
     Captured,
     ClusterAddress,
@@ -79,7 +80,7 @@ def main() -> None:
     STDERR.reset()
     heed_signals()
     collect_rarely()
-    with guarded():
+    with guarded(), heard():
         code = _ended()
     sys.exit(code)
 
