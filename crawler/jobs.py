@@ -47,7 +47,7 @@ from crawler.reports import document, html
 from crawler.result import Circumstances, Report, Result
 from crawler.settings import World
 from crawler.tables.digests import MANY
-from crawler.tables.memory import give_back
+from crawler.tables.memory import give_back, keep_no_large_blocks
 from crawler.tables.spool import PIECE
 from crawler.watching.progress import Progress
 
@@ -246,6 +246,7 @@ def _finish(
         judges = cluster.judges(opened.reading) if cluster else None
         examine_list(run, options, opened, progress, judges)
         give_back()
+    keep_no_large_blocks()
     inputs = stored_inputs(run)
     specs = endpoint_specs(options, inputs.world)
     run.manifest.endpoints = tuple(spec.redacted() for spec in specs)
@@ -256,6 +257,7 @@ def _finish(
     )
     crawling = crawl(run, inputs.world, parts, engine, proofs=options.proofs)
     pinned, statistics, rejected = asyncio.run(crawling)
+    del engine, crawling
     give_back()
     keep_circumstances(run, specs, statistics, rejected)
     taken = captured.stored(run)

@@ -17,7 +17,7 @@ from crawler.keeping.storage import environment_faults
 
 IN_MEMORY = 1 << 20
 """Rows kept in memory, one or two hundred bytes each."""
-PIECE = 1 << 17
+PIECE = 1 << 16
 """Rows that come back at a time, at least, but for the last."""
 
 
