@@ -24,7 +24,7 @@ del learnt
 blocks, between = [], []
 for _ in range(16):
     blocks.append(np.ones(4 << 20, "u1"))
-    between.append(bytearray(600))
+    between.append(np.ones(300_000, "u1"))
 before = resident()
 blocks.clear()
 print(before - resident())
@@ -32,7 +32,7 @@ print(before - resident())
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc learns to keep blocks")
-def test_large_blocks_between_small_ones_go_back_at_once():
+def test_large_blocks_between_smaller_ones_go_back_at_once():
     def freed_mb(choice):
         command = [sys.executable, "-c", FREED.format(choice=choice)]
         return int(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
