@@ -6,7 +6,8 @@ Each benchmark is a program of its own that prints one JSON line, and is given s
 that fails, is late or lacks something says so and does not hold up the others. The lines go, with
 machine and versions, to ``bench-results.json``, and from there into ``docs/benchmarks.md``
 (``python -m tests.bench.page`` alone makes the page anew). With names only those are run, and the
-other lines of the file stay. Takes about 20 minutes on two idle cores, 44 at most.
+other lines of the file stay. ``whole``, the longest, is run by its name alone. The others take a
+quarter of an hour on two idle cores, 44 minutes at most.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tests.bench import page
+from tests.bench.commit import commit
 
 LIMITS_S = {
     "bench_verify": 240,
@@ -36,8 +38,11 @@ LIMITS_S = {
     "bench_ownership": 60,
     "bench_bls": 60,
     "bench_cluster": 300,
+    "bench_whole": 9000,
 }
 """The benchmarks in their order, each with the seconds that it may take."""
+BY_NAME = ("bench_whole",)
+"""Run only where they are named; else their earlier lines stay."""
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "bench-results.json"
 VERSIONS = ("coincurve", "pynacl", "pyarrow", "aiohttp", "numba", "reserve-recount")
@@ -86,7 +91,7 @@ def machine() -> dict[str, object]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in VERSIONS},
-        "commit": _commit(),
+        "commit": commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -98,24 +103,18 @@ def _version(name: str) -> str:
         return ""
 
 
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return done.stdout.strip()
-
-
 def main() -> int:
     """Run all, print each line as it comes, write the file and the page."""
-    names = sys.argv[1:] or list(LIMITS_S)
+    names = sys.argv[1:] or [name for name in LIMITS_S if name not in BY_NAME]
     names = [f"bench_{name.removeprefix('bench_')}" for name in names]
     unknown = [name for name in names if name not in LIMITS_S]
     if unknown:
         sys.stderr.write(f"no such benchmark: {', '.join(unknown)}\n")
         return 2
     found = {"machine": machine(), "results": []}
-    before = json.loads(RESULTS.read_text())["results"] if sys.argv[1:] and RESULTS.exists() else []
+    before = json.loads(RESULTS.read_text())["results"] if RESULTS.exists() else []
+    if not sys.argv[1:]:
+        before = [line for line in before if f"bench_{line['bench']}" in BY_NAME]
     kept = {line["bench"]: line for line in before}
     for name in names:
         line = run(name)

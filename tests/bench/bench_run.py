@@ -1,13 +1,11 @@
 """The whole of ``recount run`` at two sizes, and with endpoints at a fixed latency.
 
-    python -m tests.bench.bench_run [SMALL LARGE LATE]
-    python -m tests.bench.bench_run ROWS
+    python -m tests.bench.bench_run [SMALL] [LARGE] [LATE]
 
 The made-up exchange of the demo without its faulty endpoints: every network that can be asked, UTXO
 totals from a dump, simulated nodes in processes of their own; Ethereum is anvil where that is
 installed, but not at a latency. Making the list and starting the nodes are outside the clock.
-Three runs: SMALL rows, LARGE rows, and LATE rows with nodes that wait 50 ms before each answer; or
-one of ROWS rows alone (10 million take the nodes 16 GB, and three quarters of an hour). A
+Three runs: SMALL rows, LARGE rows, and LATE rows with nodes that wait 50 ms before each answer. A
 run at latency cannot end before its processor time over the cores, nor before any endpoint has
 given its answers, ``concurrency`` at a time: the larger of the two is the limit. How long one
 answer of that endpoint takes, 50 ms and its own work, is measured then and there by a bare client
@@ -135,39 +133,30 @@ def requests_to(name: str, path: Path, port: int) -> Iterator[bytes]:
                     yield http_message(port, exchange.request)
 
 
-def main() -> None:
-    """Run one or all three and print one JSON line."""
-    given = list(map(int, sys.argv[1:]))
-    line: dict[str, object] = {"bench": "run", "concurrency": CONCURRENCY}
-    line["anvil"] = find_anvil() is not None
-    if len(given) == 1:
-        line |= figures("only", given[0], *run(given[0])[:2])
-    else:
-        line |= all_three(*given or (SMALL, LARGE, LATE))
-    sys.stdout.write(json.dumps(line) + "\n")
-
-
-def figures(word: str, rows: int, took: Measured, nodes: float) -> dict[str, object]:
-    """Return what a run took, each name with a word before it."""
+def figures(rows: int, took: Measured, nodes_s: float) -> dict[str, object]:
+    """Return the figures of one run; ``nodes_s`` is the processor time of the nodes."""
     return {
-        f"{word}_rows": rows,
-        f"{word}_s": round(took.seconds, 1),
-        f"{word}_cpu_s": round(took.cpu_s, 1),
-        f"{word}_nodes_cpu_s": round(nodes, 1),
-        f"{word}_rows_per_s": round(rows / took.seconds),
-        f"{word}_peak_mb": took.peak_rss >> 20,
+        "rows": rows,
+        "s": round(took.seconds, 1),
+        "cpu_s": round(took.cpu_s, 1),
+        "nodes_cpu_s": round(nodes_s, 1),
+        "rows_per_s": round(rows / took.seconds),
+        "peak_mb": took.peak_rss >> 20,
     }
 
 
-def all_three(small: int, large: int, late: int) -> dict[str, object]:
-    """Run two sizes and one at a latency; returns the figures and their ratios."""
+def main() -> None:
+    """Run all three and print one JSON line."""
+    given = list(map(int, sys.argv[1:]))
+    small, large, late = (*given, *(SMALL, LARGE, LATE)[len(given) :])
     cores = os.cpu_count() or 1
-    line: dict[str, object] = {}
+    line: dict[str, object] = {"bench": "run", "concurrency": CONCURRENCY}
+    line["anvil"] = find_anvil() is not None
     times = []
     for word, rows in (("small", small), ("large", large)):
         took, nodes, _ = run(rows)
         times.append(took.seconds)
-        line |= figures(word, rows, took, nodes)
+        line |= {f"{word}_{name}": one for name, one in figures(rows, took, nodes).items()}
     line["growth"] = round(times[1] / times[0], 2)
     line["growth_of_rows"] = round(large / small, 2)
     took, nodes, last = run(late, delay_s=LATENCY_S)
@@ -184,7 +173,7 @@ def all_three(small: int, large: int, late: int) -> dict[str, object]:
         "latency_limit_s": round(limit, 1),
         "latency_ratio": round(took.seconds / limit, 2),
     }
-    return line
+    sys.stdout.write(json.dumps(line) + "\n")
 
 
 if __name__ == "__main__":
