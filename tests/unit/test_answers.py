@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,47 +12,24 @@ import pytest
 from chains.errors import Malformed, Unreachable, WrongChain
 from chains.model import (
     Answers,
-    Exchange,
     Extract,
     Gap,
-    Method,
     Part,
     PartKind,
     QueryKind,
-    Request,
     Snapshot,
-    Source,
 )
 from crawler.crawling.answers import ANSWERS, AnswerColumns, merge, read_shard
 from crawler.crawling.decoding import decode
 from crawler.errors import EnvironmentFault
-from crawler.keeping.runs import FORMAT, Manifest, RunDirectory, shard_name
-from tests.unit.ledger_rows import ETH, EVM, HEIGHT, A, B, C, columns, questions
+from crawler.keeping.runs import shard_name
+from tests.unit.attempt_answers import ASKED, AT, answers, extract, new_run
+from tests.unit.ledger_rows import ETH, A, B, C, columns, questions
 
 pytestmark = pytest.mark.unit
 
-ASKED = questions(QueryKind.BALANCE, ETH, [A, B, C])
-AT = Snapshot(
-    chain=EVM, height=HEIGHT, block_hash="0xb10c", time=1, endpoints=("one",), canaries=()
-)
 EARNED = Part(PartKind.REWARD, 3, counted=False)
 TIMEOUT = Gap("timeout", retryable=True)
-EXCHANGE = Exchange(request=Request(body=b"?"), endpoint="one", status=200, body=b"!")
-
-
-def extract(*positions: int) -> Extract:
-    return Extract(positions=list(positions), decoder="d", exchanges=(EXCHANGE,))
-
-
-def answers(positions: Sequence[int], units: Sequence[int | None], **more: Any) -> Answers:
-    return Answers(
-        positions=positions,
-        units=units,
-        source=Source.SINGLE,
-        method=Method.STATE,
-        endpoint="one",
-        **more,
-    )
 
 
 def told(found: AnswerColumns, asked: Any = ASKED) -> list[tuple[str | None, str]]:
@@ -231,21 +207,6 @@ def test_open_positions_are_the_retryable_gaps_and_what_was_never_asked() -> Non
     assert found.open_positions(4) == [1, 2, 3]
     final = merge([attempt({0: 1, 1: Gap("state-pruned"), 2: 3})], [1], "digest")
     assert final.open_positions(3) == []
-
-
-def new_run(path: Path) -> RunDirectory:
-    return RunDirectory.create(
-        path,
-        Manifest(
-            format=FORMAT,
-            run="r",
-            started="",
-            versions={},
-            inputs={},
-            options={},
-            config_sha256="",
-        ),
-    )
 
 
 def test_attempts_are_merged_from_disk_oldest_first(tmp_path: Path) -> None:

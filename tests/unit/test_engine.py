@@ -16,8 +16,6 @@ from chains.model import (
     Answers,
     Exchange,
     Extract,
-    QueryKind,
-    Request,
     Snapshot,
 )
 from crawler.asking.plan import Moment
@@ -27,16 +25,10 @@ from crawler.crawling.pins import Pinned
 from crawler.errors import EnvironmentFault
 from crawler.keeping.runs import ShardEntry
 from crawler.watching.progress import Silent
-from tests.unit.ledger_rows import ETH, EVM, HEIGHT, WORLD, A, B, C, questions
-from tests.unit.test_answers import answers, extract, new_run
+from tests.unit.attempt_answers import ASKED, AT, EXCHANGE, answers, extract, new_run
+from tests.unit.ledger_rows import ETH, EVM, HEIGHT, WORLD, A, B, C
 
 pytestmark = pytest.mark.unit
-
-ASKED = questions(QueryKind.BALANCE, ETH, [A, B, C])
-AT = Snapshot(
-    chain=EVM, height=HEIGHT, block_hash="0xb10c", time=1, endpoints=("one",), canaries=()
-)
-EXCHANGE = Exchange(request=Request(body=b"?"), endpoint="one", status=200, body=b"!")
 
 
 class Scripted:

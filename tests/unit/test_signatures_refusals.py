@@ -255,6 +255,15 @@ def test_a_scheme_of_other_addresses_says_so_and_hides_no_refusal(scheme):
             judge(msgspec.structs.replace(row, schemes=schemes))
 
 
+@pytest.mark.parametrize("scheme", sorted(SCHEMES))
+def test_no_scheme_judges_addresses_of_a_format_that_it_does_not_know(scheme):
+    for length in (20, 32):
+        row = _row(spec("nobodys"), b"\x11" * length, ("00" * 65,), scheme=scheme)
+        with pytest.raises(Unsupported) as caught:
+            judge(row)
+        assert caught.value.code == "unsupported-scheme"
+
+
 BTC = spec("bitcoin", p2pkh=[0], p2sh=[5], hrp="bc", message_header="Bitcoin")
 P2PKH = b"\x76\xa9\x14" + hash160(compressed(long_key(1))) + b"\x88\xac"
 
